@@ -1,0 +1,118 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Verdicts on a walk of a resource, and on a project in a snapshot.
+const (
+	Complete          = "complete"
+	CompleteWithDrift = "complete_with_drift"
+	Partial           = "partial"
+)
+
+// Snapshot is what is known of one project in one collection: a row of the
+// view snapshots.
+type Snapshot struct {
+	ID             string // start in UTC, as 20260102T060000Z
+	Project        string
+	Started        time.Time
+	Finished       time.Time
+	ServerTime     time.Time // the cloud's clock; zero when it never answered
+	Verdict        string
+	Rows           int64 // current rows over all resources
+	Digest         string
+	ProgramVersion string
+}
+
+// Project is what a collection tells of one project when it publishes.
+type Project struct {
+	ID         string
+	Started    time.Time
+	Finished   time.Time
+	ServerTime time.Time // t of the last response; zero when there was none
+	Verdict    string
+	Resources  []Resource // the resources that were walked, or tried
+}
+
+// Resource is what a collection tells of one resource of a project. Its
+// verdict decides: the loaded rows of a list or tree are merged only when it
+// is [Complete] or [CompleteWithDrift].
+type Resource struct {
+	Name       string
+	Pages      int64
+	TotalFirst *int64
+	TotalLast  *int64
+	Rows       int64
+	Distinct   int64
+	Duplicates int64
+	Retries    int64
+	Errors     int64
+	Verdict    string
+	Problem    string
+}
+
+// Loaded is what [Build.Load] read. Problems counts values that the schema
+// cannot hold (they are NULL in the tables) and rows without an id (they are
+// left out); Problem describes the first.
+type Loaded struct {
+	Rows     int64
+	Distinct int64
+	Problems int64
+	Problem  string
+}
+
+// BuildOptions says how a snapshot is built. Registers maps the tables
+// channel_register, roster and exceptions to the paths of their files; a file
+// that does not exist gives no rows. Journal is the path of the journal, ""
+// for none. MemoryLimit is DuckDB's, in bytes; 0 means 256 MiB.
+type BuildOptions struct {
+	Started        time.Time
+	ProgramVersion string
+	Registers      map[string]string
+	Journal        string
+	MemoryLimit    int64
+}
+
+// ReadOptions chooses what a [Reader] sees. Snapshot names a snapshot; without
+// it AsOf takes the newest one whose server time is not after it; without both
+// it is the newest. Project limits every view to one project. Timezone is an
+// IANA name, UTC by default. MemoryLimit is in bytes; 0 means 256 MiB.
+type ReadOptions struct {
+	Snapshot    string
+	AsOf        time.Time
+	Project     string
+	Timezone    string
+	MemoryLimit int64
+}
+
+var (
+	// ErrNotPublished means that there is no such snapshot, or none at all.
+	ErrNotPublished = errors.New("no such snapshot")
+
+	// ErrRefused means that a statement is not one that only reads.
+	ErrRefused = errors.New("refused")
+
+	// ErrDamaged means that a file in snapshots/ is not a snapshot that can
+	// be read.
+	ErrDamaged = errors.New("not a readable snapshot")
+)
+
+// Locked says that another process holds the store.
+type Locked struct{ Holder string }
+
+func (e *Locked) Error() string { return "store is held by " + e.Holder }
+
+// Newer says that a store was written by a newer program.
+type Newer struct{ Have, Know int }
+
+func (e *Newer) Error() string {
+	return fmt.Sprintf("store has schema version %d, this program knows up to %d", e.Have, e.Know)
+}
+
+// Hint says what a person can do about it.
+func (e *Newer) Hint() string {
+	return "use the version of exporter that wrote the store, or a later one"
+}
