@@ -1,0 +1,93 @@
+package reports
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed catalogue.yaml
+var catalogue []byte
+
+// Builtin returns the definitions that come with the program. The caller may
+// change them.
+func Builtin() []Definition {
+	var definitions []Definition
+	if err := yaml.UnmarshalWithOptions(catalogue, &definitions, yaml.Strict()); err != nil {
+		panic(fmt.Sprintf("the built-in catalogue: %v", err)) // a test decodes it
+	}
+	return definitions
+}
+
+// Merge returns the built-in definitions with the own ones laid over them. An
+// own definition with a built-in's name replaces the keys that it gives, and
+// in parameters the values that it gives; the others follow in their order.
+// Neither argument is changed.
+func Merge(builtin, own []Definition) []Definition {
+	merged := append([]Definition(nil), builtin...)
+	at := map[string]int{}
+	for i, d := range merged {
+		at[d.Name] = i
+	}
+	for _, d := range own {
+		if i, ok := at[d.Name]; ok && i < len(builtin) {
+			merged[i] = merged[i].overlay(d)
+			delete(at, d.Name)
+			continue
+		}
+		merged = append(merged, d)
+	}
+	return merged
+}
+
+// overlay returns d with every field that o gives.
+func (d Definition) overlay(o Definition) Definition {
+	text := func(to *string, from string) {
+		if from != "" {
+			*to = from
+		}
+	}
+	text(&d.ID, o.ID)
+	text(&d.Title, o.Title)
+	text(&d.Question, o.Question)
+	text(&d.Summary, o.Summary)
+	text(&d.Answer, o.Answer)
+	text(&d.WhatToDo, o.WhatToDo)
+	list(&d.Controls, o.Controls)
+	list(&d.Resources, o.Resources)
+	list(&d.Figures, o.Figures)
+	list(&d.Sections, o.Sections)
+	list(&d.NotCovered, o.NotCovered)
+	list(&d.Formats, o.Formats)
+	if o.Chart != nil {
+		d.Chart = o.Chart
+	}
+	if o.PDFRows != nil {
+		d.PDFRows = o.PDFRows
+	}
+	if len(o.Parameters) > 0 {
+		parameters := maps.Clone(d.Parameters)
+		if parameters == nil {
+			parameters = map[string]Parameter{}
+		}
+		for name, p := range o.Parameters {
+			if p.Type == "" {
+				p.Type = parameters[name].Type
+			}
+			if p.Meaning == "" {
+				p.Meaning = parameters[name].Meaning
+			}
+			parameters[name] = p
+		}
+		d.Parameters = parameters
+	}
+	return d
+}
+
+func list[T any](to *[]T, from []T) {
+	if from != nil {
+		*to = from
+	}
+}

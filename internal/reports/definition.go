@@ -1,0 +1,289 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Definition says what a report asks, which queries answer it, and how the
+// answer is shown. It decodes from YAML; a program's own configuration may
+// embed it. The zero value of a field means that the key was not given.
+type Definition struct {
+	Name      string   `yaml:"name"`     // as given on the command line and in file names
+	ID        string   `yaml:"id"`       // short, as R03
+	Title     string   `yaml:"title"`    //
+	Question  string   `yaml:"question"` // a template over the parameters
+	Controls  []string `yaml:"controls"` // what the report is evidence for
+	Resources []string `yaml:"resources"`
+
+	Parameters map[string]Parameter `yaml:"parameters"`
+
+	// Summary names a query of one row whose columns are the report's facts.
+	// Answer, WhatToDo and the figures are templates over them: {column} is
+	// replaced. Left out, they are {answer} and {what_to_do}.
+	Summary  string   `yaml:"summary"`
+	Answer   string   `yaml:"answer"`
+	WhatToDo string   `yaml:"what_to_do"`
+	Figures  []Figure `yaml:"figures"`
+	Chart    *Chart   `yaml:"chart"`
+
+	Sections   []Section `yaml:"sections"`
+	NotCovered []string  `yaml:"not_covered"` // what the data cannot show
+	Formats    []string  `yaml:"formats"`     // xlsx, pdf
+	PDFRows    *int      `yaml:"pdf_rows"`    // rows of a section in a PDF: 2000 when nil, 0 for all
+}
+
+// A Section is one query, one sheet, one table.
+type Section struct {
+	Name     string   `yaml:"name"`  // of the sheet
+	Title    string   `yaml:"title"` //
+	Note     string   `yaml:"note"`  // below the title
+	Query    string   `yaml:"query"` // file name of the query
+	Empty    string   `yaml:"empty"` // what no row means
+	Columns  []Column `yaml:"columns"`
+	Severity string   `yaml:"severity"` // column that holds it
+	Group    string   `yaml:"group"`    // column whose value heads a run of rows
+	First    *First   `yaml:"first"`
+}
+
+// First is the list of a section's first rows on the first page.
+type First struct {
+	Title   string   `yaml:"title"`
+	Rows    int      `yaml:"rows"` // 5 when 0
+	Columns []string `yaml:"columns"`
+}
+
+// A Column says how a column of a query's result is shown. A column of the
+// result that no definition names is shown too, after the others.
+type Column struct {
+	Name    string  `yaml:"name"`
+	Title   string  `yaml:"title"`
+	Meaning string  `yaml:"meaning"`
+	Format  string  `yaml:"format"` // one of [formats]; by the type of the value when empty
+	Width   float64 `yaml:"width"`  // in characters; by the content when 0
+	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
+}
+
+// A Figure is a number of the first page: label, value and note are templates
+// over the columns of the summary.
+type Figure struct {
+	Label string `yaml:"label"`
+	Value string `yaml:"value"` // a column of the summary
+	Note  string `yaml:"note"`
+	Tone  string `yaml:"tone"` // a severity, shown when the value is not zero
+}
+
+// A Chart is drawn from a query of its own.
+type Chart struct {
+	Title  string   `yaml:"title"` // a template over the summary
+	Query  string   `yaml:"query"`
+	Label  string   `yaml:"label"` // column that names a mark
+	Series []Series `yaml:"series"`
+}
+
+// A Series is one column of numbers of a chart; the series of a chart are
+// stacked.
+type Series struct {
+	Column string `yaml:"column"`
+	Title  string `yaml:"title"`
+	Tone   string `yaml:"tone"` // a severity gives its colour and a hatch
+}
+
+// Formats of columns. An id is text in a fixed pitch, a share is a fraction
+// of 1, a duration is a number of seconds.
+const (
+	formatText     = "text"
+	formatID       = "id"
+	formatInteger  = "integer"
+	formatNumber   = "number"
+	formatShare    = "share"
+	formatDate     = "date"
+	formatDatetime = "datetime"
+	formatDuration = "duration"
+	formatSeverity = "severity"
+	formatYesNo    = "yesno"
+	formatList     = "list"
+)
+
+var columnFormats = []string{formatText, formatID, formatInteger, formatNumber, formatShare,
+	formatDate, formatDatetime, formatDuration, formatSeverity, formatYesNo, formatList}
+
+// Severities, gravest first.
+const (
+	critical = "critical"
+	high     = "high"
+	medium   = "medium"
+	low      = "low"
+	good     = "good"
+)
+
+var severities = []string{critical, high, medium, low, good}
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	columnPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+)
+
+// Validate returns every fault of the definitions at once, joined: names that
+// are missing, wrong or used twice, unknown formats, parameters whose default
+// has another type, columns named twice, and queries that are neither in
+// queryDir (which may be empty) nor built in.
+func Validate(definitions []Definition, queryDir string) error {
+	var faults []error
+	seen := map[string]bool{}
+	for i, d := range definitions {
+		name := d.Name
+		if name == "" {
+			name = fmt.Sprintf("number %d", i+1)
+		}
+		add := func(format string, args ...any) {
+			faults = append(faults, fmt.Errorf("report %s: "+format, append([]any{name}, args...)...))
+		}
+		if seen[d.Name] {
+			add("defined twice")
+		}
+		seen[d.Name] = true
+		d.validate(add, func(query string) error {
+			_, err := queryFile(queryDir, query)
+			return err
+		})
+	}
+	return errors.Join(faults...)
+}
+
+type fault func(format string, args ...any)
+
+func (d Definition) validate(add fault, open func(string) error) {
+	if !namePattern.MatchString(d.Name) {
+		add("name %q: must be lower-case words joined by hyphens", d.Name)
+	}
+	if d.Title == "" {
+		add("has no title")
+	}
+	for name, p := range d.Parameters {
+		if !columnPattern.MatchString(name) {
+			add("parameter %q: must be lower-case words joined by underscores", name)
+		}
+		if _, err := p.value(); err != nil {
+			add("parameter %s: %w", name, err)
+		}
+	}
+	for _, f := range d.Formats {
+		if !slices.Contains([]string{"xlsx", "pdf"}, f) {
+			add("format %q: must be xlsx or pdf", f)
+		}
+	}
+	if d.PDFRows != nil && *d.PDFRows < 0 {
+		add("pdf_rows: must not be negative")
+	}
+	check := func(where, query string) {
+		if err := open(query); err != nil {
+			add("%s: %w", where, err)
+		}
+	}
+	if d.Summary != "" {
+		check("summary", d.Summary)
+	}
+	for i, f := range d.Figures {
+		if f.Value == "" || f.Label == "" {
+			add("figure %d: needs a label and a value", i+1)
+		}
+		validTone(add, fmt.Sprintf("figure %d", i+1), f.Tone)
+	}
+	if len(d.Figures) > 0 && d.Summary == "" {
+		add("figures need a summary query")
+	}
+	if c := d.Chart; c != nil {
+		check("chart", c.Query)
+		if c.Label == "" || len(c.Series) == 0 {
+			add("chart: needs a label and a series")
+		}
+		for _, s := range c.Series {
+			validTone(add, "chart: series "+s.Column, s.Tone)
+		}
+	}
+	d.validateSections(add, check)
+}
+
+func validTone(add fault, where, tone string) {
+	if tone != "" && !slices.Contains(severities, tone) {
+		add("%s: tone %q: must be one of %s", where, tone, strings.Join(severities, ", "))
+	}
+}
+
+func (d Definition) validateSections(add fault, check func(where, query string)) {
+	if len(d.Sections) == 0 {
+		add("has no sections")
+	}
+	names := map[string]bool{}
+	for i, s := range d.Sections {
+		where := fmt.Sprintf("section %d", i+1)
+		if s.Name != "" {
+			where = "section " + s.Name
+		}
+		if s.Title == "" {
+			add("%s: has no title", where)
+		}
+		if key := strings.ToLower(s.sheet()); names[key] || key == "summary" || key == "method" {
+			add("%s: the sheet name %q is taken", where, s.sheet())
+		} else {
+			names[key] = true
+		}
+		if s.sheet() != sheetName(s.sheet()) {
+			add("%s: not a sheet name: at most 25 characters and none of : \\ / ? * [ ]", where)
+		}
+		check(where, s.Query)
+		s.validateColumns(add, where)
+	}
+}
+
+func (s Section) validateColumns(add fault, where string) {
+	columns := map[string]bool{}
+	for _, c := range s.Columns {
+		at := where + ": column " + c.Name
+		if c.Name == "" || columns[c.Name] {
+			add("%s: must have a name of its own", at)
+		}
+		columns[c.Name] = true
+		if c.Format != "" && !slices.Contains(columnFormats, c.Format) {
+			add("%s: format %q: must be one of %s", at, c.Format, strings.Join(columnFormats, ", "))
+		}
+		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
+			add("%s: hidden %q: must be pdf or all", at, c.Hidden)
+		}
+		if c.Width < 0 || c.Width > 200 {
+			add("%s: width %v: must be from 0 to 200", at, c.Width)
+		}
+	}
+}
+
+// sheet is the name of the section's sheet.
+func (s Section) sheet() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return sheetName(s.Title)
+}
+
+// queryName is the base name of a query, without its extension.
+func queryName(query string) string {
+	return strings.TrimSuffix(path.Base(query), ".sql")
+}
+
+// validQuery refuses a query name that leaves its folder.
+func validQuery(query string) error {
+	switch {
+	case query == "":
+		return errors.New("no query given")
+	case !fs.ValidPath(query) || query == ".":
+		return fmt.Errorf("query %q: must be a path below queries/", query)
+	case path.Ext(query) != ".sql":
+		return fmt.Errorf("query %q: must end in .sql", query)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+// Package reports makes reports from a snapshot: it runs the queries of a
+// [Definition] and renders what they return as a workbook or as pages.
+//
+// Its one invariant: an output is a function of the snapshot, the as-of time,
+// the definition, its parameters, the program version and the fonts, and of
+// nothing else. The same input gives the same bytes, and each output says on
+// its face what it was made from: project, snapshot, verdict, times,
+// parameters, the SQL text with its SHA-256, and what the snapshot lacks.
+//
+// What a finding is, how grave it is and what sentence answers the question
+// are decided in SQL. This package only carries: it lays out, formats, keeps
+// values from becoming formulas, and never leaves a character out silently. It
+// does not know what a permission is, does not talk to the cloud, does not
+// choose file names and does not deliver anything.
+package reports
+
+import (
+	"cmp"
+	"strings"
+	"time"
+)
+
+// A Report is the result of a [Definition] at one moment of one snapshot. It
+// is made by [Run], never changes, and may be written in several formats at
+// the same time.
+type Report struct {
+	def        Definition
+	trust      trust
+	question   string
+	answer     string // with **emphasis**
+	whatToDo   string
+	tone       string // a severity, or "" where nothing is to be judged
+	figures    []figure
+	chart      *chartTable
+	tables     []*table
+	parameters []namedText
+	queries    []queryText
+}
+
+// figure is one number of the first page.
+type figure struct {
+	value, label, note, tone string
+}
+
+// chartTable holds the numbers of a chart: a label and one number a series
+// for each mark.
+type chartTable struct {
+	def    Chart
+	title  string
+	labels []string
+	values [][]float64 // by series, then by label
+	total  float64
+}
+
+// namedText is a name with its value in words.
+type namedText struct{ name, text string }
+
+// queryText is a query as it ran.
+type queryText struct{ name, text, sha256 string }
+
+// Name returns the name of the report's definition.
+func (r *Report) Name() string { return r.def.Name }
+
+// Title returns the report's title.
+func (r *Report) Title() string { return r.def.Title }
+
+// Answer returns the answer to the report's question as one plain sentence.
+func (r *Report) Answer() string { return strings.ReplaceAll(r.answer, "**", "") }
+
+// Complete reports whether every project's snapshot was complete; if not,
+// what is missing is said in words.
+func (r *Report) Complete() (ok bool, lacks []string) {
+	return r.trust.complete(), r.trust.lacks
+}
+
+// Count is the number of rows of one section, in all and by severity.
+type Count struct {
+	Section    string
+	Rows       int
+	Severities []SeverityCount // gravest first; empty where rows have none
+}
+
+// SeverityCount is the number of rows of one severity.
+type SeverityCount struct {
+	Severity string
+	Rows     int
+}
+
+// Counts returns the number of rows of each section.
+func (r *Report) Counts() []Count {
+	counts := make([]Count, 0, len(r.tables))
+	for _, t := range r.tables {
+		counts = append(counts, Count{Section: t.section.Title, Rows: t.rows, Severities: t.severities()})
+	}
+	return counts
+}
+
+// rows returns the number of rows of all sections.
+func (r *Report) rows() int {
+	n := 0
+	for _, t := range r.tables {
+		n += t.rows
+	}
+	return n
+}
+
+// subject names the project or the projects, for a page's first line.
+func (r *Report) subject() string {
+	switch n := len(r.trust.projects); n {
+	case 0:
+		return "no project"
+	case 1:
+		return "Project " + r.trust.projects[0].id
+	default:
+		return number(int64(n)) + " projects"
+	}
+}
+
+// digest returns the first characters of the digest of what was reported on.
+func (r *Report) digest() string {
+	d := r.trust.digest()
+	return cmp.Or(d[:min(12, len(d))], "none")
+}
+
+// madeFor is the moment that the report speaks of, in the words of a page.
+func (r *Report) madeFor() string {
+	return moment(r.trust.asOf, r.trust.zone) + " (" + zoneWords(r.trust.asOf, r.trust.zone) + ")"
+}
+
+// zoneWords names a time zone with its distance from UTC at a moment.
+func zoneWords(t time.Time, zone *time.Location) string {
+	offset := t.In(zone).Format("-07:00")
+	if zone == time.UTC {
+		return "UTC"
+	}
+	return zone.String() + ", UTC" + offset
+}

@@ -1,0 +1,305 @@
+package reports
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"exporter/internal/store"
+	"exporter/queries"
+)
+
+// Options are what a report depends on beside its definition and snapshot.
+type Options struct {
+	Params         map[string]any // values for the definition's parameters, text or typed
+	QueryDir       string         // asked for a query before the built-in ones; may be empty
+	ProgramVersion string
+	Timezone       string // IANA name; UTC when empty
+}
+
+// Run answers a definition from a snapshot. The reader must see the snapshot
+// and the as-of time that the report is to speak of. Run errs when a parameter
+// is unknown or has the wrong type, when a query does not run, or when it does
+// not return a column that the definition names; nothing is half done.
+func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report, error) {
+	zone, err := time.LoadLocation(cmp.Or(o.Timezone, "UTC"))
+	if err != nil {
+		return nil, fmt.Errorf("report %s: time zone %q is not known", d.Name, cut(o.Timezone, 100))
+	}
+	run := &runner{ctx: ctx, reader: r, queryDir: o.QueryDir, zone: zone,
+		report: &Report{def: d, trust: trust{asOf: r.AsOf(), zone: zone, programVersion: o.ProgramVersion}}}
+	if err := run.all(o.Params); err != nil {
+		return nil, fmt.Errorf("report %s: %w", d.Name, err)
+	}
+	return run.report, nil
+}
+
+// runner carries what the steps of one [Run] share.
+type runner struct {
+	ctx      context.Context
+	reader   *store.Reader
+	queryDir string
+	zone     *time.Location
+	named    map[string]any
+	facts    map[string]fact
+	report   *Report
+}
+
+// fact is one column of the summary.
+type fact struct {
+	value  any
+	format string
+}
+
+func (r *runner) all(given map[string]any) error {
+	if err := r.bind(given); err != nil {
+		return err
+	}
+	if err := r.trust(); err != nil {
+		return fmt.Errorf("read what is known of the snapshot: %w", err)
+	}
+	if err := r.summary(); err != nil {
+		return err
+	}
+	for _, s := range r.report.def.Sections {
+		rows, err := r.query(s.Query)
+		if err != nil {
+			return err
+		}
+		t, err := readTable(rows, s, r.zone)
+		if err != nil {
+			return fmt.Errorf("query %s: %w", s.Query, err)
+		}
+		t.note = fill(s.Note, r.lookup)
+		r.report.tables = append(r.report.tables, t)
+	}
+	if err := r.chart(); err != nil {
+		return err
+	}
+	r.tell()
+	return nil
+}
+
+// bind gives each parameter its value.
+func (r *runner) bind(given map[string]any) error {
+	d := r.report.def
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, ok := d.Parameters[name]; !ok {
+			faults = append(faults, fmt.Errorf("parameter %q is not one of this report's: %s",
+				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(d.Parameters)), ", "), "it has none")))
+		}
+	}
+	r.named = map[string]any{"as_of": r.reader.AsOf(), "timezone": r.zone.String()}
+	r.facts = map[string]fact{}
+	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
+		p := d.Parameters[name]
+		if v, ok := given[name]; ok {
+			p.Default = v
+		}
+		v, err := p.value()
+		if err != nil {
+			faults = append(faults, fmt.Errorf("parameter %s: %w", name, err))
+			continue
+		}
+		r.named[name] = v
+		x, k, ok := reduce(v)
+		format := ""
+		if ok && k == kindMoment {
+			format = formatDate
+		}
+		r.facts[name] = fact{x, format}
+		r.report.parameters = append(r.report.parameters, namedText{name, show(x, format, time.UTC)})
+	}
+	return errors.Join(faults...)
+}
+
+// query runs one of the definition's queries and keeps its text.
+func (r *runner) query(name string) (*sql.Rows, error) {
+	text, err := queryFile(r.queryDir, name)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	q := queryText{name, string(text), hex.EncodeToString(sum[:])}
+	if !slices.Contains(r.report.queries, q) {
+		r.report.queries = append(r.report.queries, q)
+	}
+	rows, err := r.reader.Query(r.ctx, q.text, r.named)
+	if err != nil {
+		return nil, fmt.Errorf("query %s: %w", name, err)
+	}
+	return rows, nil
+}
+
+// queryFile reads a query by its name from dir, or else from the built-in
+// ones.
+func queryFile(dir, name string) ([]byte, error) {
+	if err := validQuery(name); err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		root, err := os.OpenRoot(dir)
+		if err == nil {
+			defer root.Close()
+			text, err := root.ReadFile(filepath.FromSlash(name))
+			if err == nil || !errors.Is(err, fs.ErrNotExist) {
+				return text, err
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	text, err := queries.Files.ReadFile(name)
+	if err != nil {
+		where := "among the built-in ones"
+		if dir != "" {
+			where = "in " + dir + " nor " + where
+		}
+		return nil, fmt.Errorf("query %q is not %s", name, where)
+	}
+	return text, nil
+}
+
+// summary reads the one row of facts.
+func (r *runner) summary() error {
+	name := r.report.def.Summary
+	if name == "" {
+		return nil
+	}
+	rows, err := r.query(name)
+	if err != nil {
+		return err
+	}
+	t, err := readTable(rows, Section{}, r.zone)
+	if err != nil {
+		return fmt.Errorf("query %s: %w", name, err)
+	}
+	if t.rows != 1 {
+		return fmt.Errorf("query %s: returns %d rows; a summary is exactly one", name, t.rows)
+	}
+	for i, c := range t.columns {
+		format := ""
+		if strings.HasSuffix(c.Name, "_share") {
+			format = formatShare
+		}
+		r.facts[c.Name] = fact{t.vectors[i].at(0), format}
+	}
+	return nil
+}
+
+// lookup gives a fact or a parameter in words, for templates.
+func (r *runner) lookup(name string) (string, bool) {
+	f, ok := r.facts[name]
+	if !ok {
+		return "", false
+	}
+	if f.value == nil {
+		return "", true
+	}
+	return show(f.value, f.format, r.zone), true
+}
+
+// chart reads the numbers of the chart.
+func (r *runner) chart() error {
+	c := r.report.def.Chart
+	if c == nil {
+		return nil
+	}
+	rows, err := r.query(c.Query)
+	if err != nil {
+		return err
+	}
+	section := Section{Columns: []Column{{Name: c.Label}}}
+	for _, s := range c.Series {
+		section.Columns = append(section.Columns, Column{Name: s.Column})
+	}
+	t, err := readTable(rows, section, r.zone)
+	if err != nil {
+		return fmt.Errorf("query %s: %w", c.Query, err)
+	}
+	r.report.chart = newChartTable(*c, fill(c.Title, r.lookup), t)
+	return nil
+}
+
+func newChartTable(c Chart, title string, t *table) *chartTable {
+	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
+	for row := range t.rows {
+		chart.labels = append(chart.labels, t.text(row, 0))
+		for i := range c.Series {
+			x := 0.0
+			switch v := t.vectors[i+1].at(row).(type) {
+			case int64:
+				x = float64(v)
+			case float64:
+				x = v
+			}
+			chart.values[i] = append(chart.values[i], x)
+			chart.total += x
+		}
+	}
+	return chart
+}
+
+// tell fills the templates of the first page.
+func (r *runner) tell() {
+	p, d := r.report, r.report.def
+	p.question = fill(d.Question, r.lookup)
+	p.answer = fill(cmp.Or(d.Answer, "{answer}"), r.lookup)
+	if p.answer == "{answer}" || p.answer == "" {
+		p.answer = p.countedAnswer()
+	}
+	if p.whatToDo = fill(cmp.Or(d.WhatToDo, "{what_to_do}"), r.lookup); p.whatToDo == "{what_to_do}" {
+		p.whatToDo = ""
+	}
+	if f, ok := r.facts["severity"]; ok {
+		p.tone = strings.ToLower(asText(f.value))
+	} else {
+		p.tone = p.worst()
+	}
+	for _, f := range d.Figures {
+		got, ok := r.facts[f.Value]
+		v := figure{value: "unknown", label: fill(f.Label, r.lookup), note: fill(f.Note, r.lookup), tone: f.Tone}
+		if ok && got.value != nil {
+			v.value = show(got.value, got.format, r.zone)
+		}
+		if v.value == "0" || v.value == "unknown" || v.value == "0 %" {
+			v.tone = ""
+		}
+		p.figures = append(p.figures, v)
+	}
+}
+
+// countedAnswer is the sentence of a report whose queries give none.
+func (p *Report) countedAnswer() string {
+	var parts []string
+	for _, t := range p.tables {
+		parts = append(parts, "**"+plural(t.rows, "row", "rows")+"** in "+t.section.Title)
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+// worst is the gravest severity of any row.
+func (p *Report) worst() string {
+	for _, s := range severities {
+		for _, t := range p.tables {
+			for _, c := range t.severities() {
+				if c.Severity == s {
+					return s
+				}
+			}
+		}
+	}
+	return ""
+}

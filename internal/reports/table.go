@@ -1,0 +1,368 @@
+package reports
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A table holds the rows of one section. It keeps each column as a vector, so
+// that a million rows of twelve columns stay far below the size of as many
+// boxed values.
+type table struct {
+	section Section
+	columns []Column // title and format filled in
+	vectors []*vector
+	rows    int
+	note    string
+	zone    *time.Location
+}
+
+// kind is what a vector's numbers stand for.
+type kind uint8
+
+const (
+	kindText kind = iota // number of a text
+	kindInteger
+	kindNumber // bits of a float
+	kindYesNo
+	kindMoment // microseconds since 1970
+)
+
+// A vector holds the values of one column. A column takes the kind of its
+// first value; one that turns out to be mixed becomes text.
+type vector struct {
+	kind   kind
+	typed  bool
+	values []int64
+	nulls  []uint64 // a bit a row
+	anyNil bool
+
+	texts []byte // the distinct texts, one after another
+	ends  []int64
+	known map[string]int64 // nil once there are too many to be worth it
+}
+
+// internLimit is how many distinct texts of a column are looked for among
+// those seen: ids are nearly all different, names and states are not.
+const internLimit = 1 << 16
+
+func (v *vector) setNull(row int) {
+	for len(v.nulls) <= row/64 {
+		v.nulls = append(v.nulls, 0)
+	}
+	v.nulls[row/64] |= 1 << (row % 64)
+	v.anyNil = true
+}
+
+func (v *vector) null(row int) bool {
+	return v.anyNil && row/64 < len(v.nulls) && v.nulls[row/64]&(1<<(row%64)) != 0
+}
+
+func (v *vector) intern(s string) int64 {
+	if i, ok := v.known[s]; ok {
+		return i
+	}
+	i := int64(len(v.ends))
+	v.texts = append(v.texts, s...)
+	v.ends = append(v.ends, int64(len(v.texts)))
+	switch {
+	case i == 0:
+		v.known = map[string]int64{s: 0}
+	case i >= internLimit:
+		v.known = nil
+	case v.known != nil:
+		v.known[s] = i
+	}
+	return i
+}
+
+func (v *vector) text(i int64) string {
+	start := int64(0)
+	if i > 0 {
+		start = v.ends[i-1]
+	}
+	return string(v.texts[start:v.ends[i]])
+}
+
+// add appends one value as the driver gave it.
+func (v *vector) add(value any) {
+	row := len(v.values)
+	x, k, ok := reduce(value)
+	if !ok {
+		v.setNull(row)
+		v.values = append(v.values, 0)
+		return
+	}
+	if !v.typed {
+		v.kind, v.typed = k, true
+	}
+	if k != v.kind {
+		v.mix()
+		x, k = asText(x), kindText
+	}
+	switch x := x.(type) {
+	case string:
+		v.values = append(v.values, v.intern(x))
+	case int64:
+		v.values = append(v.values, x)
+	case float64:
+		v.values = append(v.values, int64(math.Float64bits(x)))
+	case bool:
+		n := int64(0)
+		if x {
+			n = 1
+		}
+		v.values = append(v.values, n)
+	case time.Time:
+		v.values = append(v.values, x.UnixMicro())
+	}
+}
+
+// mix turns all values so far into text.
+func (v *vector) mix() {
+	if v.kind == kindText {
+		return
+	}
+	for i := range v.values {
+		if !v.null(i) {
+			v.values[i] = v.intern(asText(v.at(i)))
+		}
+	}
+	v.kind = kindText
+}
+
+// at returns the value of a row: nil, string, int64, float64, bool or
+// time.Time.
+func (v *vector) at(row int) any {
+	if v.null(row) {
+		return nil
+	}
+	x := v.values[row]
+	switch v.kind {
+	case kindText:
+		return v.text(x)
+	case kindNumber:
+		return math.Float64frombits(uint64(x))
+	case kindYesNo:
+		return x != 0
+	case kindMoment:
+		return time.UnixMicro(x).UTC()
+	default:
+		return x
+	}
+}
+
+// reduce brings a value of the driver down to one of five types. It returns
+// false for NULL.
+func reduce(value any) (any, kind, bool) {
+	switch x := value.(type) {
+	case nil:
+		return nil, 0, false
+	case string:
+		return x, kindText, true
+	case []byte:
+		return string(x), kindText, true
+	case bool:
+		return x, kindYesNo, true
+	case int64:
+		return x, kindInteger, true
+	case int32:
+		return int64(x), kindInteger, true
+	case int16:
+		return int64(x), kindInteger, true
+	case int8:
+		return int64(x), kindInteger, true
+	case int:
+		return int64(x), kindInteger, true
+	case uint8:
+		return int64(x), kindInteger, true
+	case uint16:
+		return int64(x), kindInteger, true
+	case uint32:
+		return int64(x), kindInteger, true
+	case uint64:
+		if x > math.MaxInt64 {
+			return fmt.Sprint(x), kindText, true
+		}
+		return int64(x), kindInteger, true
+	case *big.Int:
+		if !x.IsInt64() {
+			return x.String(), kindText, true
+		}
+		return x.Int64(), kindInteger, true
+	case float64:
+		return x, kindNumber, true
+	case float32:
+		return float64(x), kindNumber, true
+	case time.Time:
+		return x, kindMoment, true
+	case interface{ Float64() float64 }: // the driver's decimal
+		return x.Float64(), kindNumber, true
+	case []any:
+		parts := make([]string, 0, len(x))
+		for _, e := range x {
+			parts = append(parts, cmp.Or(asText(e), "–"))
+		}
+		return strings.Join(parts, ", "), kindText, true
+	default:
+		return fmt.Sprint(x), kindText, true
+	}
+}
+
+func asText(value any) string {
+	switch x := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	case time.Time:
+		return x.UTC().Format(time.RFC3339)
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+// readTable reads all rows of a query into a table.
+func readTable(rows *sql.Rows, s Section, zone *time.Location) (*table, error) {
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	t := &table{section: s, zone: zone}
+	order, err := t.arrange(names)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]any, len(names))
+	targets := make([]any, len(names))
+	for i := range values {
+		targets[i] = &values[i]
+		t.vectors = append(t.vectors, &vector{})
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		for i, from := range order {
+			t.vectors[i].add(values[from])
+		}
+		t.rows++
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	t.settle()
+	return t, rows.Close()
+}
+
+// arrange puts the columns in the definition's order, then those that it does
+// not name; it returns the place of each in the result. It errs when the
+// definition names a column that the query does not return.
+func (t *table) arrange(names []string) ([]int, error) {
+	var faults []error
+	var order []int
+	used := make([]bool, len(names))
+	for _, c := range t.section.Columns {
+		i := slices.Index(names, c.Name)
+		if i < 0 {
+			faults = append(faults, fmt.Errorf("column %s: the query does not return it; it returns %s",
+				c.Name, strings.Join(names, ", ")))
+			continue
+		}
+		used[i] = true
+		order = append(order, i)
+		t.columns = append(t.columns, c)
+	}
+	for i, name := range names {
+		if !used[i] {
+			order = append(order, i)
+			t.columns = append(t.columns, Column{Name: name})
+		}
+	}
+	for _, name := range []string{t.section.Severity, t.section.Group} {
+		if name != "" && !slices.Contains(names, name) {
+			faults = append(faults, fmt.Errorf("column %s: the query does not return it", name))
+		}
+	}
+	return order, errors.Join(faults...)
+}
+
+// settle gives each column a title and a format, now that its kind is known.
+func (t *table) settle() {
+	for i := range t.columns {
+		c := &t.columns[i]
+		c.Title = cmp.Or(c.Title, words(c.Name))
+		if c.Name == t.section.Severity {
+			c.Format = cmp.Or(c.Format, formatSeverity)
+		}
+		if c.Format != "" {
+			continue
+		}
+		switch t.vectors[i].kind {
+		case kindInteger:
+			c.Format = formatInteger
+		case kindNumber:
+			c.Format = formatNumber
+		case kindYesNo:
+			c.Format = formatYesNo
+		case kindMoment:
+			c.Format = formatDatetime
+		default:
+			c.Format = formatText
+		}
+	}
+}
+
+// words makes a title of a column's name.
+func words(name string) string {
+	s := strings.TrimSpace(strings.ReplaceAll(name, "_", " "))
+	if s == "" {
+		return "(no name)"
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func (t *table) index(name string) int {
+	return slices.IndexFunc(t.columns, func(c Column) bool { return c.Name == name })
+}
+
+// text is a cell as a page shows it.
+func (t *table) text(row, column int) string {
+	return show(t.vectors[column].at(row), t.columns[column].Format, t.zone)
+}
+
+// severity is the severity of a row in lower case, "" where there is none.
+func (t *table) severity(row int) string {
+	i := t.index(t.section.Severity)
+	if i < 0 {
+		return ""
+	}
+	return strings.ToLower(asText(t.vectors[i].at(row)))
+}
+
+// severities counts the rows of each severity, gravest first.
+func (t *table) severities() []SeverityCount {
+	i := t.index(t.section.Severity)
+	if i < 0 {
+		return nil
+	}
+	counts := map[string]int{}
+	for row := range t.rows {
+		counts[strings.ToLower(asText(t.vectors[i].at(row)))]++
+	}
+	var list []SeverityCount
+	for _, s := range severities {
+		if counts[s] > 0 {
+			list = append(list, SeverityCount{s, counts[s]})
+		}
+	}
+	return list
+}
