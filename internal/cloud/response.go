@@ -1,0 +1,149 @@
+package cloud
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Response is the answer to an operation that succeeded.
+type Response struct {
+	Operation  string
+	Body       []byte // as received
+	TID        string // the cloud's id of the request, "" when absent
+	T          int64  // the cloud's time in ms, 0 when absent
+	HTTPStatus int
+	Attempt    int // 1 if the first try succeeded
+	Took       time.Duration
+
+	facts *facts
+	date  int64 // of the HTTP header, ms
+}
+
+// Result gives the member result as received, nil if it is absent or null: that
+// is not the same as an empty one. It is a part of Body.
+func (r *Response) Result() json.RawMessage {
+	if !r.facts.hasResult(r.Body) {
+		return nil
+	}
+	return json.RawMessage(r.Body[r.facts.result.from:r.facts.result.to])
+}
+
+// Kept gives Body without the members imageUrl, sex and sexStr, at any depth and
+// in any key case, and with a space for each line feed, so that it fits on one
+// line. It is Body itself where that changes nothing.
+func (r *Response) Kept() []byte {
+	f := r.facts
+	if len(f.cuts) == 0 && !f.newline {
+		return r.Body
+	}
+	kept := make([]byte, 0, len(r.Body))
+	from := 0
+	for _, c := range f.cuts {
+		kept = append(kept, r.Body[from:c.from]...)
+		from = c.to
+	}
+	kept = append(kept, r.Body[from:]...)
+	if f.newline {
+		// A line feed within a string would not be JSON.
+		for i := bytes.IndexByte(kept, '\n'); i >= 0; i = bytes.IndexByte(kept, '\n') {
+			kept[i] = ' '
+		}
+	}
+	return kept
+}
+
+// Page is one page of a list.
+type Page struct {
+	*Response
+	Number  int      // from 1
+	Total   *int64   // items on all pages as the cloud counts them; nil when absent
+	HasMore *bool    // nil when absent, as it is in every real sample
+	Items   int      // items on this page
+	IDs     []string // id of each item in order, "" where it has none
+}
+
+func newPage(r *Response, number int) *Page {
+	c := r.facts.outer
+	if r.facts.inner != (counts{}) {
+		c = r.facts.inner
+	}
+	p := &Page{Response: r, Number: number, Items: r.facts.items, IDs: r.facts.texts(r.Body)}
+	if n, ok := integer(r.Body, c.total); ok && n >= 0 {
+		p.Total = &n
+	}
+	if more, ok := boolean(r.Body, c.more); ok {
+		p.HasMore = &more
+	}
+	return p
+}
+
+// texts gives the ids as strings that share one copy.
+func (f *facts) texts(body []byte) []string {
+	size := 0
+	for _, id := range f.ids {
+		size += id.to - id.from
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, id := range f.ids {
+		all.Write(body[id.from:id.to])
+	}
+	out := make([]string, len(f.ids))
+	rest := all.String()
+	for i, id := range f.ids {
+		n := id.to - id.from
+		out[i], rest = rest[:n], rest[n:]
+		if id.escaped {
+			out[i] = unescape([]byte(out[i]), true)
+		}
+	}
+	return out
+}
+
+func (f *facts) hasResult(body []byte) bool {
+	return f.result != span{} && body[f.result.from] != 'n'
+}
+
+// scalar gives a string, number or boolean as text; "" for null, for anything
+// else and for what is absent.
+func scalar(body []byte, at span) string {
+	v := body[at.from:at.to]
+	if len(v) == 0 || v[0] == 'n' || v[0] == '{' || v[0] == '[' {
+		return ""
+	}
+	if v[0] == '"' {
+		return unescape(v[1:len(v)-1], bytes.IndexByte(v, '\\') >= 0)
+	}
+	return string(v)
+}
+
+// integer reads a number that may come as a string.
+func integer(body []byte, at span) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(scalar(body, at)), 10, 64)
+	return n, err == nil
+}
+
+// boolean reads true or false that may come as a string.
+func boolean(body []byte, at span) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(scalar(body, at))) {
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	}
+	return false, false
+}
+
+// unescape gives the text of a string, given without its quotes.
+func unescape(quoted []byte, escaped bool) string {
+	if !escaped {
+		return string(quoted)
+	}
+	var s string
+	// The scanner has seen that it is a string.
+	_ = json.Unmarshal([]byte(`"`+string(quoted)+`"`), &s)
+	return s
+}
