@@ -1,0 +1,3 @@
+package sandbox
+
+func newDemo(s *Server) *living { return newDocumented(s) }
