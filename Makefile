@@ -1,0 +1,41 @@
+# The two commands of the README are demo and test; the others are parts of them.
+SHELL := /bin/bash
+GO ?= go
+
+.PHONY: build demo test check fuzz bench tools clean
+
+build:
+	$(GO) build -o exporter ./cmd/exporter
+
+# demo leaves demo/ with a snapshot and the reports made from it.
+demo: tools build
+	rm -rf demo
+	./exporter demo --out demo
+
+test: tools
+	$(GO) test ./...
+
+# check is what reads the code without running it.
+check:
+	@test -z "$$(gofmt -l cmd internal queries)" || { gofmt -l cmd internal queries; echo "gofmt would change these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) fix -diff ./...
+	$(GO) mod tidy -diff
+	$(GO) tool -modfile=tools.mod staticcheck ./...
+
+# fuzz runs every fuzz target for FUZZTIME.
+FUZZTIME ?= 10s
+fuzz:
+	@set -e; for f in $$(grep -rlE '^func Fuzz' --include=*_test.go cmd internal); do \
+	  for t in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$f | sed 's/^func //'); do \
+	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
+
+bench: tools
+	$(GO) test ./cmd/exporter -run '^$$' -bench . -benchtime 1x -timeout 30m
+
+# tools installs what the demo and the tests use besides Go: see scripts/tools.
+tools:
+	scripts/tools
+
+clean:
+	rm -rf exporter demo

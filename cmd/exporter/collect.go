@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"exporter/internal/cloud"
+	"exporter/internal/collect"
+	"exporter/internal/journal"
+	"exporter/internal/store"
+)
+
+func (a *app) collectCommand() *cobra.Command {
+	var project string
+	var dryRun, acceptDrop bool
+	c := &cobra.Command{
+		Use:   "collect",
+		Short: "Collect every project into a new snapshot",
+		Long: `Reads every project of the configuration from the cloud and publishes one
+snapshot. What could not be read whole is carried forward from the snapshot
+before and said; nothing is closed by it. Ctrl-C publishes nothing.`,
+		Example: `  exporter collect
+  exporter collect --dry-run`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(a.configPath)
+			if err != nil {
+				return err
+			}
+			if cfg.Cloud.Projects, err = chooseProjects(cfg, project); err != nil {
+				return err
+			}
+			if dryRun {
+				return a.forecast(c.Context(), cfg)
+			}
+			return a.collect(c.Context(), cfg, acceptDrop)
+		},
+	}
+	c.Flags().StringVar(&project, "project", "", "only this project of the configuration")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "forecast the requests and the time, and collect nothing")
+	c.Flags().BoolVar(&acceptDrop, "accept-drop", false, "believe a list that lost more rows than collect.max_drop")
+	return c
+}
+
+// chooseProjects is all projects of the configuration, or the one asked for.
+func chooseProjects(cfg *config, project string) ([]string, error) {
+	if project == "" {
+		return cfg.Cloud.Projects, nil
+	}
+	for _, p := range cfg.Cloud.Projects {
+		if p == project {
+			return []string{p}, nil
+		}
+	}
+	return nil, usage(fmt.Errorf("project %q is not in cloud.projects of %s", project, cfg.path), "configured: "+strings.Join(cfg.Cloud.Projects, ", "))
+}
+
+// newClient is the configured cloud. observe is told of every attempt and may
+// be nil.
+func (a *app) newClient(cfg *config, observe func(cloud.Attempt)) (*cloud.Client, error) {
+	client, err := cloud.New(cloud.Config{
+		URL: cfg.Cloud.URL, ClientID: cfg.Cloud.ClientID, ClientSecret: cfg.Cloud.ClientSecret, Rate: cfg.Cloud.Rate,
+		GetParams: cfg.Cloud.GetParams, Lang: cfg.Cloud.Lang, Log: slog.New(slog.DiscardHandler), Now: a.now, Observe: observe,
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return client, nil
+}
+
+func (cfg *config) journalPath() string { return filepath.Join(cfg.Store.Dir, "journal.ndjson") }
+
+// registers are the input files by the table that holds them.
+func (cfg *config) registers() map[string]string {
+	all := map[string]string{
+		"channel_register": cfg.Inputs.Channels, "roster": cfg.Inputs.Roster, "exceptions": cfg.Inputs.Exceptions,
+	}
+	for table, path := range all {
+		if path == "" {
+			delete(all, table)
+		}
+	}
+	return all
+}
+
+func (cfg *config) collectOptions(a *app) collect.Options {
+	return collect.Options{
+		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize, Parallel: cfg.Cloud.Parallel,
+		Budget: cfg.Collect.Budget.Run, MaxDrop: cfg.Collect.MaxDrop,
+		Registers: cfg.registers(), Journal: cfg.journalPath(), ProgramVersion: version,
+		Now: a.now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// collect runs one collection with its journal entry and says what came of it.
+func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
+	st, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	host := strings.TrimPrefix(strings.TrimPrefix(cfg.Cloud.URL, "https://"), "http://")
+	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, text.FgHiBlue, strings.Join(cfg.Cloud.Projects, ", ")),
+		paint(a.stderr, text.FgHiBlack, fmt.Sprintf("· %s · at most %g requests a second", host, cfg.Cloud.Rate)))
+	o := cfg.collectOptions(a)
+	o.AcceptDrop = acceptDrop
+	bars := a.newBars(len(o.Projects) > 1)
+	o.Progress, o.Log = bars.step, bars.log
+	collector := collect.New(st, o)
+	client, err := a.newClient(cfg, collector.Observe)
+	if err != nil {
+		return err
+	}
+	result, err := collector.Run(ctx, client.Reader())
+	bars.stop()
+	if err != nil {
+		return fmt.Errorf("collect: %w", err)
+	}
+	if err := journalSnapshots(ctx, cfg, st, result); err != nil {
+		return err
+	}
+	a.sayCollected(ctx, st, result)
+	if result.Verdict == store.Partial {
+		return &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
+	}
+	return nil
+}
+
+// journalSnapshots writes the entry of every published snapshot that has none:
+// the one just made, and any that a crash left without.
+func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, result *collect.Result) error {
+	return repairJournal(ctx, cfg, st)
+}
+
+// sayCollected tells on standard error what was published.
+func (a *app) sayCollected(ctx context.Context, st *store.Store, r *collect.Result) {
+	color := text.FgHiGreen
+	if r.Verdict != store.Complete {
+		color = text.FgHiYellow
+	}
+	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
+		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
+	for _, line := range a.coverage(ctx, st) {
+		fmt.Fprintln(a.stderr, "  "+line)
+	}
+}
+
+// duration is d as people say it: 41 s, 9 min 12 s, 3 h 4 min.
+func duration(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+}
+
+// count is n with a comma at each thousand.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+var _ = journal.Verify

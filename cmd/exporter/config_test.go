@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "reports.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const goodConfig = `
+cloud:
+  url: https://openapi.tuyaeu.com
+  client_id: ${TEST_ID}
+  client_secret: ${file:secret.txt}
+  projects: ["1424615984265764001"]
+store: {dir: data, timezone: Asia/Shanghai}
+`
+
+func TestLoadConfigExpands(t *testing.T) {
+	t.Setenv("TEST_ID", "an: id # with $signs")
+	path := writeConfig(t, goodConfig+"mail: {from: a$$b@example.com}\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "secret.txt"), []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.Cloud.ClientID; got != "an: id # with $signs" {
+		t.Errorf("client id = %q", got)
+	}
+	if got := string(cfg.Cloud.ClientSecret); got != "s3cret" {
+		t.Errorf("client secret = %q", got)
+	}
+	if got := cfg.Mail.From; got != "a$b@example.com" {
+		t.Errorf("mail.from = %q", got)
+	}
+	if want := filepath.Join(filepath.Dir(path), "data"); cfg.Store.Dir != want {
+		t.Errorf("store.dir = %q, want %q", cfg.Store.Dir, want)
+	}
+}
+
+func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
+	plain := strings.NewReplacer("${TEST_ID}", "id", "${file:secret.txt}", "topsecret").Replace(goodConfig)
+	for _, test := range []struct{ name, text, want, hint string }{
+		{"unknown key", strings.Replace(plain, "client_id", "cleint_id", 1), `:4: unknown key "cleint_id"`, `did you mean "client_id"?`},
+		{"unset variable", goodConfig, "environment variable TEST_ID is unset or empty", ""},
+		{"lone dollar", plain + "mail: {from: a$b}\n", "a lone $", ""},
+		{"wrong type", strings.Replace(plain, "projects: [", "rate: fast\n  projects: [", 1), "cloud.rate", ""},
+		{"no project", strings.Replace(plain, `["1424615984265764001"]`, "[]", 1), "cloud.projects: name at least one", ""},
+		{"project that is a path", strings.Replace(plain, "1424615984265764001", "../x", 1), `"../x" is not a project id`, ""},
+		{"unknown zone", strings.Replace(plain, "Asia/Shanghai", "Mars/Olympus", 1), `unknown zone "Mars/Olympus"`, ""},
+		{"secret on the faulty line", strings.Replace(plain, "client_secret: topsecret", "client_secret: [topsecret]", 1), "client_secret", ""},
+		{"not yaml", "cloud: [", "reports.yaml", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := loadConfig(writeConfig(t, test.text))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q does not say %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "topsecret") {
+				t.Errorf("error shows the secret: %q", err)
+			}
+			if got := strings.Join(hints(err), " "); !strings.Contains(got, test.hint) {
+				t.Errorf("hints %q, want %q", got, test.hint)
+			}
+			var exit *exitError
+			if !errors.As(err, &exit) || exit.status != exitUsage {
+				t.Errorf("exit status is not %d: %v", exitUsage, err)
+			}
+		})
+	}
+}
+
+func FuzzLoadConfig(f *testing.F) {
+	f.Add(goodConfig)
+	f.Add("cloud: {url: ${X}}\nreports: [{name: a, parameters: {n: 1}}]\n")
+	f.Add("a: &a [*a]\n")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(dir, "reports.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := loadConfig(path)
+		var exit *exitError
+		if err != nil && (!errors.As(err, &exit) || exit.status != exitUsage) {
+			t.Errorf("not a usage error: %v", err)
+		}
+	})
+}

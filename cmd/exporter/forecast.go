@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"exporter/internal/collect"
+)
+
+// forecast prints what a collection would cost.
+func (a *app) forecast(ctx context.Context, cfg *config) error {
+	st, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	client, err := a.newClient(cfg, nil)
+	if err != nil {
+		return err
+	}
+	f, err := collect.New(st, cfg.collectOptions(a)).Forecast(ctx, client.Reader())
+	if err != nil {
+		return fmt.Errorf("forecast: %w", err)
+	}
+	t := newTable("RESOURCE", "REQUESTS", "BASIS")
+	for _, l := range f.Lines {
+		name := l.Resource
+		if len(cfg.Cloud.Projects) > 1 {
+			name = l.Project + " " + name
+		}
+		t.AppendRow([]any{name, count(l.Requests), l.Basis})
+	}
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight, AlignHeader: text.AlignRight}})
+	if err := a.printTable(t); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "\nabout %s requests, %s at %g a second; this forecast made %d\n",
+		count(f.Requests), duration(f.Time(cfg.Cloud.Rate)), cfg.Cloud.Rate, f.Took)
+	if f.Left > 0 {
+		fmt.Fprintf(a.stdout, "the budget of %s requests a run leaves about %s to later runs\n", count(cfg.Collect.Budget.Run), count(f.Left))
+	}
+	return nil
+}

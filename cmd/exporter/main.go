@@ -1,0 +1,207 @@
+// Command exporter reports on the access permissions of buildings whose doors
+// are run by the Tuya cloud: it collects them into dated DuckDB snapshots and
+// makes Excel, PDF and SQL answers from those.
+//
+// This package reads the configuration, gives each command its file, wires the
+// packages below internal/ together, logs, and chooses the exit status. It
+// decides nothing about permissions.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // reports need the project's zone on machines without a zone database
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses, a contract with scripts.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPart        = 3
+	exitMismatch    = 4
+	exitInterrupted = 130
+)
+
+const exitHelp = `
+Exit status: 0 done, 1 failed, 2 usage or a refused statement, 3 done in part,
+4 verification found a mismatch, 130 interrupted.`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// app is what the commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+	now            func() time.Time
+
+	configPath string
+	logFormat  string
+}
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "exporter: interrupted")
+		return exitInterrupted
+	}
+	printError(stderr, err)
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.status
+	}
+	return exitFailed
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "exporter",
+		Short: "Compliance reports for buildings whose doors are run by the Tuya cloud",
+		Long: `exporter collects who may open which door from the Tuya cloud's access control,
+keeps it as dated, unchangeable snapshots, and makes reports from them.
+
+Try it without an account:   exporter demo
+For your own site:           exporter init, then exporter check, exporter collect
+` + exitHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return a.setUp()
+		},
+	}
+	config := os.Getenv("EXPORTER_CONFIG")
+	if config == "" {
+		config = "reports.yaml"
+	}
+	root.PersistentFlags().StringVar(&a.configPath, "config", config, "configuration file, also $EXPORTER_CONFIG")
+	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json, on standard error")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(err, "see: "+c.CommandPath()+" --help")
+	})
+	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.snapshotsCommand(),
+		a.sqlCommand(), a.apiCommand(), a.sandboxCommand(), a.checkCommand(), a.versionCommand())
+	for _, c := range root.Commands() {
+		addExitHelp(c)
+	}
+	return root
+}
+
+// addExitHelp puts the exit statuses into the help of c and of its children.
+func addExitHelp(c *cobra.Command) {
+	if c.Long == "" {
+		c.Long = c.Short + "."
+	}
+	c.Long += "\n" + exitHelp
+	if c.Args == nil {
+		c.Args = cobra.NoArgs
+	}
+	args := c.Args
+	c.Args = func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
+			return usage(err, "see: "+cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+	for _, child := range c.Commands() {
+		addExitHelp(child)
+	}
+}
+
+func (a *app) setUp() error {
+	switch a.logFormat {
+	case "text":
+		a.log = slog.New(slog.NewTextHandler(a.stderr, nil))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.stderr, nil))
+	default:
+		return usage(fmt.Errorf("unknown log format %q", a.logFormat), "use text or json")
+	}
+	return nil
+}
+
+// exitError is an error with an exit status of its own.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// hintError adds what a person can do to an error.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+func (e *hintError) Hint() string  { return e.hint }
+
+// usage is err as a usage error with a hint.
+func usage(err error, hint string) error {
+	return &exitError{exitUsage, &hintError{err, hint}}
+}
+
+// printError writes err for people: what went wrong, then the hints of every
+// error in its tree, each once and on its own line.
+func printError(w io.Writer, err error) {
+	for line := range strings.Lines(strings.TrimRight(err.Error(), "\n")) {
+		line = strings.TrimRight(line, "\n")
+		if strings.Contains(line, " | ") || strings.HasPrefix(line, " ") {
+			fmt.Fprintln(w, line)
+			continue
+		}
+		fmt.Fprintf(w, "exporter: %s\n", line)
+	}
+	seen := map[string]bool{}
+	for _, h := range hints(err) {
+		if h != "" && !seen[h] {
+			fmt.Fprintf(w, "exporter: hint: %s\n", h)
+		}
+		seen[h] = true
+	}
+}
+
+func hints(err error) []string {
+	var all []string
+	if h, ok := err.(interface{ Hint() string }); ok {
+		all = append(all, h.Hint())
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		if u.Unwrap() != nil {
+			all = append(all, hints(u.Unwrap())...)
+		}
+	case interface{ Unwrap() []error }:
+		for _, e := range u.Unwrap() {
+			all = append(all, hints(e)...)
+		}
+	}
+	return all
+}

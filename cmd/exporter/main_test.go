@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
+
+	"exporter/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"exporter": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs every promise of the command line.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox":  startSandbox,
+			"xlsx2tsv": xlsxToTSV,
+			"pdf2txt":  pdfToText,
+			"status":   wantStatus,
+		},
+	})
+}
+
+// startSandbox is `sandbox [-site NAME] [-fault A,B]`: it runs a cloud until
+// the script ends and writes reports.yaml for it into the working folder.
+func startSandbox(ts *testscript.TestScript, neg bool, args []string) {
+	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	o := sandbox.Options{}
+	flags.StringVar(&o.Site, "site", "documented", "")
+	fault := flags.String("fault", "", "")
+	if err := flags.Parse(args); neg || err != nil {
+		ts.Fatalf("usage: sandbox [-site NAME] [-fault A,B]")
+	}
+	if *fault != "" {
+		o.Faults = strings.Split(*fault, ",")
+	}
+	ts.Check(o.Validate())
+	s := sandbox.New(o)
+	srv := httptest.NewServer(s)
+	ts.Defer(srv.Close)
+	id, secret, project := s.Credentials()
+	ts.Setenv("CLOUD_URL", srv.URL)
+	ts.Setenv("CLIENT_ID", id)
+	ts.Setenv("CLIENT_SECRET", secret)
+	ts.Setenv("PROJECT", project)
+	config := fmt.Sprintf("cloud: {url: %q, client_id: %q, client_secret: %q, projects: [%q], rate: 2000}\nstore: {dir: data, timezone: Asia/Shanghai}\n",
+		srv.URL, id, secret, project)
+	ts.Check(os.WriteFile(ts.MkAbs("reports.yaml"), []byte(config), 0o600))
+}
+
+// wantStatus is `status N COMMAND...`: the command must exit with N. Its output
+// is left in the files stdout and stderr.
+func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	ts.Check(os.WriteFile(ts.MkAbs("stdout"), []byte(ts.ReadFile("stdout")), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(ts.ReadFile("stderr")), 0o600))
+	got := 0
+	var exit *exec.ExitError
+	if err != nil {
+		if !asExit(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+func asExit(err error, exit **exec.ExitError) bool {
+	e, ok := err.(*exec.ExitError)
+	*exit = e
+	return ok
+}
+
+// xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.
+func xlsxToTSV(ts *testscript.TestScript, neg bool, args []string) {
+	f, err := excelize.OpenFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	out, err := os.Create(ts.MkAbs(strings.TrimSuffix(filepath.Base(args[0]), ".xlsx") + ".tsv"))
+	ts.Check(err)
+	defer out.Close()
+	for _, sheet := range f.GetSheetList() {
+		rows, err := f.GetRows(sheet)
+		ts.Check(err)
+		for r, row := range rows {
+			for c, value := range row {
+				name, err := excelize.CoordinatesToCellName(c+1, r+1)
+				ts.Check(err)
+				kind, err := f.GetCellType(sheet, name)
+				ts.Check(err)
+				if value != "" {
+					fmt.Fprintf(out, "%s!%s\t%d\t%s\n", sheet, name, kind, strings.ReplaceAll(value, "\n", "\\n"))
+				}
+			}
+		}
+	}
+}
+
+// pdfToText is `pdf2txt FILE`: it writes FILE's text beside it as .txt.
+func pdfToText(ts *testscript.TestScript, neg bool, args []string) {
+	pdf := ts.MkAbs(args[0])
+	out, err := exec.Command("pdftotext", "-layout", pdf, strings.TrimSuffix(pdf, ".pdf")+".txt").CombinedOutput()
+	if err != nil {
+		ts.Fatalf("pdftotext (package poppler-utils): %v: %s", err, out)
+	}
+}
+
+var _ = json.Marshal
+var _ io.Reader
+var _ net.Addr

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"exporter/internal/store"
+)
+
+// formats are the ways in which rows are printed, by the name of --format.
+var formats = map[string]func(*app, *sql.Rows) error{
+	"table": (*app).printRowsTable,
+	"csv":   func(a *app, rows *sql.Rows) error { return store.WriteCSV(a.stdout, rows) },
+	"json":  (*app).printRowsJSON,
+}
+
+// maxTableRows is how many rows a table shows; beyond, csv and json serve.
+const maxTableRows = 10_000
+
+func (a *app) printRowsTable(rows *sql.Rows) error {
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	header := make([]any, len(names))
+	for i, n := range names {
+		header[i] = printable(n)
+	}
+	t := newTable(header...)
+	numeric := make([]bool, len(names))
+	n := 0
+	for rows.Next() {
+		if n++; n > maxTableRows {
+			break
+		}
+		values, err := scan(rows, len(names))
+		if err != nil {
+			return err
+		}
+		cells := make([]any, len(values))
+		for i, v := range values {
+			cells[i] = cell(v)
+			numeric[i] = numeric[i] || isNumber(v)
+		}
+		t.AppendRow(cells)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	var columns []table.ColumnConfig
+	for i, is := range numeric {
+		if is {
+			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(columns)
+	if n > maxTableRows {
+		fmt.Fprintf(a.stderr, "exporter: the first %s rows; --format csv gives all\n", count(maxTableRows))
+	}
+	return a.printTable(t)
+}
+
+func (a *app) printRowsJSON(rows *sql.Rows) error {
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(a.stdout)
+	w.WriteString("[")
+	for n := 0; rows.Next(); n++ {
+		values, err := scan(rows, len(names))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			w.WriteString(",")
+		}
+		w.WriteString("\n  {")
+		for i, v := range values {
+			if i > 0 {
+				w.WriteString(", ")
+			}
+			line, err := jsonPair(names[i], v)
+			if err != nil {
+				return err
+			}
+			w.Write(line)
+		}
+		w.WriteString("}")
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	w.WriteString("\n]\n")
+	return w.Flush()
+}
+
+func jsonPair(name string, value any) ([]byte, error) {
+	switch v := value.(type) {
+	case time.Time:
+		value = v.Format(time.RFC3339Nano)
+	case []byte:
+		value = string(v)
+	case *big.Int:
+		value = v.String()
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(name); err != nil {
+		return nil, err
+	}
+	b.Truncate(b.Len() - 1)
+	b.WriteString(": ")
+	if err := e.Encode(value); err != nil {
+		return nil, fmt.Errorf("column %q: %w", name, err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+// scan reads the current row.
+func scan(rows *sql.Rows, n int) ([]any, error) {
+	values, pointers := make([]any, n), make([]any, n)
+	for i := range values {
+		pointers[i] = &values[i]
+	}
+	return values, rows.Scan(pointers...)
+}
+
+// cell is a value as a table shows it: an en dash for NULL, times in the
+// session's zone, lists with commas, and nothing that moves the cursor.
+func cell(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return "–"
+	case time.Time:
+		return v.Format("2006-01-02 15:04:05")
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = fmt.Sprint(cell(e))
+		}
+		return strings.Join(parts, ", ")
+	case float64, bool:
+		return v
+	}
+	if isNumber(v) {
+		return fmt.Sprint(v)
+	}
+	return printable(fmt.Sprint(v))
+}
+
+func isNumber(v any) bool {
+	switch v.(type) {
+	case int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, *big.Int:
+		return true
+	}
+	return false
+}
+
+// printable is s without control characters, which a terminal would obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImports keeps the arrows of the README's drawing: which package may
+// import which of ours, and where each big library may be imported.
+func TestImports(t *testing.T) {
+	ours := map[string][]string{
+		"internal/cloud":           {},
+		"internal/sandbox":         {},
+		"internal/store":           {},
+		"internal/journal":         {},
+		"internal/store/storetest": {"internal/store"},
+		"internal/collect":         {"internal/cloud", "internal/store"},
+		"internal/reports":         {"internal/store", "queries"},
+		"queries":                  {},
+		"cmd/exporter":             nil, // wires them all
+	}
+	libraries := map[string]string{
+		"github.com/duckdb/duckdb-go": "internal/store",
+		"github.com/xuri/excelize":    "internal/reports",
+		"codeberg.org/go-pdf/fpdf":    "internal/reports",
+	}
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for d := json.NewDecoder(bytes.NewReader(out)); ; seen++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, "exporter/")
+		allowed, known := ours[name]
+		if !known {
+			t.Errorf("package %s has no import rule", name)
+		}
+		for _, imported := range p.Imports {
+			if short, ok := strings.CutPrefix(imported, "exporter/"); ok && name != "cmd/exporter" && !slices.Contains(allowed, short) {
+				t.Errorf("%s imports %s", name, short)
+			}
+			for library, home := range libraries {
+				if strings.HasPrefix(imported, library) && name != home {
+					t.Errorf("%s imports %s, which belongs to %s", name, library, home)
+				}
+			}
+		}
+	}
+	if seen < len(ours) {
+		t.Errorf("go list gave %d packages, the rules name %d", seen, len(ours))
+	}
+}
+
+// TestNoSecretsInTestData looks for what must not be committed: phone numbers
+// that are not masked, and addresses outside example.com and loopback.
+func TestNoSecretsInTestData(t *testing.T) {
+	phone := regexp.MustCompile(`(?:^|[^0-9*.])1[3-9][0-9]{9}(?:[^0-9*]|$)`)
+	mail := regexp.MustCompile(`[A-Za-z0-9._-]+@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}`)
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if err == nil && (d.Name() == ".git" || d.Name() == "demo") {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		if !strings.Contains(path, "testdata") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if m := phone.Find(text); m != nil {
+			t.Errorf("%s holds what looks like a phone number: %q", path, m)
+		}
+		for _, m := range mail.FindAllString(string(text), -1) {
+			if !strings.HasSuffix(m, "example.com") {
+				t.Errorf("%s holds a mail address: %q", path, m)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

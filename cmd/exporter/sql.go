@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"exporter/internal/store"
+)
+
+// readFlags choose the state that a command reads.
+type readFlags struct {
+	asOf, snapshot, project string
+	set                     []string
+}
+
+func (f *readFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.asOf, "as-of", "", "the state at a time: 2026-03-31, 2026-03-31 14:05 or RFC 3339, in the store's zone")
+	c.Flags().StringVar(&f.project, "project", "", "only this project")
+	c.Flags().StringArrayVar(&f.set, "set", nil, "a parameter as name=value; may be repeated")
+}
+
+// open opens the state for reading.
+func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error) {
+	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone}
+	if f.asOf != "" {
+		t, err := parseTime(f.asOf, cfg.zone)
+		if err != nil {
+			return nil, err
+		}
+		o.AsOf = t
+	}
+	if f.project != "" {
+		if _, err := chooseProjects(cfg, f.project); err != nil {
+			return nil, err
+		}
+	}
+	st, err := openStore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r, err := st.Read(ctx, o)
+	if errors.Is(err, store.ErrNotPublished) {
+		return nil, &hintError{err, "make one: exporter collect"}
+	}
+	return r, err
+}
+
+// parameters are the --set flags as text by name.
+func (f *readFlags) parameters() (map[string]string, error) {
+	all := map[string]string{}
+	for _, s := range f.set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, usage(fmt.Errorf("--set %q is not name=value", s), "for example: --set within_days=60")
+		}
+		all[name] = value
+	}
+	return all, nil
+}
+
+// parseTime reads a time as people write it; without an offset it is in zone.
+func parseTime(s string, zone *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	// A day alone means the whole of it.
+	if t, err := time.ParseInLocation("2006-01-02", s, zone); err == nil {
+		return t.AddDate(0, 0, 1).Add(-time.Millisecond), nil
+	}
+	return time.Time{}, usage(fmt.Errorf("%q is not a time", s), "for example: 2026-03-31, 2026-03-31 14:05, 2026-03-31T14:05:00+08:00")
+}
+
+func (a *app) sqlCommand() *cobra.Command {
+	var read readFlags
+	var file, format string
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "sql [QUERY]",
+		Short: "Ask a snapshot in SQL, read only",
+		Long: `Runs one statement that reads, in DuckDB's SQL, on a snapshot. The query is the
+argument, the file given by -f, or standard input. The tables are permissions,
+persons, structures, rules, rule_channels, channels, tasks, records,
+issue_infos, snapshots, resources, calls, tie_outs and more: see the last
+example. csv has a header line and keeps NULL (nothing) and "" apart.`,
+		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
+  exporter sql --as-of 2026-03-31 --format csv -f query.sql
+  exporter sql "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			query, err := a.query(args, file)
+			if err != nil {
+				return err
+			}
+			print, ok := formats[format]
+			if !ok {
+				return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
+			}
+			cfg, err := loadConfig(a.configPath)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeoutCause(c.Context(), timeout,
+				&hintError{fmt.Errorf("sql: no answer within %s", timeout), "give it more with --timeout"})
+			defer cancel()
+			r, err := read.open(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			err = a.runQuery(ctx, r, query, &read, print)
+			if ctx.Err() != nil && c.Context().Err() == nil {
+				return context.Cause(ctx)
+			}
+			return err
+		},
+	}
+	read.add(c)
+	c.Flags().StringVar(&read.snapshot, "snapshot", "", "the state of this snapshot")
+	c.Flags().StringVarP(&file, "file", "f", "", "read the query from this file")
+	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
+	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
+	return c
+}
+
+// query is the text to run.
+func (a *app) query(args []string, file string) (string, error) {
+	switch {
+	case len(args) == 1 && file != "":
+		return "", usage(errors.New("a query and -f together"), "give one of them")
+	case len(args) == 1:
+		return args[0], nil
+	case file != "":
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", &exitError{exitUsage, err}
+		}
+		return string(b), nil
+	}
+	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return "", usage(errors.New("no query"), `for example: exporter sql "FROM permissions LIMIT 5"`)
+	}
+	b, err := io.ReadAll(a.stdin)
+	return string(b), err
+}
+
+func (a *app) runQuery(ctx context.Context, r *store.Reader, query string, read *readFlags, print func(*app, *sql.Rows) error) error {
+	set, err := read.parameters()
+	if err != nil {
+		return err
+	}
+	named := map[string]any{"as_of": r.AsOf()}
+	for k, v := range set {
+		named[k] = v
+	}
+	rows, err := r.Query(ctx, query, named)
+	if err != nil {
+		if errors.Is(err, store.ErrRefused) {
+			return &exitError{exitUsage, fmt.Errorf("sql: %w", err)}
+		}
+		return fmt.Errorf("sql: %w", err)
+	}
+	defer rows.Close()
+	return print(a, rows)
+}

@@ -1,0 +1,266 @@
+package collect
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"exporter/internal/cloud"
+)
+
+// landing writes the responses of one project in one run to disk, as the
+// package comment of store describes. Its methods are safe for concurrent use.
+type landing struct {
+	dir   string
+	zstd  *zstd.Encoder
+	slots chan struct{} // one token for each page being hashed and compressed
+
+	mu    sync.Mutex
+	files map[string]*landFile
+	calls *lineFile
+	walks *lineFile
+}
+
+// landFile is one resource's file. Pages are prepared side by side and written
+// in the order of their lines.
+type landFile struct {
+	queue chan *landJob
+	done  chan error
+	lines int64
+}
+
+type landJob struct {
+	ready chan struct{}
+	frame []byte
+	call  call
+}
+
+// pageOf says where in its resource a response belongs.
+type pageOf struct {
+	resource, operation, key string
+	walk, page, rows         int
+}
+
+// call is a line of calls.ndjson.zst: one HTTP attempt.
+type call struct {
+	Resource     string `json:"resource"`
+	Operation    string `json:"operation"`
+	Walk         int    `json:"walk"`
+	Page         int    `json:"page"`
+	Key          string `json:"key"`
+	Line         *int64 `json:"line"`
+	TID          string `json:"tid"`
+	T            int64  `json:"t"`
+	HTTPStatus   int    `json:"http_status"`
+	Code         int    `json:"code"`
+	Rows         int    `json:"rows"`
+	Milliseconds int64  `json:"ms"`
+	Attempt      int    `json:"attempt"`
+	BodySHA256   string `json:"body_sha256"`
+	LandedSHA256 string `json:"landed_sha256"`
+}
+
+// walkLine is a line of walks.ndjson.zst: one walk that came to its end.
+type walkLine struct {
+	Resource     string `json:"resource"`
+	Key          string `json:"key"`
+	Walk         int    `json:"walk"`
+	Verdict      string `json:"verdict"`
+	Pages        int    `json:"pages"`
+	TotalFirst   *int64 `json:"total_first"`
+	TotalLast    *int64 `json:"total_last"`
+	Rows         int64  `json:"rows"`
+	DistinctRows int64  `json:"distinct_rows"`
+	Duplicates   int64  `json:"duplicates"`
+	Finished     *bool  `json:"finished"`
+	Problem      string `json:"problem"`
+}
+
+func newLanding(dir string) (*landing, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+	if err != nil {
+		return nil, err
+	}
+	l := &landing{dir: dir, zstd: encoder, files: map[string]*landFile{}, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	if l.calls, err = newLineFile(filepath.Join(dir, "calls.ndjson.zst"), encoder); err != nil {
+		return nil, err
+	}
+	if l.walks, err = newLineFile(filepath.Join(dir, "walks.ndjson.zst"), encoder); err != nil {
+		return nil, errors.Join(err, l.calls.close())
+	}
+	return l, nil
+}
+
+// land takes a response over. It returns when the page has a place in the
+// queue; an error of writing comes from close.
+func (l *landing) land(at pageOf, r *cloud.Response) error {
+	f, err := l.file(at.resource)
+	if err != nil {
+		return err
+	}
+	l.slots <- struct{}{}
+	job := &landJob{ready: make(chan struct{})}
+	l.mu.Lock()
+	f.lines++
+	line := f.lines
+	f.queue <- job
+	l.mu.Unlock()
+	go func() {
+		defer func() { <-l.slots }()
+		defer close(job.ready)
+		l.prepare(job, at, line, r)
+	}()
+	return nil
+}
+
+// prepare cuts, hashes and compresses one response.
+func (l *landing) prepare(job *landJob, at pageOf, line int64, r *cloud.Response) {
+	body, kept := sha256.Sum256(r.Body), r.Kept()
+	landed := body
+	if len(kept) != len(r.Body) || &kept[0] != &r.Body[0] {
+		landed = sha256.Sum256(kept)
+	}
+	key, _ := json.Marshal(at.key)
+	text := make([]byte, 0, len(kept)+128)
+	text = fmt.Appendf(text, `{"line":%d,"walk":%d,"page":%d,"key":%s,"response":`, line, at.walk, at.page, key)
+	text = append(append(text, kept...), '}', '\n')
+	job.frame = l.zstd.EncodeAll(text, make([]byte, 0, len(text)/8))
+	job.call = call{
+		Resource: at.resource, Operation: at.operation, Walk: at.walk, Page: at.page, Key: at.key, Line: &line,
+		TID: r.TID, T: r.T, HTTPStatus: r.HTTPStatus, Rows: at.rows, Milliseconds: r.Took.Milliseconds(), Attempt: r.Attempt,
+		BodySHA256: hex.EncodeToString(body[:]), LandedSHA256: hex.EncodeToString(landed[:]),
+	}
+}
+
+func (l *landing) file(resource string) (*landFile, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.files[resource]; ok {
+		return f, nil
+	}
+	out, err := os.OpenFile(filepath.Join(l.dir, resource+".ndjson.zst"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f := &landFile{queue: make(chan *landJob, 2*runtime.GOMAXPROCS(0)), done: make(chan error, 1)}
+	l.files[resource] = f
+	go func() { f.done <- l.drain(out, f.queue) }()
+	return f, nil
+}
+
+// drain writes the prepared pages of one file in order. After a failed write
+// it goes on taking jobs, so that nobody waits for it for ever.
+func (l *landing) drain(out *os.File, queue <-chan *landJob) error {
+	w := bufio.NewWriterSize(out, 1<<20)
+	var failed error
+	for job := range queue {
+		<-job.ready
+		if failed != nil {
+			continue
+		}
+		if _, failed = w.Write(job.frame); failed == nil {
+			failed = l.calls.add(job.call)
+		}
+		job.frame = nil
+	}
+	return errors.Join(failed, w.Flush(), out.Sync(), out.Close())
+}
+
+// flush waits until all that was landed for resource is in its file. A later
+// land for the same resource is an error of the caller.
+func (l *landing) flush(resource string) error {
+	l.mu.Lock()
+	f, ok := l.files[resource]
+	delete(l.files, resource)
+	l.mu.Unlock()
+	if !ok {
+		return l.walks.flush()
+	}
+	close(f.queue)
+	if err := <-f.done; err != nil {
+		return fmt.Errorf("land %s: %w", resource, err)
+	}
+	return l.walks.flush()
+}
+
+// close ends all files; the directory stays.
+func (l *landing) close() error {
+	var errs []error
+	for resource := range l.files {
+		errs = append(errs, l.flush(resource))
+	}
+	errs = append(errs, l.calls.close(), l.walks.close(), l.zstd.Close())
+	return errors.Join(errs...)
+}
+
+// lineFile collects JSON lines and writes them as zstd frames of some size.
+type lineFile struct {
+	mu   sync.Mutex
+	out  *os.File
+	zstd *zstd.Encoder
+	text []byte
+}
+
+// frameSize is how much text goes into one frame of a lineFile.
+const frameSize = 256 << 10
+
+func newLineFile(path string, encoder *zstd.Encoder) (*lineFile, error) {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &lineFile{out: out, zstd: encoder}, nil
+}
+
+func (f *lineFile) add(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.text = append(append(f.text, line...), '\n')
+	if len(f.text) < frameSize {
+		return nil
+	}
+	return f.write()
+}
+
+func (f *lineFile) write() error {
+	if len(f.text) == 0 {
+		return nil
+	}
+	frame := f.zstd.EncodeAll(f.text, nil)
+	f.text = f.text[:0]
+	_, err := f.out.Write(frame)
+	return err
+}
+
+func (f *lineFile) flush() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.write()
+}
+
+func (f *lineFile) close() error {
+	return errors.Join(f.flush(), f.out.Sync(), f.out.Close())
+}
+
+// quantity is n with a word, in the plural where it needs one.
+func quantity(n int64, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + word
+}

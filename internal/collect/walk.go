@@ -1,0 +1,200 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+
+	"exporter/internal/cloud"
+	"exporter/internal/store"
+)
+
+// maxWalks is how often a list is walked before it is called partial.
+const maxWalks = 3
+
+// list is one list of the cloud that is walked page by page.
+type list struct {
+	resource, operation, key string
+	params                   map[string]any
+}
+
+// walk is what one walk of a list saw.
+type walk struct {
+	pages                 int
+	totalFirst, totalLast *int64
+	rows, distinct        int64
+	serverTime            int64 // newest t of its pages, ms; 0 if none had one
+	problem               string
+}
+
+func (w *walk) verdict() string {
+	if w.problem == "" {
+		return store.Complete
+	}
+	return store.Partial
+}
+
+// walkList walks l until a walk is whole, at most maxWalks times, and notes the
+// last walk for the loader. A list that stays torn is no error: its problem
+// says why. Errors are those of the cloud and of the disk.
+func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
+	for number := 1; ; number++ {
+		w, err := p.walkOnce(ctx, l, number)
+		if err != nil {
+			return w, err
+		}
+		if w.problem == "" || number == maxWalks {
+			if number > 1 && w.problem != "" {
+				w.problem += fmt.Sprintf(" (walked %d times)", number)
+			}
+			return w, p.landing.walks.add(walkLine{
+				Resource: l.resource, Key: l.key, Walk: number, Verdict: w.verdict(), Pages: w.pages,
+				TotalFirst: w.totalFirst, TotalLast: w.totalLast, Rows: w.rows, DistinctRows: w.distinct,
+				Duplicates: w.rows - w.distinct, Problem: w.problem,
+			})
+		}
+		p.log.Warn("walk again", "resource", l.resource, "key", l.key, "walk", number, "problem", w.problem)
+	}
+}
+
+// walkOnce lands every page of l once and judges what it saw.
+func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, error) {
+	w := &walk{}
+	var ids []uint64
+	var lastPage []string
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Parallel: p.o.Parallel}) {
+		if err != nil {
+			return w, err
+		}
+		at := pageOf{resource: l.resource, operation: l.operation, key: l.key, walk: number, page: page.Number, rows: page.Items}
+		if err := p.landing.land(at, page.Response); err != nil {
+			return w, err
+		}
+		w.pages++
+		w.rows += int64(page.Items)
+		w.serverTime = max(w.serverTime, page.T)
+		if w.pages == 1 {
+			w.totalFirst = page.Total
+		}
+		w.totalLast = page.Total
+		for _, id := range page.IDs {
+			ids = append(ids, maphash.String(p.seed, id))
+		}
+		p.progress(l.resource, int64(page.Items), w.totalFirst)
+		if w.pages > 1 && page.Items > 0 && slices.Equal(page.IDs, lastPage) {
+			w.problem = fmt.Sprintf("page %d repeats page %d", page.Number, page.Number-1)
+			break
+		}
+		lastPage = slices.Clone(page.IDs)
+	}
+	slices.Sort(ids)
+	w.distinct = int64(len(slices.Compact(ids)))
+	if w.problem == "" {
+		w.problem = w.judge(int64(len(ids)))
+	}
+	return w, nil
+}
+
+// judge says why a walk is not whole, or "". A walk is whole when its first
+// total, its last total and its distinct rows are one number.
+func (w *walk) judge(ids int64) string {
+	switch {
+	case w.totalFirst == nil || w.totalLast == nil:
+		return "the cloud gave no total"
+	case ids < w.rows:
+		return quantity(w.rows-ids, "row") + " without an id"
+	case *w.totalFirst != *w.totalLast:
+		return fmt.Sprintf("the total moved from %d to %d while the list was read", *w.totalFirst, *w.totalLast)
+	case w.distinct != *w.totalLast:
+		text := fmt.Sprintf("%d distinct rows of a total of %d", w.distinct, *w.totalLast)
+		if w.rows > w.distinct {
+			text += ", " + quantity(w.rows-w.distinct, "duplicate")
+		}
+		return text
+	}
+	return ""
+}
+
+// fact is w as a resource of the snapshot.
+func (w *walk) fact(resource string) store.Resource {
+	return store.Resource{
+		Name: resource, Pages: int64(w.pages), TotalFirst: w.totalFirst, TotalLast: w.totalLast,
+		Rows: w.rows, Distinct: w.distinct, Duplicates: w.rows - w.distinct,
+		Verdict: w.verdict(), Problem: w.problem,
+	}
+}
+
+// walkTree reads the organisation tree: the roots by match-auth-structure
+// without a name, then the children of each structure by list-auth-structure.
+// The documents leave open whether either gives one level or the subtree
+// (protocol.md 6.7 no. 74), so each id is asked once and what comes is united.
+func (p *project) walkTree(ctx context.Context) (*walk, error) {
+	w := &walk{}
+	asked := map[string]bool{}
+	queue := []string{""}
+	for len(queue) > 0 {
+		parent := queue[0]
+		queue = queue[1:]
+		operation, params := "match-auth-structure", map[string]any{}
+		if parent != "" {
+			operation, params["structureId"] = "list-auth-structure", parent
+		}
+		ids, t, err := p.single(ctx, "structures", operation, parent, params)
+		if err != nil {
+			return w, err
+		}
+		w.pages++
+		w.rows += int64(len(ids))
+		w.serverTime = max(w.serverTime, t)
+		for _, id := range ids {
+			if !asked[id] {
+				asked[id] = true
+				queue = append(queue, id)
+			}
+		}
+		p.progress("structures", 1, nil)
+		if len(asked) > maxStructures {
+			return w, fmt.Errorf("structures: more than %d organizations: the tree has no end", maxStructures)
+		}
+	}
+	w.distinct = int64(len(asked))
+	return w, nil
+}
+
+// maxStructures bounds the organisation tree: each costs a request.
+const maxStructures = 10_000
+
+// single asks one operation that answers in one page, lands the answer and
+// notes it as a whole walk. It returns the ids of its items.
+func (p *project) single(ctx context.Context, resource, operation, key string, params map[string]any) (ids []string, t int64, err error) {
+	r, err := p.cloud.Call(ctx, operation, p.with(params))
+	if err != nil {
+		return nil, 0, err
+	}
+	ids = r.IDs()
+	if err := p.landing.land(pageOf{resource: resource, operation: operation, key: key, walk: 1, page: 1, rows: max(len(ids), 1)}, r); err != nil {
+		return nil, 0, err
+	}
+	return ids, r.T, p.landing.walks.add(walkLine{
+		Resource: resource, Key: key, Walk: 1, Verdict: store.Complete, Pages: 1,
+		Rows: int64(max(len(ids), 1)), DistinctRows: int64(max(len(ids), 1)),
+	})
+}
+
+// with is params and the project.
+func (p *project) with(params map[string]any) map[string]any {
+	all := map[string]any{"projectId": p.id}
+	for k, v := range params {
+		all[k] = v
+	}
+	return all
+}
+
+// ends says whether err ends the whole collection of a project: what the next
+// request would meet too.
+func ends(err error) bool {
+	var e *cloud.Error
+	return errors.As(err, &e) && e.Lasting()
+}
