@@ -21,11 +21,10 @@ type typesetter struct {
 	ascii  [3][128]glyph
 	used   map[*fontFile]bool
 
-	shown    map[rune]int // characters shown as U+XXXX, how often
-	controls int          // of them control characters
-	invalid  int          // bytes that were no UTF-8
-	cutCells int          // texts that were cut short with an ellipsis
-	atoms    []atom
+	shown   map[rune]int // characters drawn as U+XXXX, how often
+	invalid int          // bytes drawn as U+FFFD because they were no UTF-8
+	cut     int          // texts drawn short, with an ellipsis
+	atoms   []atom
 }
 
 type style uint8
@@ -60,6 +59,10 @@ type run struct {
 	color  rgb
 	x, w   float64 // from the line's start, in mm
 	strike bool    // a fallback font made bold by stroking
+
+	shown   []rune // characters that U+XXXX stands for
+	invalid int    // bytes that U+FFFD stands for
+	cut     bool   // an ellipsis that stands for the rest
 }
 
 type line struct {
@@ -77,6 +80,9 @@ type atom struct {
 	space bool
 	stop  bool // a forced end of line
 	after bool // the line may end after it
+
+	shown   rune // what U+XXXX begins to stand for
+	invalid bool
 }
 
 func newTypesetter(f Fonts) *typesetter {
@@ -146,7 +152,7 @@ func (t *typesetter) split(pieces []piece, size float64) []atom {
 			a := atom{text: text[:n], style: p.style, color: p.color}
 			switch {
 			case r == utf8.RuneError && n == 1:
-				t.invalid++
+				a.invalid = true
 				a.text, r = "\uFFFD", '\uFFFD'
 			case r == '\n', r == '\r', r == '\u2028', r == '\u2029':
 				if r == '\r' && strings.HasPrefix(text[n:], "\n") {
@@ -170,7 +176,6 @@ func (t *typesetter) split(pieces []piece, size float64) []atom {
 			a.w = a.g.advance / 1000 * size * mmPerPoint
 			next, _ := utf8.DecodeRuneInString(text)
 			a.after = text != "" && mayBreak(r, next)
-			t.used[a.g.file] = true
 			atoms = append(atoms, a)
 		}
 	}
@@ -180,17 +185,15 @@ func (t *typesetter) split(pieces []piece, size float64) []atom {
 
 // replace appends U+XXXX for a character that cannot be shown.
 func (t *typesetter) replace(atoms []atom, a atom, r rune, size float64) []atom {
-	t.shown[r]++
-	if unicode.IsControl(r) {
-		t.controls++
-	}
 	code := fmt.Sprintf("U+%04X", r)
 	for i, c := range code {
 		b := a
 		b.text, b.g, b.color = code[i:i+1], t.glyph(c, a.style), muted
 		b.w = b.g.advance / 1000 * size * mmPerPoint
 		b.after = i == len(code)-1
-		t.used[b.g.file] = true
+		if i == 0 {
+			b.shown = r
+		}
 		atoms = append(atoms, b)
 	}
 	return atoms
@@ -266,7 +269,6 @@ func (t *typesetter) wrap(pieces []piece, size, width float64, most int) []line 
 		lines = append(lines, t.assemble(atoms[start:], w))
 	}
 	if most > 0 && len(lines) > most {
-		t.cutCells++
 		lines = lines[:most]
 		lines[most-1] = t.ellipsis(lines[most-1], size, width)
 	}
@@ -288,6 +290,12 @@ func (t *typesetter) assemble(atoms []atom, width float64) line {
 		for ; i < len(atoms) && atoms[i].g.file == r.file && atoms[i].color == r.color && atoms[i].style == r.style; i++ {
 			text.WriteString(atoms[i].text)
 			r.w += atoms[i].w
+			if atoms[i].shown != 0 {
+				r.shown = append(r.shown, atoms[i].shown)
+			}
+			if atoms[i].invalid {
+				r.invalid++
+			}
 		}
 		r.text = text.String()
 		r.strike = r.style == bold && r.file != t.fonts.bold
@@ -300,8 +308,7 @@ func (t *typesetter) assemble(atoms []atom, width float64) line {
 // ellipsis ends a line with "…", dropping as much of it as that takes.
 func (t *typesetter) ellipsis(l line, size, width float64) line {
 	g := t.glyph('…', regular)
-	mark := run{text: "…", file: g.file, color: muted, w: g.advance / 1000 * size * mmPerPoint}
-	t.used[g.file] = true
+	mark := run{text: "…", file: g.file, color: muted, cut: true, w: g.advance / 1000 * size * mmPerPoint}
 	for len(l.runs) > 0 && l.width+mark.w > width {
 		r := &l.runs[len(l.runs)-1]
 		c, n := utf8.DecodeLastRuneInString(r.text)
@@ -315,6 +322,18 @@ func (t *typesetter) ellipsis(l line, size, width float64) line {
 	l.runs = append(l.runs, mark)
 	l.width += mark.w
 	return l
+}
+
+// drawn counts what stands on a page.
+func (t *typesetter) drawn(r run) {
+	t.used[r.file] = true
+	t.invalid += r.invalid
+	for _, c := range r.shown {
+		t.shown[c]++
+	}
+	if r.cut {
+		t.cut++
+	}
 }
 
 // width is the width of a text on one line, in mm.

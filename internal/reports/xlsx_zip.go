@@ -1,0 +1,88 @@
+package reports
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"errors"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// orderedZip writes the parts of a workbook in one order whatever the order in
+// which they come (the library ranges over a map of streamed sheets), without
+// times. It compresses as it receives and holds what is compressed.
+type orderedZip struct {
+	zip   *zip.Writer
+	parts []*zipPart
+}
+
+// zipPart is one compressed part.
+type zipPart struct {
+	name  string
+	data  bytes.Buffer
+	flate *flate.Writer
+	size  uint64
+	crc   uint32
+}
+
+func newOrderedZip(w io.Writer) *orderedZip { return &orderedZip{zip: zip.NewWriter(w)} }
+
+// Create begins a part; it ends with the next or with Close.
+func (z *orderedZip) Create(name string) (io.Writer, error) {
+	p := &zipPart{name: name}
+	var err error
+	if p.flate, err = flate.NewWriter(&p.data, flate.DefaultCompression); err != nil {
+		return nil, err
+	}
+	z.parts = append(z.parts, p)
+	return p, nil
+}
+
+// AddFS is part of what the library asks for and not used by it.
+func (z *orderedZip) AddFS(fs.FS) error { return errors.ErrUnsupported }
+
+func (p *zipPart) Write(b []byte) (int, error) {
+	p.crc = crc32.Update(p.crc, crc32.IEEETable, b)
+	p.size += uint64(len(b))
+	return p.flate.Write(b)
+}
+
+// first are the parts that readers expect at the start.
+var first = []string{"[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"}
+
+func (z *orderedZip) Close() error {
+	rank := func(p *zipPart) int {
+		if i := slices.Index(first, p.name); i >= 0 {
+			return i
+		}
+		return len(first)
+	}
+	slices.SortStableFunc(z.parts, func(a, b *zipPart) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.name, b.name))
+	})
+	for _, p := range z.parts {
+		if err := p.flate.Close(); err != nil {
+			return err
+		}
+		w, err := z.zip.CreateRaw(&zip.FileHeader{
+			Name:               p.name,
+			Method:             zip.Deflate,
+			ModifiedDate:       1<<5 | 1, // 1980-01-01, the least that the format has
+			CRC32:              p.crc,
+			CompressedSize64:   uint64(p.data.Len()),
+			UncompressedSize64: p.size,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := p.data.WriteTo(w); err != nil {
+			return err
+		}
+	}
+	return z.zip.Close()
+}
