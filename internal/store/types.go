@@ -105,14 +105,14 @@ type Locked struct{ Holder string }
 
 func (e *Locked) Error() string { return "store is held by " + e.Holder }
 
-// Newer says that a store was written by a newer program.
-type Newer struct{ Have, Know int }
+// ErrNewer says that a store was written by a newer program.
+type ErrNewer struct{ Have, Know int }
 
-func (e *Newer) Error() string {
+func (e *ErrNewer) Error() string {
 	return fmt.Sprintf("store has schema version %d, this program knows up to %d", e.Have, e.Know)
 }
 
 // Hint says what a person can do about it.
-func (e *Newer) Hint() string {
+func (e *ErrNewer) Hint() string {
 	return "use the version of exporter that wrote the store, or a later one"
 }

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// schemaVersion is what this program writes; it reads every version up to it.
+const schemaVersion = 1
+
+// defaultMemory leaves room in 512 MB for what DuckDB does not count.
+const defaultMemory = 320 << 20
+
+//go:embed schema/*.sql
+var schema embed.FS
+
+// schemaSQL is the whole schema, in the order of the files' names.
+func schemaSQL() (string, error) {
+	entries, err := schema.ReadDir("schema")
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	var all strings.Builder
+	for _, e := range entries {
+		text, err := schema.ReadFile("schema/" + e.Name())
+		if err != nil {
+			return "", err
+		}
+		all.Write(text)
+	}
+	return all.String(), nil
+}
+
+// quote makes an SQL string literal of any text. It is how a path comes into
+// ATTACH, COPY and read_json, which take no parameters.
+func quote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// quotePath is [quote] for a path. NUL cannot be part of a path and would end
+// the statement.
+func quotePath(path string) (string, error) {
+	if strings.ContainsRune(path, 0) {
+		return "", fmt.Errorf("path %q: NUL", path)
+	}
+	return quote(path), nil
+}
+
+// openMemory opens an in-memory database; init runs on every new connection.
+func openMemory(init func(exec func(query string, args ...any) error) error) (*sql.DB, error) {
+	connector, err := duckdb.NewConnector("", func(c driver.ExecerContext) error {
+		return init(func(query string, args ...any) error {
+			named := make([]driver.NamedValue, len(args))
+			for i, a := range args {
+				named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+			}
+			_, err := c.ExecContext(context.Background(), query, named)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// settings are DuckDB's for any database that we open.
+func settings(memory int64, tmp string) string {
+	if memory <= 0 {
+		memory = defaultMemory
+	}
+	return fmt.Sprintf(`
+SET autoinstall_known_extensions = false;
+SET autoload_known_extensions = false;
+SET allow_community_extensions = false;
+SET threads = 2;
+SET memory_limit = '%dB';
+SET temp_directory = %s;`, memory, quote(tmp))
+}
+
+// checkFile returns an error that names path unless it is a snapshot of this
+// program or an older one.
+func (s *Store) checkFile(ctx context.Context, path string) error {
+	db, err := s.attach(path, 0, nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return checkVersion(ctx, db, path)
+}
+
+// attach opens an in-memory database with the snapshot file at path attached
+// read only under the name snap, and chosen.
+func (s *Store) attach(path string, memory int64, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
+	if err := checkMagic(path); err != nil {
+		return nil, err
+	}
+	file, err := quotePath(path)
+	if err != nil {
+		return nil, err
+	}
+	first := true
+	db, err := openMemory(func(exec func(string, ...any) error) error {
+		if first {
+			if err := exec(settings(memory, s.tmp())); err != nil {
+				return err
+			}
+			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
+				return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+			}
+			first = false
+		}
+		if err := exec("USE snap"); err != nil {
+			return err
+		}
+		if prepare != nil {
+			return prepare(exec)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The first connection is made here, so that no two are first.
+	if err := db.Ping(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// tmp is where DuckDB spills to; it makes the folder itself.
+func (s *Store) tmp() string { return s.dir + "/tmp" }
+
+// checkMagic refuses a file that no DuckDB wrote, before DuckDB is asked.
+func checkMagic(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(f, head); err != nil || string(head[8:]) != "DUCK" {
+		return fmt.Errorf("%s: %w", path, ErrDamaged)
+	}
+	return nil
+}
+
+// checkVersion looks at the row of base.store of the chosen database.
+func checkVersion(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, path string) error {
+	var have int
+	err := db.QueryRowContext(ctx, "SELECT schema_version FROM base.store").Scan(&have)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	if have > schemaVersion {
+		return &ErrNewer{Have: have, Know: schemaVersion}
+	}
+	return nil
+}

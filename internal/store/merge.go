@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// merge brings a loaded stage into the history of a resource. It says whether
+// anything of the history has changed.
+func (b *Build) merge(ctx context.Context, project string, r resource) (changed bool, err error) {
+	st := b.stageOf(project, r)
+	cols, err := b.content(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	if err := b.exec(ctx, b.deltaSQL(st, r, cols)); err != nil {
+		return false, err
+	}
+	n, err := b.count(ctx, "SELECT count(*) FROM stage.delta")
+	if err != nil {
+		return false, err
+	}
+	if n > 0 {
+		if err := b.apply(ctx, st, r, cols); err != nil {
+			return false, err
+		}
+	}
+	if r.asked != "" {
+		err = b.recordAsked(ctx, project, st, r)
+	}
+	return n > 0, err
+}
+
+// deltaSQL pairs the rows that differ: stage_row is NULL for a row that has
+// gone, history_row for a new one. A resource that is asked one by one is
+// compared only where it was asked; of events only tasks can go, from the list.
+func (b *Build) deltaSQL(st string, r resource, cols []column) string {
+	open := "SELECT rowid AS row_id, " + each(cols, ", ", "$c") + " FROM base." + r.name +
+		" WHERE closed_snapshot IS NULL AND project_id = getvariable('project_id')"
+	join := "LEFT JOIN"
+	switch {
+	case r.name == "tasks":
+		// One that is no longer listed and was not before is no news.
+		join = "FULL JOIN"
+	case !r.event && r.asked == "":
+		join = "FULL JOIN"
+	case !r.event:
+		join = "FULL JOIN"
+		open += " AND " + r.asked + " IN (SELECT key FROM " + st + "_walks)"
+	}
+	return `
+CREATE OR REPLACE TABLE stage.delta AS
+SELECT s.row_id AS stage_row, h.row_id AS history_row
+FROM (SELECT rowid AS row_id, ` + each(cols, ", ", "$c") + ` FROM ` + st + `) AS s
+` + join + ` (` + open + `) AS h ON ` + each(columnsOf(r.key), " AND ", "s.$c = h.$c") + `
+WHERE s.row_id IS NULL OR h.row_id IS NULL OR NOT (` + same(cols) + `)`
+}
+
+func (b *Build) apply(ctx context.Context, st string, r resource, cols []column) error {
+	names := each(cols, ", ", "$c")
+	if r.name == "tasks" {
+		// Not an end, but a version that says so. It keeps its page.
+		if err := b.exec(ctx, `
+DELETE FROM stage.delta
+WHERE stage_row IS NULL
+    AND history_row NOT IN (SELECT rowid FROM base.tasks WHERE listed)`); err != nil {
+			return err
+		}
+		if err := b.exec(ctx, `
+INSERT INTO base.tasks BY NAME
+SELECT * REPLACE (false AS listed, getvariable('snapshot_id') AS first_snapshot)
+FROM base.tasks
+WHERE rowid IN (SELECT history_row FROM stage.delta WHERE stage_row IS NULL)`); err != nil {
+			return err
+		}
+	}
+	if err := b.exec(ctx, `
+UPDATE base.`+r.name+`
+SET closed_snapshot = getvariable('snapshot_id')
+WHERE rowid IN (SELECT history_row FROM stage.delta WHERE history_row IS NOT NULL)`); err != nil {
+		return err
+	}
+	return b.exec(ctx, `
+INSERT INTO base.`+r.name+` BY NAME
+SELECT
+    getvariable('project_id') AS project_id,
+    `+names+`,
+    getvariable('snapshot_id') AS first_snapshot,
+    getvariable('snapshot_id') AS landed_snapshot,
+    landed_line
+FROM `+st+`
+WHERE rowid IN (SELECT stage_row FROM stage.delta WHERE stage_row IS NOT NULL)
+ORDER BY `+strings.Join(r.key, ", "))
+}
+
+// recordAsked remembers which keys have been asked, for [Build.Wanted] and for
+// coverage.
+func (b *Build) recordAsked(ctx context.Context, project, st string, r resource) error {
+	if err := b.exec(ctx, `
+DELETE FROM base.asked
+WHERE project_id = $1 AND resource = $2 AND key IN (SELECT key FROM `+st+`_walks)`, project, r.name); err != nil {
+		return err
+	}
+	return b.exec(ctx, `
+INSERT INTO base.asked
+SELECT $1, $2, key, $3, finished, total FROM `+st+`_walks`, project, r.name, b.id)
+}
+
+// dropRuleChannels closes the channels of rules that have ended or are no
+// longer on a channel group.
+func (b *Build) dropRuleChannels(ctx context.Context) (changed bool, err error) {
+	res, err := b.conn.ExecContext(ctx, `
+UPDATE base.rule_channels
+SET closed_snapshot = getvariable('snapshot_id')
+WHERE closed_snapshot IS NULL
+    AND project_id = getvariable('project_id')
+    AND auth_relation_id NOT IN (
+        SELECT auth_relation_id
+        FROM base.current_rules
+        WHERE relation_type IS DISTINCT FROM 2
+    )`)
+	if err != nil {
+		return false, fmt.Errorf("close channels of rules: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Publish merges what was loaded into the history and makes the snapshot
+// visible: lists and the organisation tree where their verdict is whole, what
+// is asked one by one as far as it was asked. It closes the file, syncs it,
+// makes it read-only and renames it, and then moves the landed pages to raw/.
+// It ends the build, also when it fails; then the snapshot is discarded unless
+// it had its name already.
+func (b *Build) Publish(ctx context.Context, projects []Project) ([]Snapshot, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list, err := b.publish(ctx, projects)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("publish snapshot %s: %w", b.id, err), b.Discard())
+	}
+	if err := b.store.keepRaw(b.id); err != nil {
+		return list, fmt.Errorf("snapshot %s is published, but its pages are still in landing/: %w", b.id, err)
+	}
+	return list, nil
+}
+
+func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, error) {
+	if len(projects) == 0 {
+		return nil, errors.New("no projects")
+	}
+	for _, p := range projects {
+		if err := b.publishProject(ctx, p); err != nil {
+			return nil, fmt.Errorf("project %q: %w", p.ID, err)
+		}
+	}
+	list, err := snapshotsWhere(ctx, b.conn, b.id)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.exec(ctx, "DETACH stage; CHECKPOINT build"); err != nil {
+		return nil, err
+	}
+	file, err := b.rewrite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.close(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(syncFile(file), os.Chmod(file, 0o444)); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	final := b.store.path(b.id)
+	if err := os.Rename(file, final); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(b.Discard(), syncDir(b.store.dir+"/snapshots")); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (b *Build) publishProject(ctx context.Context, p Project) error {
+	if err := b.exec(ctx, "SET VARIABLE project_id = $1", p.ID); err != nil {
+		return err
+	}
+	changed := map[string]bool{}
+	given := map[string]Resource{}
+	for _, x := range p.Resources {
+		if _, err := lookup(x.Name); err != nil {
+			return err
+		}
+		given[x.Name] = x
+	}
+	for _, r := range resources {
+		merged, err := b.mergeIf(ctx, p.ID, r, given[r.name].Verdict)
+		if err != nil {
+			return fmt.Errorf("merge %s: %w", r.name, err)
+		}
+		changed[r.name] = merged
+		if r.name == "rules" && whole(given[r.name].Verdict) {
+			if changed["rule_channels"], err = b.dropRuleChannels(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.exec(ctx, `
+INSERT INTO base.snapshots VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7)`,
+		b.id, p.ID, stamp(p.Started), stamp(p.Finished), p.Verdict, stamp(p.ServerTime), b.version); err != nil {
+		return err
+	}
+	for _, r := range resources {
+		x, ok := given[r.name]
+		if !ok {
+			x = Resource{Name: r.name, Verdict: Partial, Problem: "not walked"}
+		}
+		if err := b.insertResource(ctx, p.ID, r, x); err != nil {
+			return fmt.Errorf("facts of %s: %w", r.name, err)
+		}
+	}
+	if err := b.insertCalls(ctx, p.ID); err != nil {
+		return fmt.Errorf("calls: %w", err)
+	}
+	if err := b.tieOut(ctx, p.ID, given); err != nil {
+		return fmt.Errorf("tie-outs: %w", err)
+	}
+	return b.digest(ctx, p.ID, changed)
+}
+
+func whole(verdict string) bool { return verdict == Complete || verdict == CompleteWithDrift }
+
+// mergeIf merges a resource when it may be.
+func (b *Build) mergeIf(ctx context.Context, project string, r resource, verdict string) (bool, error) {
+	walks, loaded := b.loaded[b.stageOf(project, r)]
+	if r.asked != "" {
+		if walks == 0 {
+			return false, nil
+		}
+		return b.merge(ctx, project, r)
+	}
+	if !whole(verdict) {
+		return false, nil
+	}
+	if !loaded || walks == 0 {
+		return false, fmt.Errorf("its verdict is %s, but no whole walk was loaded", verdict)
+	}
+	return b.merge(ctx, project, r)
+}
+
+func (b *Build) insertResource(ctx context.Context, project string, r resource, x Resource) error {
+	var covered, coverable any
+	if query, ok := coverage[r.name]; ok {
+		var c, of int64
+		if err := b.conn.QueryRowContext(ctx, query, project, r.name).Scan(&c, &of); err != nil {
+			return err
+		}
+		covered, coverable = c, of
+	}
+	return b.exec(ctx, `
+INSERT INTO base.resources
+SELECT
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+    if($14 IN ('complete', 'complete_with_drift'), $1, (
+        SELECT arg_max(walked_in, snapshot_id) FROM base.resources WHERE project_id = $2 AND resource = $3
+    )),
+    $14,
+    $15`,
+		b.id, project, r.name, x.Pages, optional(x.TotalFirst), optional(x.TotalLast), x.Rows, x.Distinct, x.Duplicates,
+		x.Retries, x.Errors, covered, coverable, x.Verdict, x.Problem)
+}
+
+func optional(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+// coverage counts how much of a resource has been asked, and how much there is.
+var coverage = map[string]string{
+	"rule_channels": askedOf("auth_relation_id", "current_rules WHERE relation_type = 1"),
+	"task_details":  askedOf("auth_task_id", "current_tasks"),
+	"records":       askedOf("auth_task_id", "current_tasks"),
+	"issue_infos":   askedOf("auth_task_record_id", "current_records"),
+	"details":       askedOf("access_auth_id", "current_permissions"),
+}
+
+func askedOf(key, from string) string {
+	return `
+SELECT count(a.key), count(*)
+FROM (SELECT ` + key + ` AS key FROM base.` + from + `) AS x
+LEFT JOIN base.asked AS a ON a.project_id = $1 AND a.resource = $2 AND a.key = x.key`
+}
+
+// insertCalls loads what landed of the calls of this run.
+func (b *Build) insertCalls(ctx context.Context, project string) error {
+	path, err := landed(b.landing(project), "calls")
+	if err != nil || path == "" {
+		return err
+	}
+	cols, err := b.received(ctx, resource{name: "calls"})
+	if err != nil {
+		return err
+	}
+	cols = slices.DeleteFunc(cols, func(c column) bool { return c.name == "snapshot_id" })
+	parts := make([]string, len(cols))
+	for i, c := range cols {
+		parts[i] = `"` + c.name + `": '` + c.kind + `'`
+	}
+	return b.exec(ctx, `
+INSERT INTO base.calls BY NAME
+SELECT getvariable('snapshot_id') AS snapshot_id, getvariable('project_id') AS project_id, *
+FROM read_json(`+path+`, format = 'newline_delimited', columns = {`+strings.Join(parts, ", ")+`})`)
+}
+
+// tieOut compares with the cloud's own counts where that costs no request.
+func (b *Build) tieOut(ctx context.Context, project string, given map[string]Resource) error {
+	for _, t := range []struct{ name, resource, query string }{
+		{"permissions", "permissions", "SELECT count(*) FROM base.current_permissions"},
+		{"persons", "persons", "SELECT count(*) FROM base.current_persons"},
+		{"persons in permissions", "persons", "SELECT count(DISTINCT person_id) FROM base.current_permissions"},
+		{"rules", "rules", "SELECT count(*) FROM base.current_rules"},
+		{"tasks", "tasks", "SELECT count(*) FROM base.current_tasks WHERE listed"},
+	} {
+		ours, err := b.count(ctx, t.query)
+		if err != nil {
+			return err
+		}
+		x := given[t.resource]
+		result := "not tried"
+		if x.TotalLast != nil && whole(x.Verdict) {
+			result = agreement(ours == *x.TotalLast)
+		}
+		if err := b.insertTieOut(ctx, project, t.name, ours, optional(x.TotalLast), result); err != nil {
+			return err
+		}
+	}
+	var agree, compared int64
+	err := b.conn.QueryRowContext(ctx, `
+SELECT count(*) FILTER (WHERE coalesce(r.n, 0) = a.total), count(*)
+FROM base.asked AS a
+LEFT JOIN (SELECT auth_task_id, count(*) AS n FROM base.current_records GROUP BY auth_task_id) AS r
+    ON r.auth_task_id = a.key
+WHERE a.project_id = $1 AND a.resource = 'records' AND a.finished AND a.total IS NOT NULL`, project).Scan(&agree, &compared)
+	if err != nil {
+		return err
+	}
+	result := "not tried"
+	if compared > 0 {
+		result = agreement(agree == compared)
+	}
+	return b.insertTieOut(ctx, project, "task records", agree, compared, result)
+}
+
+func agreement(agrees bool) string {
+	if agrees {
+		return "agrees"
+	}
+	return "differs"
+}
+
+func (b *Build) insertTieOut(ctx context.Context, project, name string, ours, theirs any, result string) error {
+	return b.exec(ctx, "INSERT INTO base.tie_outs VALUES ($1, $2, $3, $4, $5, $6)", b.id, project, name, ours, theirs, result)
+}

@@ -1,0 +1,346 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Reader sees the store as of one snapshot. Its methods are safe for
+// concurrent use.
+type Reader struct {
+	db       *sql.DB
+	snapshot string
+	asOf     time.Time
+	zone     *time.Location
+}
+
+// Read opens the store as of the snapshot that o chooses: its own file, or
+// where that is gone the newest one. It returns [ErrNotPublished] when there
+// is none, [ErrDamaged] when the file cannot be read, and [*ErrNewer].
+func (s *Store) Read(ctx context.Context, o ReadOptions) (*Reader, error) {
+	r, err := s.read(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
+	zone, err := time.LoadLocation(o.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone %q: %w", o.Timezone, err)
+	}
+	ids, _, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
+	}
+	file := s.path(ids[len(ids)-1])
+	if o.Snapshot != "" {
+		own := s.path(o.Snapshot)
+		if there, err := exists(own); err != nil {
+			return nil, err
+		} else if there {
+			file = own
+		}
+	}
+	return s.readFile(ctx, file, zone, o)
+}
+
+// readFile opens the store as of the snapshot that o chooses, from one file.
+func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, o ReadOptions) (*Reader, error) {
+	moment, err := s.moment(ctx, file, o)
+	if err != nil {
+		return nil, err
+	}
+	if own := s.path(moment.snapshot); own != file && o.Snapshot == "" {
+		if there, err := exists(own); err != nil {
+			return nil, err
+		} else if there {
+			file = own
+		}
+	}
+	locked := false
+	db, err := s.attach(file, o.MemoryLimit, func(exec func(string, ...any) error) error {
+		if !locked {
+			// Last, since it forbids every further setting.
+			if err := exec("SET GLOBAL TimeZone = " + quote(zone.String()) + `;
+SET enable_external_access = false;
+SET lock_configuration = true;`); err != nil {
+				return err
+			}
+			locked = true
+		}
+		return moment.set(exec, o.Project)
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, zone: zone}
+	if err := checkVersion(ctx, db, file); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return r, nil
+}
+
+// moment is what a connection's variables are set to.
+type moment struct {
+	snapshot string
+	asOf     time.Time
+}
+
+func (m moment) set(exec func(string, ...any) error, project string) error {
+	if err := exec("SET VARIABLE snapshot_id = $1", m.snapshot); err != nil {
+		return err
+	}
+	if err := exec("SET VARIABLE as_of = $1::TIMESTAMPTZ", m.asOf.UTC().Format("2006-01-02 15:04:05.999999Z")); err != nil {
+		return err
+	}
+	if project == "" {
+		return nil
+	}
+	return exec("SET VARIABLE project_id = $1", project)
+}
+
+// moment finds the snapshot that o chooses among those that file knows.
+func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment, error) {
+	db, err := s.attach(file, o.MemoryLimit, nil)
+	if err != nil {
+		return moment{}, err
+	}
+	defer db.Close()
+	if err := checkVersion(ctx, db, file); err != nil {
+		return moment{}, err
+	}
+	// A project that the cloud never answered for has no server time; then our
+	// own clock stands in.
+	rows, err := db.QueryContext(ctx, `
+SELECT snapshot_id, max(coalesce(server_time, started_at)) AS at
+FROM base.snapshots
+WHERE $1 = '' OR project_id = $1
+GROUP BY snapshot_id
+ORDER BY snapshot_id DESC`, o.Project)
+	if err != nil {
+		return moment{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m moment
+		if err := rows.Scan(&m.snapshot, &m.asOf); err != nil {
+			return moment{}, err
+		}
+		switch {
+		case o.Snapshot != "" && m.snapshot != o.Snapshot:
+			continue
+		case o.AsOf.IsZero():
+			return m, nil
+		case o.Snapshot != "" || !m.asOf.After(o.AsOf):
+			m.asOf = o.AsOf
+			return m, nil
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return moment{}, err
+	}
+	return moment{}, notPublished(o)
+}
+
+func notPublished(o ReadOptions) error {
+	var want []string
+	if o.Snapshot != "" {
+		want = append(want, fmt.Sprintf("snapshot %q", o.Snapshot))
+	}
+	if !o.AsOf.IsZero() {
+		want = append(want, "as of "+o.AsOf.Format(time.RFC3339))
+	}
+	if o.Project != "" {
+		want = append(want, fmt.Sprintf("project %q", o.Project))
+	}
+	return fmt.Errorf("%w: %s", ErrNotPublished, strings.Join(want, ", "))
+}
+
+// Snapshot returns the id of the snapshot that is read.
+func (r *Reader) Snapshot() string { return r.snapshot }
+
+// AsOf returns the time that was asked for, else the snapshot's server time;
+// with several projects the latest of theirs.
+func (r *Reader) AsOf() time.Time { return r.asOf }
+
+// Timezone returns the zone that times are shown in.
+func (r *Reader) Timezone() *time.Location { return r.zone }
+
+// Close closes the reader; rows that are still open become unusable.
+func (r *Reader) Close() error { return r.db.Close() }
+
+// explain matches what stands before the statement that is explained.
+var explain = regexp.MustCompile(`(?is)^\s*EXPLAIN\s+(ANALYZE\s+)?(\([^()]*\)\s*)?`)
+
+// Query runs one statement that reads: SELECT in any of its forms (FROM, WITH,
+// VALUES, PIVOT with its values named), DESCRIBE, SUMMARIZE, SHOW, or EXPLAIN
+// of one. Every other statement, and more than one, is [ErrRefused] before
+// anything runs. Of named it passes the parameters that the statement names;
+// one that is missing is an error that names it. Cancelling ctx stops the
+// query. The caller closes the rows; DuckDB holds all of them in memory.
+func (r *Reader) Query(ctx context.Context, query string, named map[string]any) (*sql.Rows, error) {
+	names, err := r.check(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	args := make([]any, len(names))
+	for i, name := range names {
+		value, ok := named[name]
+		if !ok {
+			return nil, fmt.Errorf("query names the parameter $%s, which has no value", name)
+		}
+		args[i] = sql.Named(name, value)
+	}
+	return r.db.QueryContext(ctx, query, args...)
+}
+
+// check prepares a statement without running it and returns the names of its
+// parameters.
+func (r *Reader) check(ctx context.Context, query string) ([]string, error) {
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	var names []string
+	err = conn.Raw(func(c any) error {
+		dc, ok := c.(*duckdb.Conn)
+		if !ok {
+			return fmt.Errorf("connection is a %T", c)
+		}
+		kind, found, err := prepare(dc, query)
+		if err != nil {
+			return err
+		}
+		names = found
+		switch kind {
+		case duckdb.STATEMENT_TYPE_SELECT:
+			return nil
+		case duckdb.STATEMENT_TYPE_EXPLAIN:
+			// EXPLAIN ANALYZE runs what it explains.
+			kind, _, err := prepare(dc, explain.ReplaceAllString(query, ""))
+			if err == nil && kind == duckdb.STATEMENT_TYPE_SELECT {
+				return nil
+			}
+		}
+		return fmt.Errorf("%w: only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN", ErrRefused)
+	})
+	return names, err
+}
+
+// prepare returns the kind and the parameters of a single statement.
+func prepare(c *duckdb.Conn, query string) (duckdb.StmtType, []string, error) {
+	prepared, err := c.Prepare(query)
+	if err != nil {
+		if _, ok := errors.AsType[*duckdb.Error](err); ok {
+			return 0, nil, err
+		}
+		return 0, nil, fmt.Errorf("%w: exactly one statement is run, and PIVOT needs its values named: IN (...): %w", ErrRefused, err)
+	}
+	defer prepared.Close()
+	stmt, ok := prepared.(*duckdb.Stmt)
+	if !ok {
+		return 0, nil, fmt.Errorf("statement is a %T", prepared)
+	}
+	kind, err := stmt.StatementType()
+	if err != nil {
+		return 0, nil, err
+	}
+	names := make([]string, stmt.NumInput())
+	for i := range names {
+		if names[i], err = stmt.ParamName(i + 1); err != nil {
+			return 0, nil, err
+		}
+	}
+	return kind, names, nil
+}
+
+// Snapshots lists every project of every snapshot, oldest first, as the newest
+// readable file has them. Files in snapshots/ that are no snapshots come back
+// as an error beside the list, each wrapped in [ErrDamaged] and named.
+func (s *Store) Snapshots(ctx context.Context) ([]Snapshot, error) {
+	ids, foreign, err := s.files()
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	var bad []error
+	for _, name := range foreign {
+		bad = append(bad, fmt.Errorf("snapshots/%s: %w", name, ErrDamaged))
+	}
+	var list []Snapshot
+	found := false
+	for i := len(ids) - 1; i >= 0; i-- {
+		path := s.path(ids[i])
+		if found {
+			if err := checkMagic(path); err != nil {
+				bad = append(bad, err)
+			}
+			continue
+		}
+		if list, err = s.list(ctx, path); err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		found = true
+	}
+	if len(bad) > 0 {
+		return list, fmt.Errorf("list snapshots: %w", errors.Join(bad...))
+	}
+	return list, nil
+}
+
+func (s *Store) list(ctx context.Context, path string) ([]Snapshot, error) {
+	db, err := s.attach(path, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if err := checkVersion(ctx, db, path); err != nil {
+		return nil, err
+	}
+	return snapshotsWhere(ctx, db, "")
+}
+
+type queryer interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}
+
+// snapshotsWhere reads base.snapshots of the chosen database: of one snapshot,
+// or of all where id is empty.
+func snapshotsWhere(ctx context.Context, db queryer, id string) ([]Snapshot, error) {
+	rows, err := db.QueryContext(ctx, `
+SELECT snapshot_id, project_id, started_at, finished_at, server_time, verdict, rows, digest, program_version
+FROM base.snapshots
+WHERE $1 = '' OR snapshot_id = $1
+ORDER BY snapshot_id, project_id`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Snapshot
+	for rows.Next() {
+		var x Snapshot
+		var finished, server sql.NullTime
+		var digest, version sql.NullString
+		var n sql.NullInt64
+		if err := rows.Scan(&x.ID, &x.Project, &x.Started, &finished, &server, &x.Verdict, &n, &digest, &version); err != nil {
+			return nil, err
+		}
+		x.Finished, x.ServerTime = finished.Time, server.Time
+		x.Rows, x.Digest, x.ProgramVersion = n.Int64, digest.String, version.String
+		list = append(list, x)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// idLayout is how a snapshot is named: its start in UTC, to the second.
+const idLayout = "20060102T150405Z"
+
+// building begins the names of files that are not published yet.
+const building = ".building-"
+
+var (
+	published = regexp.MustCompile(`^\d{8}T\d{6}Z\.duckdb$`)
+	masked    = regexp.MustCompile(`^\d{8}T\d{6}Z\.(standard|pseudonym)\.duckdb$`)
+)
+
+// Store is a directory of snapshots and of what belongs to them. Its methods
+// are safe for concurrent use.
+type Store struct{ dir string }
+
+// Open opens the store in dir and makes what is missing of it. It returns an
+// [*ErrNewer] when the newest snapshot was written by a newer program. A
+// damaged file is no error here, but where it is used.
+func Open(dir string) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	for _, d := range []string{"", "snapshots", "landing", "raw"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
+	s := &Store{dir: dir}
+	ids, _, err := s.files()
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if len(ids) > 0 {
+		err := s.checkFile(context.Background(), s.path(ids[len(ids)-1]))
+		if newer, ok := errors.AsType[*ErrNewer](err); ok {
+			return nil, newer
+		}
+	}
+	return s, nil
+}
+
+// Dir returns the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+func (s *Store) path(id string) string {
+	return filepath.Join(s.dir, "snapshots", id+".duckdb")
+}
+
+// files lists the published snapshots, oldest first, and the names of files in
+// snapshots/ that do not belong there.
+func (s *Store) files() (ids, foreign []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "snapshots"))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		switch {
+		case published.MatchString(name):
+			ids = append(ids, strings.TrimSuffix(name, ".duckdb"))
+		case masked.MatchString(name), strings.HasPrefix(name, building):
+		default:
+			foreign = append(foreign, name)
+		}
+	}
+	slices.Sort(ids)
+	return ids, foreign, nil
+}
+
+// Published lists the snapshots whose files are there, oldest first. cmd
+// compares them with the journal to find one that a crash left without its
+// line.
+func (s *Store) Published() ([]string, error) {
+	ids, _, err := s.files()
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return ids, nil
+}
+
+// Lock takes the store for one collector until release is called, and clears
+// away what a crash left: files that were never published, and landed pages of
+// a published snapshot that were not yet moved to raw/. It does not wait: when
+// another process holds the store it returns a [*Locked].
+func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(s.dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock store: %w", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		f.Close()
+		holder, _ := os.ReadFile(path)
+		return nil, &Locked{Holder: strings.TrimSpace(string(holder))}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock store: %w", err)
+	}
+	release = func() error {
+		// The name of the holder goes first, so that nobody reads it after.
+		return errors.Join(f.Truncate(0), f.Close())
+	}
+	if err := s.claim(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock store: %w", err), release())
+	}
+	return release, nil
+}
+
+func (s *Store) claim(lock *os.File) error {
+	host, _ := os.Hostname()
+	holder := fmt.Sprintf("process %d on %s", os.Getpid(), host)
+	if err := lock.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := lock.WriteAt([]byte(holder+"\n"), 0); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, "snapshots", building+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	ids, _, err := s.files()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.keepRaw(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepRaw moves the landed pages of a published snapshot to raw/.
+func (s *Store) keepRaw(id string) error {
+	landed, err := filepath.Glob(filepath.Join(s.dir, "landing", "*", id))
+	if err != nil {
+		return err
+	}
+	for _, from := range landed {
+		project := filepath.Dir(from)
+		raw := filepath.Join(s.dir, "raw", id)
+		if err := os.MkdirAll(raw, 0o700); err != nil {
+			return err
+		}
+		if err := os.Rename(from, filepath.Join(raw, filepath.Base(project))); err != nil {
+			return err
+		}
+		for _, dir := range []string{raw, filepath.Dir(raw)} {
+			if err := syncDir(dir); err != nil {
+				return err
+			}
+		}
+		// Only an empty one goes; another run may be landing beside.
+		if err := os.Remove(project); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder is the name of a project's folder: the project itself as far as the
+// file system allows.
+func folder(project string) string {
+	name := url.PathEscape(project)
+	if strings.Trim(name, ".") == "" {
+		name = strings.ReplaceAll(name, ".", "%2E")
+	}
+	return name
+}
+
+// nextID names a snapshot that starts at t, later than every one before.
+func nextID(t time.Time, newest string) (string, error) {
+	t = t.UTC().Truncate(time.Second)
+	if newest != "" {
+		last, err := time.Parse(idLayout, newest)
+		if err != nil {
+			return "", err
+		}
+		if !t.After(last) {
+			t = last.Add(time.Second)
+		}
+	}
+	return t.Format(idLayout), nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
