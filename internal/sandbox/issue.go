@@ -141,7 +141,7 @@ func (l *living) newRecord(t *task, p *person) *record {
 // decide settles by seed what will come of a record on a device.
 func (l *living) decide(t *task, r *record, c *channel) {
 	d := c.device
-	if d.offline {
+	if d.offlineFrom != 0 && t.start >= d.offlineFrom {
 		r.status = recordUnknown
 		return
 	}

@@ -60,7 +60,7 @@ type device struct {
 	id, name string
 	// Of a thousand cards, faces and deletions, how many it refuses.
 	failCard, failFace, failDelete uint64
-	offline                        bool
+	offlineFrom                    int64 // 0: never
 }
 
 type channel struct {
@@ -112,6 +112,11 @@ func (l *living) advance(at int64) {
 	if l.life != nil {
 		l.life(at)
 	}
+	l.applyDue(at)
+}
+
+// applyDue lets the records sent up to at change what they are about.
+func (l *living) applyDue(at int64) {
 	l.due = slices.DeleteFunc(l.due, func(r *record) bool {
 		if r.sent == 0 || r.sent > at {
 			return false
@@ -175,7 +180,7 @@ func newestFirst[T any](rows []T, id func(T) string) []T {
 	return rows
 }
 
-func (l *living) permissions(match func(*Permission, int64) bool) list {
+func (l *living) permissions(_ uint64, match func(*Permission, int64) bool) list {
 	rows := make([]*permission, 0, len(l.perms))
 	for _, p := range l.perms {
 		if match == nil || match(&p.Permission, p.created) {

@@ -35,7 +35,8 @@ type site interface {
 	// the function to call when done with the answer.
 	begin(at int64) (end func())
 
-	permissions(match func(p *Permission, created int64) bool) list
+	// key is the same for the same filter.
+	permissions(key uint64, match func(p *Permission, created int64) bool) list
 	permission(id string) (PermissionDetail, bool)
 	tasks(match func(t *Task, certificate int) bool) list
 	task(id string) (TaskDetail, bool)

@@ -38,13 +38,17 @@ func (s *Server) State() State {
 	return st
 }
 
-func (l *living) state() State {
-	st := State{
+func newState() State {
+	return State{
 		Details: map[string]PermissionDetail{}, RuleSources: map[string]int{}, RuleChannels: map[string][]RuleChannel{},
 		TaskDetails: map[string]TaskDetail{}, Records: map[string][]Record{}, IssueInfos: map[string]IssueInfo{},
 		ChannelGroups: map[string]Group{}, PersonGroups: map[string]Group{},
-		Structures: l.structures(),
 	}
+}
+
+func (l *living) state() State {
+	st := newState()
+	st.Structures = l.structures()
 	for _, p := range l.perms {
 		st.Permissions = append(st.Permissions, l.s.showPermission(p.Permission))
 		st.Details[p.AccessAuthID] = l.s.showDetail(p.detail(), p.AccessAuthID)
