@@ -1,11 +1,8 @@
 package cloud
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
-	"unicode/utf8"
 )
 
 // maxDepth is where encoding/json stops too.
@@ -97,19 +94,6 @@ func (s *scanner) fail(i int) int {
 	return -1
 }
 
-func (s *scanner) space(i int) int {
-	for ; i < len(s.b); i++ {
-		switch s.b[i] {
-		case ' ', '\t', '\r':
-		case '\n':
-			s.newline = true
-		default:
-			return i
-		}
-	}
-	return i
-}
-
 // value reads the value at i and gives the index behind it.
 func (s *scanner) value(i int, p place) int {
 	if i >= len(s.b) {
@@ -139,56 +123,6 @@ func (s *scanner) value(i int, p place) int {
 	return s.number(i)
 }
 
-func (s *scanner) literal(i int, want string) int {
-	if len(s.b)-i < len(want) {
-		return s.fail(len(s.b))
-	}
-	if string(s.b[i:i+len(want)]) != want {
-		return s.fail(i)
-	}
-	return i + len(want)
-}
-
-func (s *scanner) number(i int) int {
-	b := s.b
-	if b[i] == '-' {
-		i++
-	}
-	switch {
-	case i < len(b) && b[i] == '0':
-		i++
-	default:
-		if i = s.digits(i); i < 0 {
-			return -1
-		}
-	}
-	if i < len(b) && b[i] == '.' {
-		if i = s.digits(i + 1); i < 0 {
-			return -1
-		}
-	}
-	if i < len(b) && b[i]|0x20 == 'e' {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		return s.digits(i)
-	}
-	return i
-}
-
-// digits reads at least one digit.
-func (s *scanner) digits(i int) int {
-	from := i
-	for i < len(s.b) && s.b[i]-'0' <= 9 {
-		i++
-	}
-	if i == from {
-		return s.fail(i)
-	}
-	return i
-}
-
 func (s *scanner) array(i int, p place) int {
 	inner := elsewhere
 	if p == inResult || p == inWrapper || p == inList {
@@ -202,13 +136,13 @@ func (s *scanner) array(i int, p place) int {
 		return s.fail(i)
 	}
 	for i = s.space(i + 1); i < len(s.b) && s.b[i] != ']'; {
-		s.item = id{}
 		if i = s.value(i, inner); i < 0 {
 			return -1
 		}
 		if inner == inItem {
 			s.items++
 			s.ids = append(s.ids, s.item)
+			s.item = id{}
 		}
 		if i < len(s.b) && s.b[i] <= ' ' {
 			i = s.space(i)
@@ -236,72 +170,48 @@ func (s *scanner) object(i int, p place) int {
 	if s.depth++; s.depth > maxDepth {
 		return s.fail(i)
 	}
-	comma := -1 // before the member, if one that is kept precedes it
+	comma := -1 // before the member, once one that is kept precedes it
 	kept := false
-	var seen [6]bool
+	var key []byte
+	var escaped bool
 	if i = s.space(i + 1); i < len(b) && b[i] == '}' {
 		s.depth--
 		return i + 1
 	}
 	for {
-		if i >= len(b) || b[i] != '"' {
-			return s.fail(i)
-		}
 		start := i
-		end, escaped := text(b, i+1)
-		if end < 0 {
-			return s.fail(-end)
+		if key, escaped, i = s.key(i); i < 0 {
+			return -1
 		}
-		key := b[start+1 : end]
-		if i = end + 1; i < len(b) && b[i] != ':' {
-			i = s.space(i)
-		}
-		if i >= len(b) || b[i] != ':' {
-			return s.fail(i)
-		}
-		if i++; i < len(b) && b[i] <= ' ' {
-			i = s.space(i)
-		}
-
-		cut := false
+		cut := isCut(key, escaped)
 		switch {
-		case p == elsewhere || p == inItem:
-			if cut = isCut(key, escaped); cut {
-				break
-			}
-			if p == inItem && s.isID(key, escaped) {
-				i = s.readID(i)
-			} else {
-				i = s.value(i, elsewhere)
-			}
+		case cut && kept:
+			i = s.cut(comma, i)
+		case cut:
+			i = s.cut(start, i)
+		case p == inItem && s.isID(key, escaped):
+			i = s.readID(i)
+		case p == inItem, p == elsewhere:
+			i = s.value(i, elsewhere)
 		default:
-			if cut = isCut(key, escaped); !cut {
-				i = s.member(i, p, key, escaped, &seen)
-			}
-		}
-		if cut {
-			i = s.cut(start, i, comma, kept)
+			i = s.member(i, p, foldKey(unescape(key, escaped)))
 		}
 		if i < 0 {
 			return -1
 		}
 		kept = kept || !cut
-
 		if i < len(b) && b[i] <= ' ' {
 			i = s.space(i)
 		}
-		if i >= len(b) {
-			return s.fail(i)
-		}
-		switch b[i] {
-		case '}':
+		switch {
+		case i < len(b) && b[i] == ',':
+		case i < len(b) && b[i] == '}':
 			s.depth--
 			return i + 1
-		case ',':
 		default:
 			return s.fail(i)
 		}
-		if cut && !kept {
+		if !kept {
 			s.cuts[len(s.cuts)-1].to = i + 1
 		}
 		comma = i
@@ -311,12 +221,32 @@ func (s *scanner) object(i int, p place) int {
 	}
 }
 
-// cut reads the value at i of a member that begins at start, and notes both as
-// one span in place of any within.
-func (s *scanner) cut(start, i, comma int, kept bool) int {
-	if kept {
-		start = comma
+// key reads the key at i with its colon, up to the value.
+func (s *scanner) key(i int) (key []byte, escaped bool, value int) {
+	b := s.b
+	if i >= len(b) || b[i] != '"' {
+		return nil, false, s.fail(i)
 	}
+	end, escaped := text(b, i+1)
+	if end < 0 {
+		return nil, false, s.fail(-end)
+	}
+	key = b[i+1 : end]
+	if i = end + 1; i < len(b) && b[i] <= ' ' {
+		i = s.space(i)
+	}
+	if i >= len(b) || b[i] != ':' {
+		return nil, false, s.fail(i)
+	}
+	if i++; i < len(b) && b[i] <= ' ' {
+		i = s.space(i)
+	}
+	return key, escaped, i
+}
+
+// cut reads the value at i of a member that is cut from start on, and notes both
+// as one span in place of any within.
+func (s *scanner) cut(start, i int) int {
 	n := len(s.cuts)
 	if i = s.value(i, elsewhere); i >= 0 {
 		s.cuts = append(s.cuts[:n], span{start, i})
@@ -326,59 +256,57 @@ func (s *scanner) cut(start, i, comma int, kept bool) int {
 
 // member reads the value at i of a member of the envelope, of the result or of
 // what wraps the list, and notes it if it is a fact.
-func (s *scanner) member(i int, p place, key []byte, escaped bool, seen *[6]bool) int {
-	name := foldKey(unescape(key, escaped))
-	inner := elsewhere
-	var fact *span
-	n := 0
-	switch p {
-	case inEnvelope:
-		switch name {
-		case "success":
-			fact, n = &s.success, 0
-		case "code":
-			fact, n = &s.code, 1
-		case "msg":
-			fact, n = &s.msg, 2
-		case "t":
-			fact, n = &s.time, 3
-		case "tid":
-			fact, n = &s.tid, 4
-		case "result":
-			fact, n, inner = &s.result, 5, inResult
-		}
-	default:
-		c := &s.outer
-		if p == inWrapper {
-			c = &s.inner
-		}
-		switch name {
-		case "total":
-			fact, n = &c.total, 0
-		case "hasmore":
-			fact, n = &c.more, 1
-		case s.listKey:
-			if p == inResult {
-				inner = inWrapper
-			}
-		}
-		if p == inWrapper && name == "list" {
-			inner = inList
-		}
-	}
+func (s *scanner) member(i int, p place, key string) int {
+	fact, inner := s.fact(p, key)
 	if fact == nil {
 		return s.value(i, inner)
 	}
-	if seen[n] {
+	if *fact != (span{}) {
 		s.err = errTwice
 		return -1
 	}
-	seen[n] = true
 	from := i
 	if i = s.value(i, inner); i >= 0 {
 		*fact = span{from, i}
 	}
 	return i
+}
+
+// fact gives where to note the member key of the object at p, nil if nowhere, and
+// what its value is.
+func (s *scanner) fact(p place, key string) (*span, place) {
+	if p == inEnvelope {
+		switch key {
+		case "success":
+			return &s.success, elsewhere
+		case "code":
+			return &s.code, elsewhere
+		case "msg":
+			return &s.msg, elsewhere
+		case "t":
+			return &s.time, elsewhere
+		case "tid":
+			return &s.tid, elsewhere
+		case "result":
+			return &s.result, inResult
+		}
+		return nil, elsewhere
+	}
+	c := &s.outer
+	if p == inWrapper {
+		c = &s.inner
+	}
+	switch {
+	case key == "total":
+		return &c.total, elsewhere
+	case key == "hasmore":
+		return &c.more, elsewhere
+	case p == inResult && key == s.listKey:
+		return nil, inWrapper
+	case p == inWrapper && key == "list":
+		return nil, inList
+	}
+	return nil, elsewhere
 }
 
 // isID says whether key, of an item, is that of its id.
@@ -430,112 +358,4 @@ func isCut(key []byte, escaped bool) bool {
 		return false
 	}
 	return foldEqual(key, "imageurl") || foldEqual(key, "sexstr") || foldEqual(key, "sex")
-}
-
-// foldEqual says whether key without its underscores and in lower case is want.
-func foldEqual(key []byte, want string) bool {
-	n := 0
-	for _, c := range key {
-		if c == '_' {
-			continue
-		}
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if n == len(want) || c != want[n] {
-			return false
-		}
-		n++
-	}
-	return n == len(want)
-}
-
-// foldKey gives a key as it is compared: in lower case (of ASCII) and without
-// underscores. So authTaskId, auth_task_id, recordListVOList, record_list_vo_list
-// and record_list_volist each meet their own.
-func foldKey(key string) string {
-	var buf [64]byte
-	out := buf[:0]
-	for i := range len(key) {
-		c := key[i]
-		if c == '_' {
-			continue
-		}
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		out = append(out, c)
-	}
-	return string(out)
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// text reads the string whose first byte behind the quote is at i, eight bytes
-// at a time. It gives the index of the closing quote and whether the string has
-// escapes; -n means a fault at index n (which is never 0).
-func text(b []byte, i int) (end int, escaped bool) {
-	start := i
-	var high uint64
-	for {
-		for ; i+8 <= len(b); i += 8 {
-			x := binary.LittleEndian.Uint64(b[i:])
-			quote, slash := x^ones*'"', x^ones*'\\'
-			// The lowest bit set marks the first byte that is a quote, a
-			// backslash or below 0x20; bits above it may be wrong.
-			stop := ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*0x20)&^x) & highs
-			high |= x
-			if stop != 0 {
-				i += bits.TrailingZeros64(stop) >> 3
-				break
-			}
-		}
-		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= 0x20 {
-			high |= uint64(b[i])
-			i++
-		}
-		if i >= len(b) {
-			return -len(b), false
-		}
-		switch b[i] {
-		case '"':
-			if high&highs != 0 && !utf8.Valid(b[start:i]) {
-				return -start, false
-			}
-			return i, escaped
-		case '\\':
-			n := escapeLen(b[i:])
-			if n == 0 {
-				return -i, false
-			}
-			i, escaped = i+n, true
-		default:
-			return -i, false
-		}
-	}
-}
-
-// escapeLen gives the length of the escape that b begins with, 0 if it is none.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if len(b) < 6 {
-			return 0
-		}
-		for _, c := range b[2:6] {
-			if c-'0' > 9 && c|0x20-'a' > 5 {
-				return 0
-			}
-		}
-		return 6
-	}
-	return 0
 }
