@@ -19,8 +19,8 @@
 // The digest of a resource in a snapshot is the SHA-256 of a CSV: the query
 // that the view digests names, run with that snapshot and project chosen. The
 // CSV has a header, LF after every line, every value as DuckDB casts it to
-// text, NULL as nothing, and double quotes around a field that is empty, holds
-// a comma, a quote, CR or LF, or begins with #; a quote inside is doubled. A
+// text, NULL as nothing, and double quotes around a field that is empty or holds
+// a comma, a quote, CR, LF or #; a quote inside is doubled. A
 // snapshot's digest is the SHA-256 over the lines "resource sha256", each with
 // its newline, in the order of resource. [WriteCSV] writes the same bytes, so
 // that anybody can check with exporter sql --format csv and sha256sum.
