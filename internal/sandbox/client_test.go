@@ -333,3 +333,10 @@ func (f *fixed) forward(d time.Duration) { f.at = f.at.Add(d) }
 
 // noon is the time of most tests.
 func noon() *fixed { return &fixed{time.Date(2026, 3, 10, 12, 20, 0, 0, siteZone)} }
+
+func unmarshal(t testing.TB, b []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatalf("%.200s: %v", b, err)
+	}
+}
