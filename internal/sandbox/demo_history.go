@@ -152,6 +152,9 @@ func (d *demo) pushed(c *channel, kind, certificate int, start int64, perms []*p
 		if p := r.perm; p != nil && certificate == 3 && start/minuteMS%2 == 0 && p.TotalFingerprintNum != nil && r.status != recordUnknown {
 			r.info.FingerprintIssueResult.SuccessIssueNum = *p.TotalFingerprintNum
 			r.info.CardPwdIssueResult = IssueResult{}
+			if !r.info.failed() {
+				r.status = recordSucceeded
+			}
 		}
 	}
 	t.finish = start + taskStartMS + int64(len(t.records)+1)*pace
@@ -185,7 +188,9 @@ func (d *demo) oddTasks() {
 	}
 	stuck(d.floors[1].channels[0], d.day(-1)+19*hourMS, 8, 3)
 	stuck(d.floors[3].channels[1], d.day(-2)+8*hourMS, 12, 5)
+	stuck(d.floors[5].channels[2], d.day(0)+5*minuteMS, 6, 2)
 	stuck(d.floors[0].channels[1], d.day(-1)+22*hourMS, 5, 0).waits = true
+	d.pushed(d.floors[0].channels[3], 1, 2, d.day(-30)+7*hourMS, some(d.floors[0].channels[3], 40), nil)
 	for i, back := range []int{44, 21} { // ended by hand
 		t := d.pushed(d.floors[2].channels[1+i], 2, 2, d.day(-back)+16*hourMS, some(d.floors[2].channels[1+i], 9), nil)
 		stop(t, 4*(1-i))
@@ -226,4 +231,15 @@ func (d *demo) states() {
 	one(func(p *permission) { p.AuthCardNum, p.CardIssueStatus = 1, 1 }, cards(2), 6)                // partial
 	one(func(p *permission) { p.AuthCardNum, p.CardIssueStatus = 0, 0 }, cards(1), 8)                // pending
 	one(func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = 0, 0 }, face, 12)                   // pending
+}
+
+// tried returns who is in a record.
+func (d *demo) tried() map[*person]bool {
+	out := map[*person]bool{}
+	for _, t := range d.taskList {
+		for _, r := range t.records {
+			out[r.person] = true
+		}
+	}
+	return out
 }
