@@ -78,16 +78,21 @@ type Figure struct {
 	Tone  string `yaml:"tone"` // a severity, shown when the value is not zero
 }
 
-// A Chart is drawn from a query of its own.
+// A Chart is drawn from a query of its own, a row of which is one mark; or by
+// counting the rows of a section: a mark for each value of the label column,
+// most rows first, and in it a series for each value of the split column that
+// a series names.
 type Chart struct {
-	Title  string   `yaml:"title"` // a template over the summary
-	Query  string   `yaml:"query"`
-	Label  string   `yaml:"label"` // column that names a mark
-	Series []Series `yaml:"series"`
+	Title   string   `yaml:"title"` // a template over the summary
+	Query   string   `yaml:"query"`
+	Section string   `yaml:"section"` // name of a section, instead of a query
+	Split   string   `yaml:"split"`   // column of the section
+	Label   string   `yaml:"label"`   // column that names a mark
+	Series  []Series `yaml:"series"`
 }
 
-// A Series is one column of numbers of a chart; the series of a chart are
-// stacked.
+// A Series is one column of numbers of a chart, or one value of its split; the
+// series of a chart are stacked.
 type Series struct {
 	Column string `yaml:"column"`
 	Title  string `yaml:"title"`
@@ -199,7 +204,14 @@ func (d Definition) validate(add fault, open func(string) error) {
 		add("figures need a summary query")
 	}
 	if c := d.Chart; c != nil {
-		check("chart", c.Query)
+		switch {
+		case c.Section == "":
+			check("chart", c.Query)
+		case c.Query != "" || c.Split == "":
+			add("chart: needs a query, or a section and a split")
+		case !slices.ContainsFunc(d.Sections, func(s Section) bool { return s.sheet() == c.Section }):
+			add("chart: there is no section %q", c.Section)
+		}
 		if c.Label == "" || len(c.Series) == 0 {
 			add("chart: needs a label and a series")
 		}

@@ -81,7 +81,7 @@ func (r *runner) all(given map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("query %s: %w", s.Query, err)
 		}
-		t.note = fill(s.Note, r.lookup)
+		t.note, t.section.Empty = fill(s.Note, r.lookup), fill(s.Empty, r.lookup)
 		r.report.tables = append(r.report.tables, t)
 	}
 	if err := r.chart(); err != nil {
@@ -217,6 +217,9 @@ func (r *runner) chart() error {
 	if c == nil {
 		return nil
 	}
+	if c.Section != "" {
+		return r.countedChart(*c)
+	}
 	rows, err := r.query(c.Query)
 	if err != nil {
 		return err
@@ -230,6 +233,44 @@ func (r *runner) chart() error {
 		return fmt.Errorf("query %s: %w", c.Query, err)
 	}
 	r.report.chart = newChartTable(*c, fill(c.Title, r.lookup), t)
+	return nil
+}
+
+// countedChart counts the rows of a section.
+func (r *runner) countedChart(c Chart) error {
+	i := slices.IndexFunc(r.report.tables, func(t *table) bool { return t.section.sheet() == c.Section })
+	if i < 0 {
+		return fmt.Errorf("chart: there is no section %q", c.Section)
+	}
+	t := r.report.tables[i]
+	label, split := t.index(c.Label), t.index(c.Split)
+	if label < 0 || split < 0 {
+		return fmt.Errorf("chart: section %s has no column %s or %s", c.Section, c.Label, c.Split)
+	}
+	counts := map[string][]float64{}
+	totals := map[string]float64{}
+	chart := &chartTable{def: c, title: fill(c.Title, r.lookup), values: make([][]float64, len(c.Series))}
+	for row := range t.rows {
+		name, part := t.text(row, label), t.text(row, split)
+		if counts[name] == nil {
+			counts[name] = make([]float64, len(c.Series))
+			chart.labels = append(chart.labels, name)
+		}
+		if s := slices.IndexFunc(c.Series, func(s Series) bool { return s.Column == part }); s >= 0 {
+			counts[name][s]++
+			totals[name]++
+			chart.total++
+		}
+	}
+	slices.SortFunc(chart.labels, func(a, b string) int {
+		return cmp.Or(cmp.Compare(totals[b], totals[a]), strings.Compare(a, b))
+	})
+	for _, name := range chart.labels {
+		for s, n := range counts[name] {
+			chart.values[s] = append(chart.values[s], n)
+		}
+	}
+	r.report.chart = chart
 	return nil
 }
 

@@ -1,0 +1,95 @@
+package reports
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"exporter/internal/sandbox"
+	"exporter/internal/store"
+	"exporter/internal/store/storetest"
+)
+
+// siteAt is when the sites of these tests are collected.
+var siteAt = time.Date(2026, 3, 31, 5, 0, 0, 0, time.UTC)
+
+const siteZone = "Asia/Shanghai"
+
+// lines renders values as JSON rows.
+func lines[T any](t testing.TB, values ...T) []string {
+	t.Helper()
+	rows := make([]string, len(values))
+	for i, v := range values {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[i] = string(b)
+	}
+	return rows
+}
+
+// siteOf is a sandbox's site as it would be landed when all of it was read.
+func siteOf(t testing.TB, st sandbox.State) storetest.Site {
+	t.Helper()
+	rows := map[string]map[string][]string{
+		"permissions":   {"": lines(t, st.Permissions...)},
+		"persons":       {"": lines(t, st.Persons...)},
+		"structures":    {"": lines(t, st.Structures...)},
+		"rules":         {"": lines(t, st.Rules...)},
+		"tasks":         {"": lines(t, st.Tasks...)},
+		"rule_channels": {}, "task_details": {}, "records": {}, "issue_infos": {}, "details": {},
+	}
+	for _, r := range st.Rules {
+		if r.RelationType == 1 {
+			rows["rule_channels"][r.AuthRelationID] = lines(t, st.RuleChannels[r.AuthRelationID]...)
+		}
+	}
+	for id, d := range st.TaskDetails {
+		rows["task_details"][id] = lines(t, d)
+	}
+	for id, records := range st.Records {
+		rows["records"][id] = lines(t, records...)
+	}
+	for id, i := range st.IssueInfos {
+		rows["issue_infos"][id] = lines(t, i)
+	}
+	for id, d := range st.Details {
+		rows["details"][id] = lines(t, d)
+	}
+	return storetest.Site{Project: "1424615984265764001", At: siteAt, Rows: rows}
+}
+
+// demo is the sandbox's demo site at siteAt.
+func demo() sandbox.State {
+	return sandbox.New(sandbox.Options{Seed: 1, Now: func() time.Time { return siteAt }}).State()
+}
+
+// reader publishes a site and opens it.
+func reader(t testing.TB, site storetest.Site) *store.Reader {
+	t.Helper()
+	st := storetest.Open(t)
+	storetest.Publish(t, st, site)
+	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// makeReport makes one of the built-in reports.
+func makeReport(t testing.TB, r *store.Reader, name string, params map[string]any) *Report {
+	t.Helper()
+	for _, d := range Builtin() {
+		if d.Name == name {
+			p, err := Run(t.Context(), r, d, Options{Params: params, ProgramVersion: "v0.0.0-test", Timezone: siteZone})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+	}
+	t.Fatalf("no report %s", name)
+	return nil
+}

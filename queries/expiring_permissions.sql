@@ -1,0 +1,169 @@
+-- Expiring permissions
+--
+-- Question    Which permissions end within the next $within_days days?
+-- A row is    one permission (access_auth_id): one person on one channel.
+-- Counted     a permission whose end is after $as_of and not after the same
+--             time of day $within_days calendar days later in $timezone. One
+--             without an end (2050-12-31 or later) is not; one that has not
+--             begun yet is.
+-- Days left   calendar days in $timezone; 0 is the day of $as_of.
+-- Severity    high: the channel is sensitive (its tier in the channel register
+--             is "sensitive" or "1") and at most 7 days are left; else medium.
+-- Granted by  the rule on the same channel whose source is the person or one
+--             of the person's organizations. Of several, the one that ends
+--             when the permission does; if that is not one, "several rules".
+--             Without a rule, what the cloud's detail names as the source.
+-- Limits      Rules of person groups name no members, and whether a rule of an
+--             organization holds for those below it is not documented; such
+--             permissions find no rule. An end date says when the permission
+--             ends in the cloud, not that the device enforces it.
+WITH asked AS (
+    SELECT
+        CAST($as_of AS TIMESTAMPTZ) AS as_of,
+        CAST($timezone AS VARCHAR) AS zone,
+        timezone(
+            CAST($timezone AS VARCHAR),
+            timezone(CAST($timezone AS VARCHAR), CAST($as_of AS TIMESTAMPTZ))
+                + to_days(CAST($within_days AS INTEGER))
+        ) AS latest
+),
+due AS (
+    SELECT
+        p.*,
+        c.tier,
+        c.owner,
+        coalesce(lower(trim(c.tier)) IN ('sensitive', '1'), false) AS sensitive,
+        date_diff(
+            'day',
+            CAST(timezone(a.zone, a.as_of) AS DATE),
+            CAST(timezone(a.zone, p.auth_end) AS DATE)
+        ) AS days_left
+    FROM permissions AS p
+    CROSS JOIN asked AS a
+    LEFT JOIN channels AS c
+        ON c.project_id = p.project_id
+        AND c.access_control_channel_id = p.access_control_channel_id
+    WHERE NOT p.permanent
+        AND p.auth_end > a.as_of
+        AND p.auth_end <= a.latest
+),
+candidates AS (
+    SELECT DISTINCT
+        d.project_id,
+        d.access_auth_id,
+        r.auth_relation_id,
+        r.source_kind,
+        r.source_name,
+        r.auth_end,
+        r.permanent,
+        coalesce(r.auth_end_time = d.auth_end_time, false) AS same_end
+    FROM due AS d
+    JOIN rule_channels AS k
+        ON k.project_id = d.project_id
+        AND k.access_control_channel_id = d.access_control_channel_id
+    JOIN rules AS r
+        ON r.project_id = k.project_id
+        AND r.auth_relation_id = k.auth_relation_id
+    WHERE (r.source_kind = 'person' AND r.auth_id = d.person_id)
+        OR (r.source_kind = 'structure' AND list_contains(d.structure_ids, r.auth_id))
+),
+matches AS (
+    SELECT
+        project_id,
+        access_auth_id,
+        count(*) AS rules,
+        count(*) = 1 OR count(*) FILTER (WHERE same_end) = 1 AS known,
+        arg_min(auth_relation_id, (NOT same_end, auth_relation_id)) AS auth_relation_id,
+        arg_min(source_kind, (NOT same_end, auth_relation_id)) AS source_kind,
+        arg_min(source_name, (NOT same_end, auth_relation_id)) AS source_name,
+        arg_min(auth_end, (NOT same_end, auth_relation_id)) AS rule_end,
+        arg_min(permanent, (NOT same_end, auth_relation_id)) AS rule_permanent
+    FROM candidates
+    GROUP BY project_id, access_auth_id
+),
+memberships AS (
+    SELECT
+        d.project_id,
+        d.access_auth_id,
+        unnest(d.structure_ids) AS structure_id
+    FROM due AS d
+),
+organizations AS (
+    SELECT
+        m.project_id,
+        m.access_auth_id,
+        list(
+            coalesce(s.structure_name, m.structure_id)
+            ORDER BY s.structure_name, m.structure_id
+        ) AS names
+    FROM memberships AS m
+    LEFT JOIN structures AS s
+        ON s.project_id = m.project_id
+        AND s.structure_id = m.structure_id
+    GROUP BY m.project_id, m.access_auth_id
+),
+told AS (
+    SELECT
+        d.*,
+        o.names AS organizations,
+        CASE
+            WHEN m.known AND m.source_kind = 'person' THEN 'rule of the person'
+            WHEN m.known THEN 'organization ' || coalesce(m.source_name, '(no name)')
+            WHEN m.rules > 1 THEN 'several rules (' || m.rules || ')'
+            WHEN d.auth_source_str <> '' THEN d.auth_source_str
+            ELSE 'unknown'
+        END AS granted_by,
+        CASE WHEN m.known THEN m.auth_relation_id END AS auth_relation_id,
+        CASE WHEN m.known AND NOT m.rule_permanent THEN m.rule_end END AS rule_end,
+        coalesce(m.known AND (m.rule_permanent OR m.rule_end > d.auth_end), false)
+            AS rule_ends_later,
+        count(*) OVER (
+            PARTITION BY d.project_id, CASE WHEN m.known THEN m.auth_relation_id END
+        ) AS of_same_rule
+    FROM due AS d
+    LEFT JOIN matches AS m
+        ON m.project_id = d.project_id
+        AND m.access_auth_id = d.access_auth_id
+    LEFT JOIN organizations AS o
+        ON o.project_id = d.project_id
+        AND o.access_auth_id = d.access_auth_id
+)
+SELECT
+    if(sensitive AND days_left <= 7, 'high', 'medium') AS severity,
+    name,
+    person_code,
+    organizations,
+    access_control_channel_name,
+    access_control_channel_no,
+    access_channel_position_path,
+    tier,
+    owner,
+    auth_end,
+    days_left,
+    granted_by,
+    rule_end,
+    CASE
+        WHEN rule_ends_later THEN 'the rule ends later: generate its permissions again'
+        WHEN auth_relation_id IS NOT NULL AND of_same_rule > 1
+            THEN 'extend the rule (' || of_same_rule || ' permissions), or let them lapse'
+        WHEN auth_relation_id IS NOT NULL THEN 'extend the rule, or let it lapse'
+        ELSE 'decide with the owner of the channel'
+    END AS suggested_action,
+    auth_start,
+    card_state,
+    face_state,
+    fingerprint_state,
+    project_id,
+    person_id,
+    access_control_channel_id,
+    auth_relation_id,
+    access_auth_id
+FROM told
+ORDER BY
+    severity,
+    auth_end,
+    access_control_channel_name,
+    access_control_channel_no,
+    name,
+    project_id,
+    access_auth_id

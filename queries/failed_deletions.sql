@@ -1,0 +1,148 @@
+-- Failed deletions
+--
+-- Question    Who was removed in the cloud but not from a device?
+-- A row is    one credential of one person on one channel whose last deletion
+--             failed, with that record (auth_task_record_id).
+-- Open        the newest record about deleting it has a fail_issue_del_num above
+--             0. Only a later record of the same person, channel and credential
+--             that deleted and failed nothing closes it. That the permission is
+--             no longer listed does not: the person may still open the channel.
+-- Inferred    a later task that issued all permissions of the channel, and
+--             succeeded for all, may have cleared the device. That is inferred,
+--             not proven; such a row stays, with severity low.
+-- Severity    critical: open; low: inferred to be cleared.
+-- Limits      Only records whose results were read show a deletion: where they
+--             were not read for all, that nobody is listed here cannot be
+--             concluded. A task names its channel by name, number, position and
+--             device, not by id.
+WITH asked AS (
+    SELECT CAST($as_of AS TIMESTAMPTZ) AS as_of
+),
+deletions AS (
+    SELECT
+        i.project_id,
+        i.auth_task_record_id,
+        i.credential,
+        coalesce(i.success_issue_del_num, 0) AS success_issue_del_num,
+        coalesce(i.fail_issue_del_num, 0) AS fail_issue_del_num,
+        r.auth_task_id,
+        r.person_id,
+        r.name,
+        t.access_control_channel_id,
+        t.access_control_channel_name,
+        t.access_control_channel_no,
+        t.access_channel_position_path,
+        t.business_device_name,
+        t.channel_match,
+        coalesce(r.auth_issue, t.task_finish, t.task_start) AS attempted,
+        coalesce(t.access_control_channel_id, concat_ws(
+            chr(31),
+            t.access_control_channel_name,
+            t.access_control_channel_no,
+            t.access_channel_position_path,
+            t.business_device_name
+        )) AS channel_key
+    FROM issue_infos AS i
+    JOIN records AS r
+        ON r.project_id = i.project_id AND r.auth_task_record_id = i.auth_task_record_id
+    LEFT JOIN tasks AS t
+        ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
+    WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
+),
+latest AS (
+    SELECT
+        *,
+        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS first_failed,
+        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS times_failed
+    FROM deletions
+    WINDOW same_key AS (PARTITION BY project_id, person_id, channel_key, credential)
+    QUALIFY row_number() OVER (
+        PARTITION BY project_id, person_id, channel_key, credential
+        ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
+    ) = 1
+),
+cleared AS (
+    SELECT
+        l.project_id,
+        l.auth_task_record_id,
+        l.credential,
+        arg_min(t.auth_task_id, (t.task_start, t.auth_task_id)) AS auth_task_id
+    FROM latest AS l
+    JOIN tasks AS t
+        ON t.project_id = l.project_id
+        AND t.access_control_channel_id = l.access_control_channel_id
+    WHERE l.fail_issue_del_num > 0
+        AND t.auth_issue_type = 1
+        AND t.result = 'succeeded'
+        AND t.task_start > l.attempted
+    GROUP BY l.project_id, l.auth_task_record_id, l.credential
+),
+codes AS (
+    SELECT
+        project_id,
+        person_code,
+        min(person_id) AS person_id
+    FROM persons
+    WHERE person_code <> ''
+    GROUP BY project_id, person_code
+    HAVING count(DISTINCT person_id) = 1
+)
+SELECT
+    if(c.auth_task_id IS NULL, 'critical', 'low') AS severity,
+    if(c.auth_task_id IS NULL, 'open', 'cleared (inferred)') AS state,
+    l.name,
+    k.person_code,
+    CASE
+        WHEN o.status IS NOT NULL THEN o.status
+        WHEN (SELECT count(*) FROM roster) = 0 THEN NULL
+        ELSE 'not in the roster'
+    END AS roster_status,
+    l.access_control_channel_name,
+    l.access_control_channel_no,
+    l.access_channel_position_path,
+    l.business_device_name,
+    l.credential,
+    l.fail_issue_del_num,
+    l.success_issue_del_num,
+    l.times_failed,
+    l.first_failed,
+    l.attempted AS last_failed,
+    CAST(epoch(a.as_of) - epoch(l.first_failed) AS BIGINT) AS open_seconds,
+    CASE
+        WHEN l.channel_match IS DISTINCT FROM 'exact' THEN NULL
+        ELSE EXISTS (
+            SELECT 1
+            FROM permissions AS p
+            WHERE p.project_id = l.project_id
+                AND p.person_id = l.person_id
+                AND p.access_control_channel_id = l.access_control_channel_id
+        )
+    END AS permission_listed,
+    c.auth_task_id AS cleared_by_task_id,
+    l.project_id,
+    l.person_id,
+    l.access_control_channel_id,
+    l.auth_task_id,
+    l.auth_task_record_id
+FROM latest AS l
+CROSS JOIN asked AS a
+LEFT JOIN cleared AS c
+    ON c.project_id = l.project_id
+    AND c.auth_task_record_id = l.auth_task_record_id
+    AND c.credential = l.credential
+LEFT JOIN codes AS k
+    ON k.project_id = l.project_id AND k.person_id = l.person_id
+LEFT JOIN (
+    SELECT person_code, any_value(status ORDER BY line) AS status
+    FROM roster
+    GROUP BY person_code
+    HAVING count(DISTINCT status) = 1
+) AS o
+    ON o.person_code = k.person_code
+WHERE l.fail_issue_del_num > 0
+ORDER BY
+    severity,
+    first_failed,
+    l.project_id,
+    l.auth_task_record_id,
+    l.credential
