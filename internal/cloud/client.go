@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -191,7 +192,7 @@ func (c *Client) try(ctx context.Context, a *attempt) (*Response, *Error) {
 func (c *Client) signed(ctx context.Context, m message, tok token) (req *http.Request, sign string, err error) {
 	var body io.Reader
 	if m.body != nil {
-		body = strings.NewReader(string(m.body))
+		body = bytes.NewReader(m.body)
 	}
 	req, err = http.NewRequestWithContext(ctx, m.method, c.url+m.sent, body)
 	if err != nil {

@@ -59,8 +59,8 @@ type Config struct {
 	// Transport carries the requests; nil makes one with timeouts of its own.
 	Transport http.RoundTripper
 
-	// Log gets one debug line per attempt and one warning per repeat; nil
-	// discards them.
+	// Log gets a debug line for each attempt and an info line for each repeat;
+	// nil discards them.
 	Log *slog.Logger
 
 	// Now is the local clock, [time.Now] if nil.

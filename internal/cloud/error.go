@@ -195,7 +195,10 @@ func cut(s string) string {
 // the parameters of the request.
 func inner(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %v: %w", attemptTimeout, err)
 	}
 	return err
 }

@@ -45,7 +45,7 @@ func (c *Client) run(ctx context.Context, op Operation, params map[string]any) (
 		if !again {
 			return nil, e
 		}
-		c.log.LogAttrs(ctx, slog.LevelWarn, "repeat", slog.String("endpoint", op.Name),
+		c.log.LogAttrs(ctx, slog.LevelInfo, "repeat", slog.String("endpoint", op.Name),
 			slog.Int("attempt", n), slog.Duration("wait", delay), slog.String("error", e.Error()))
 		if err := pause(ctx, delay); err != nil {
 			return nil, fmt.Errorf("%s: %w", op.Name, err)

@@ -1,12 +1,10 @@
 package cloud
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -375,132 +373,4 @@ func TestRateIsKept(t *testing.T) {
 			t.Errorf("50 requests and a token at 5 a second took %v", took)
 		}
 	})
-}
-
-// clock is a cloud whose clock is off by skew, and which refuses what is more
-// than five minutes off, with or without its time in the answer.
-func clock(skew time.Duration, code int, withTime bool) (*gateway, func(*http.Request) string) {
-	g := &gateway{skew: skew}
-	check := func(r *http.Request) string {
-		var ms int64
-		_, _ = fmt.Sscan(r.Header.Get("t"), &ms)
-		if off := time.Until(time.UnixMilli(ms)) - skew; off.Abs() < 5*time.Minute {
-			return ""
-		}
-		if !withTime {
-			return fmt.Sprintf(`{"success":false,"code":%d}`, code)
-		}
-		return fmt.Sprintf(`{"success":false,"code":%d,"t":%d}`, code, time.Now().Add(skew).UnixMilli())
-	}
-	return g, check
-}
-
-func TestClock(t *testing.T) {
-	for _, skew := range []time.Duration{20 * time.Minute, -20 * time.Minute, 8 * time.Hour, -100 * 24 * time.Hour} {
-		for _, code := range []int{1013, 1004} {
-			for _, withTime := range []bool{true, false} {
-				synctest.Test(t, func(t *testing.T) {
-					g, check := clock(skew, code, withTime)
-					g.answer = func(_ int, r *http.Request, _ string) (int, string) {
-						if refused := check(r); refused != "" {
-							return http.StatusOK, refused
-						}
-						return http.StatusOK, ok(`[]`)
-					}
-					var sent int
-					c := g.client(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-						sent++
-						reply := check(r)
-						if reply == "" {
-							return g.RoundTrip(r)
-						}
-						date := time.Now().Add(skew).UTC().Format(http.TimeFormat)
-						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {date}},
-							Body: io.NopCloser(strings.NewReader(reply))}, nil
-					})})
-					if _, err := c.Call(t.Context(), "match-auth-structure", project); err != nil || sent != 3 {
-						t.Errorf("%v off, code %d, time in the answer %t: %v after %d requests", skew, code, withTime, err, sent)
-					}
-					if off := c.Reader().Offset() - skew; off.Abs() > time.Second {
-						t.Errorf("offset %v, want %v", c.Reader().Offset(), skew)
-					}
-				})
-			}
-		}
-	}
-}
-
-func TestClockThatJumps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g, check := clock(0, 1013, true)
-		g.answer = func(_ int, r *http.Request, _ string) (int, string) {
-			if refused := check(r); refused != "" {
-				return http.StatusOK, refused
-			}
-			return http.StatusOK, ok(`[]`)
-		}
-		var jump time.Duration
-		c := g.client(t, Config{Now: func() time.Time { return time.Now().Add(jump) }})
-		for _, jump = range []time.Duration{0, time.Hour, -time.Hour, 0} {
-			if _, err := c.Call(t.Context(), "match-auth-structure", project); err != nil {
-				t.Errorf("clock jumped to %v: %v", jump, err)
-			}
-		}
-	})
-}
-
-// TestNothingSecretIsToldOrLogged drives every kind of answer, with the secrets
-// echoed in each place that an error or a log could take them from.
-func TestNothingSecretIsToldOrLogged(t *testing.T) {
-	const first = "00000000000000000000000000000001"
-	replies := []string{
-		`{"success":false,"code":1000,"msg":"ECHO"}`, `{"success":false,"code":1000,"tid":"ECHO"}`, "403 ECHO", "404 <html>ECHO</html>",
-		"502 ECHO", "200 ECHO", `{"result":{"list":[{"name":"ECHO`, `{"result":"ECHO","success":true}`, ok(items(0, 1, 1)),
-	}
-	var out bytes.Buffer
-	for _, reply := range replies {
-		for _, token := range []string{"", `{"result":{"access_token":"` + first, `{"success":false,"code":1004,"msg":"` + testSecret + `"}`} {
-			synctest.Test(t, func(t *testing.T) {
-				g := &gateway{}
-				if token != "" {
-					g.token = func(int) (int, string) { return http.StatusOK, token }
-				}
-				var signs []string
-				g.answer = func(_ int, r *http.Request, _ string) (int, string) {
-					signs = append(signs, r.Header.Get("sign"))
-					echo := strings.Join([]string{first, testSecret, r.Header.Get("sign")}, " ")
-					status, body := sequence(reply)(1, r, "")
-					return status, strings.ReplaceAll(body, "ECHO", echo)
-				}
-				c := g.client(t, Config{
-					Log: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
-					Observe: func(a Attempt) {
-						if a.Operation == "token" && a.Body != nil {
-							t.Error("the answer with the token is shown")
-						}
-						fmt.Fprintln(&out, a.Err)
-					},
-				})
-				_, err := c.Call(t.Context(), "access-auth", map[string]any{"projectId": "142", "name": "Jane Invented"})
-				fmt.Fprintf(&out, "%v %+v %#v\n", err, err, err)
-				if e, ok := errors.AsType[*Error](err); ok {
-					fmt.Fprintln(&out, e.Hint())
-				}
-				fmt.Fprintf(&out, "%+v %#v %+v\n", c, c, c.Reader())
-				for _, s := range signs {
-					if strings.Contains(out.String(), s) {
-						t.Errorf("a signature is shown for %s", reply)
-					}
-				}
-			})
-		}
-	}
-	for _, secret := range []string{first, testSecret, "Jane Invented"} {
-		if i := strings.Index(out.String(), secret); i >= 0 {
-			t.Errorf("%q is shown: %s", secret, out.String()[max(0, i-300):i])
-		}
-	}
-	if !strings.Contains(out.String(), "[secret]") || !strings.Contains(out.String(), `"endpoint":"access-auth"`) {
-		t.Error("the test sees nothing")
-	}
 }

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -212,6 +213,31 @@ func FuzzScan(f *testing.F) {
 			key = listKeys[1]
 		}
 		compare(t, body, key)
+	})
+}
+
+// FuzzAnswer: whatever comes, an answer is an error or whole.
+func FuzzAnswer(f *testing.F) {
+	for i, body := range bodies[:len(bodies)-2] {
+		f.Add([]byte(body), 200, i)
+	}
+	f.Add([]byte("<html>"), 504, 1)
+	f.Fuzz(func(t *testing.T, body []byte, status, n int) {
+		op := operations[uint(n)%uint(len(operations))]
+		r := &Response{Body: body, HTTPStatus: status}
+		if e := r.read(op); e != nil {
+			e.HTTPStatus = status
+			if e.Error() == "" || strings.Contains(e.Hint(), "%s") || len(e.Error()) > 5000 {
+				t.Fatalf("read(%q) = %q, hint %q", body, e.Error(), e.Hint())
+			}
+			return
+		}
+		if !json.Valid(body) || !op.Writes && !json.Valid(r.Result()) {
+			t.Fatalf("read takes %q", body)
+		}
+		if p := newPage(r, 1); len(p.IDs) != p.Items {
+			t.Fatalf("read(%q) finds %d ids of %d items", body, len(p.IDs), p.Items)
+		}
 	})
 }
 
