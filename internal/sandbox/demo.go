@@ -23,7 +23,8 @@ type demo struct {
 	odd     oddChannels
 	used    map[*permission]bool // chosen for a case, left alone by others
 	guards  *personGroup
-	left    []*person // gone: without permissions, not listed
+	untried map[*person]bool // nothing of theirs was ever sent
+	left    []*person        // gone: without permissions, not listed
 }
 
 // oddChannels are the channels that are a case of their own.
@@ -54,10 +55,11 @@ func pick[T any](d *dice, from []T) T { return from[d.below(len(from))] }
 func newDemo(s *Server) *living {
 	seed := mix(s.o.Seed, sum("demo"))
 	d := &demo{
-		living: &living{s: s, seed: seed, byPair: map[pair]*permission{}},
-		dice:   dice{seed: seed},
-		today:  midnight(s.o.Now()).UnixMilli(),
-		used:   map[*permission]bool{},
+		living:  &living{s: s, seed: seed, byPair: map[pair]*permission{}},
+		dice:    dice{seed: seed},
+		today:   midnight(s.o.Now()).UnixMilli(),
+		used:    map[*permission]bool{},
+		untried: map[*person]bool{},
 	}
 	d.places()
 	d.people()

@@ -140,7 +140,9 @@ func (d *demo) ordinaryTask(start int64, i int) {
 func (d *demo) pushed(c *channel, kind, certificate int, start int64, perms []*permission, gone []*deletion) *task {
 	t := d.newTask(c, kind, certificate, start)
 	for _, p := range perms {
-		d.newRecord(t, p.person).perm = p
+		if !d.untried[p.person] {
+			d.newRecord(t, p.person).perm = p
+		}
 	}
 	for _, g := range gone {
 		d.newRecord(t, g.person).gone = g
@@ -173,7 +175,7 @@ func (d *demo) deadChannel() {
 // say what their numbers do not.
 func (d *demo) oddTasks() {
 	some := func(c *channel, n int) []*permission {
-		return slices.DeleteFunc(d.onChannel(c), func(p *permission) bool { return d.used[p] })[:n]
+		return slices.DeleteFunc(d.onChannel(c), func(p *permission) bool { return d.used[p] || d.untried[p.person] })[:n]
 	}
 	stop := func(t *task, after int) {
 		for _, r := range t.records[after:] {
@@ -230,16 +232,6 @@ func (d *demo) states() {
 	one(func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = p.TotalFaceNum, 0 }, faceOnly, 3)   // contradictory
 	one(func(p *permission) { p.AuthCardNum, p.CardIssueStatus = 1, 1 }, cards(2), 6)                // partial
 	one(func(p *permission) { p.AuthCardNum, p.CardIssueStatus = 0, 0 }, cards(1), 8)                // pending
-	one(func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = 0, 0 }, face, 12)                   // pending
-}
-
-// tried returns who is in a record.
-func (d *demo) tried() map[*person]bool {
-	out := map[*person]bool{}
-	for _, t := range d.taskList {
-		for _, r := range t.records {
-			out[r.person] = true
-		}
-	}
-	return out
+	one(func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = 0, 0 }, face, 8)                    // pending
+	one(func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = 0, 0 }, func(p *permission) bool { return d.untried[p.person] }, 4)
 }

@@ -32,7 +32,7 @@ func (d *demo) hourly(hour int) {
 		if len(t.records) == 3 {
 			break
 		}
-		if d.used[p] || p.TotalCardNum == 0 || p.AuthCardNum != p.TotalCardNum || p.CardIssueStatus != 1 {
+		if d.used[p] || d.untried[p.person] || p.TotalCardNum == 0 || p.AuthCardNum != p.TotalCardNum || p.CardIssueStatus != 1 {
 			continue
 		}
 		r := d.newRecord(t, p.person)

@@ -141,6 +141,10 @@ func (d *demo) oddPeople() {
 	for _, i := range []int{75, 190, 333, 402, 505, 560} {
 		all[i].cards, all[i].faces, all[i].prints, all[i].password = 0, 0, 0, false // nothing enrolled
 	}
+	for _, i := range []int{97, 298, 451} {
+		all[i].cards, all[i].faces = 1, 1
+		d.untried[all[i]] = true
+	}
 	for range 46 {
 		p := d.newPerson(pick(&d.dice, d.orgs))
 		d.left = append(d.left, p)

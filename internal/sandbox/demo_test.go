@@ -220,7 +220,9 @@ var demoCases = []struct {
 		return f.permissions(func(p Permission) bool { return p.TotalFingerprintNum == nil && p.AuthFingerprintNum == nil })
 	}},
 	{"P11 a failure that shows in records alone", func(f *facts) int {
-		return f.records(func(_ Task, r Record, i IssueInfo) bool { return r.IssueStatus == 3 && i.CardIssueResult.FailIssueNum > 0 })
+		return f.records(func(_ Task, r Record, i IssueInfo) bool {
+			return r.IssueStatus == 3 && i.CardIssueResult.FailIssueNum > 0
+		})
 	}},
 	{"P12 the permanent end", func(f *facts) int {
 		return f.permissions(func(p Permission) bool { return p.AuthEndTime == Permanent })
@@ -238,7 +240,9 @@ var demoCases = []struct {
 			return len(f.byPerson[r.AuthID]) == 0 && !slices.ContainsFunc(f.Structures, func(n Structure) bool { return n.StructureID == r.AuthID })
 		})
 	}},
-	{"P18 unknown record status", func(f *facts) int { return f.records(func(_ Task, r Record, _ IssueInfo) bool { return r.IssueStatus == 1 }) }},
+	{"P18 unknown record status", func(f *facts) int {
+		return f.records(func(_ Task, r Record, _ IssueInfo) bool { return r.IssueStatus == 1 })
+	}},
 	{"P20 other name in list-auth-person", func(f *facts) int {
 		return f.permissions(func(p Permission) bool { l, ok := f.listed[p.PersonID]; return ok && l.Name != p.Name })
 	}},
@@ -375,7 +379,9 @@ var demoCases = []struct {
 		return f.tasks(func(t Task) bool { return t.TaskFinishTime == nil && t.TaskStartTime > f.At-2*hourMS })
 	}},
 	{"R13 stuck for hours", func(f *facts) int {
-		return f.tasks(func(t Task) bool { return t.TaskFinishTime == nil && t.TaskStartTime < f.At-2*hourMS && t.TaskStartTime > f.At-dayMS })
+		return f.tasks(func(t Task) bool {
+			return t.TaskFinishTime == nil && t.TaskStartTime < f.At-2*hourMS && t.TaskStartTime > f.At-dayMS
+		})
 	}},
 	{"R13 stuck for more than a day", func(f *facts) int {
 		return f.tasks(func(t Task) bool { return t.TaskFinishTime == nil && t.TaskStartTime < f.At-dayMS })
@@ -442,7 +448,10 @@ var demoCases = []struct {
 	}},
 	{"not begun yet", func(f *facts) int { return f.permissions(func(p Permission) bool { return p.AuthStartTime > f.At }) }},
 	{"a person who was deleted everywhere and is in records", func(f *facts) int {
-		return f.records(func(_ Task, r Record, _ IssueInfo) bool { _, ok := f.listed[r.PersonID]; return !ok && len(f.byPerson[r.PersonID]) == 0 })
+		return f.records(func(_ Task, r Record, _ IssueInfo) bool {
+			_, ok := f.listed[r.PersonID]
+			return !ok && len(f.byPerson[r.PersonID]) == 0
+		})
 	}},
 	{"names in Chinese", named(func(r rune) bool { return r >= 0x4e00 && r < 0x9fff })},
 	{"names in Cyrillic", named(func(r rune) bool { return r >= 0x400 && r < 0x500 })},
