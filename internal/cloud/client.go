@@ -24,7 +24,7 @@ const (
 	maxBody = 64 << 20
 	// maxParallel bounds the requests of one list in flight, and so the
 	// connections worth keeping.
-	maxParallel = 32
+	maxParallel = 64
 )
 
 // Client can call all 18 operations. It is safe for concurrent use.
@@ -100,6 +100,7 @@ func newTransport() http.RoundTripper {
 	t.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = connectTimeout
 	t.MaxIdleConnsPerHost = 2 * maxParallel
+	t.MaxIdleConns = 0
 	return t
 }
 

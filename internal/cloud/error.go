@@ -148,6 +148,14 @@ func (e *Error) hint() string {
 	return ""
 }
 
+// Lasting says whether the next request for the same project would meet the
+// same error, so that going on only costs requests: it speaks of credentials,
+// clock, plan, network or project, not of one request.
+func (e *Error) Lasting() bool {
+	op, ok := errors.AsType[*net.OpError](e.cause)
+	return codes[e.Code].lasting || ok && op.Op == "dial" || distrusted(e.cause)
+}
+
 // class gives the way of retrying.
 func (e *Error) class() class {
 	if e.Code != 0 {

@@ -20,8 +20,8 @@ const (
 
 // PageOptions says how a list is walked; the zero value will do.
 type PageOptions struct {
-	Size     int // items asked for on a page: 50 if 0, at most 100
-	Parallel int // requests in flight at most: 2 if 0, at most 32
+	Size     int // items asked for on a page: 50 if 0, at most 1000
+	Parallel int // requests in flight at most: 2 if 0, at most 64
 	First    int // page to begin with: 1 if 0
 }
 

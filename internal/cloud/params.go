@@ -12,9 +12,8 @@ import (
 
 const (
 	defaultPageSize = 50
-	// maxPageSize is the least of the limits that neighbouring APIs document;
-	// this one documents none.
-	maxPageSize = 100
+	// maxPageSize bounds memory. The API documents no limit; a neighbour's is 200.
+	maxPageSize = 1000
 )
 
 // prepare gives the parameters as they are sent: under the API's names, of the

@@ -55,6 +55,10 @@ func (r *Response) Kept() []byte {
 	return kept
 }
 
+// IDs gives the id of each item in order, "" where it has none; see [Page] for an
+// operation with pages.
+func (r *Response) IDs() []string { return r.facts.texts(r.Body) }
+
 // Page is one page of a list.
 type Page struct {
 	*Response
@@ -70,7 +74,7 @@ func newPage(r *Response, number int) *Page {
 	if r.facts.inner != (counts{}) {
 		c = r.facts.inner
 	}
-	p := &Page{Response: r, Number: number, Items: r.facts.items, IDs: r.facts.texts(r.Body)}
+	p := &Page{Response: r, Number: number, Items: r.facts.items, IDs: r.IDs()}
 	if n, ok := integer(r.Body, c.total); ok && n >= 0 {
 		p.Total = &n
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,6 +73,20 @@ func checkRefusal(t *testing.T, err error, code int) {
 	}
 	if strings.Contains(e.Hint(), "%") {
 		t.Errorf("code %d: hint %q", code, e.Hint())
+	}
+}
+
+func TestLasting(t *testing.T) {
+	for code, want := range map[int]bool{1004: true, 1106: true, 1114: true, 1400: true, 28841004: true, 500: false, 1000: false, 1109: false, 1199: false, 7: false} {
+		if got := (&Error{Code: code}).Lasting(); got != want {
+			t.Errorf("code %d lasting: %t", code, got)
+		}
+	}
+	if dial := (&Error{cause: &net.OpError{Op: "dial"}}); !dial.Lasting() {
+		t.Error("a host that cannot be reached is not lasting")
+	}
+	if read := (&Error{cause: &net.OpError{Op: "read"}}); read.Lasting() {
+		t.Error("a connection that broke is lasting")
 	}
 }
 
