@@ -18,8 +18,14 @@ import (
 // schemaVersion is what this program writes; it reads every version up to it.
 const schemaVersion = 1
 
-// defaultMemory leaves room in 512 MB for what DuckDB does not count.
-const defaultMemory = 320 << 20
+// defaultMemory is DuckDB's limit, which does not count all that it takes; the
+// decoding of pages needs pageMemory more while it lasts, and the text of a
+// digest digestRoom beside it. So the process stays under 512 MB.
+const (
+	defaultMemory = 192 << 20
+	pageMemory    = 128 << 20
+	digestRoom    = 64 << 20
+)
 
 //go:embed schema/*.sql
 var schema embed.FS
@@ -75,18 +81,24 @@ func openMemory(init func(exec func(query string, args ...any) error) error) (*s
 	return sql.OpenDB(connector), nil
 }
 
+// memoryLimit is the statement that sets DuckDB's limit.
+func memoryLimit(limit, more int64) string {
+	if limit <= 0 {
+		limit = defaultMemory
+	}
+	return fmt.Sprintf("SET memory_limit = '%dB';", max(limit+more, digestRoom))
+}
+
 // settings are DuckDB's for any database that we open.
 func settings(memory int64, tmp string) string {
-	if memory <= 0 {
-		memory = defaultMemory
-	}
-	return fmt.Sprintf(`
+	return memoryLimit(memory, 0) + fmt.Sprintf(`
 SET autoinstall_known_extensions = false;
 SET autoload_known_extensions = false;
 SET allow_community_extensions = false;
 SET threads = 2;
-SET memory_limit = '%dB';
-SET temp_directory = %s;`, memory, quote(tmp))
+SET allocator_flush_threshold = '8MB';
+SET allocator_bulk_deallocation_flush_threshold = '8MB';
+SET temp_directory = %s;`, quote(tmp))
 }
 
 // checkFile returns an error that names path unless it is a snapshot of this

@@ -9,10 +9,6 @@ import (
 	"strings"
 )
 
-// pageBytes bounds a line of a landed file: first what DuckDB reads in little
-// memory, then the most that a page may have.
-var pageBytes = []int64{16 << 20, 64 << 20}
-
 // Load reads what has landed of a resource into a stage: the lines whose walk
 // is whole, of each key the last such walk. A row that was seen twice counts
 // once in Distinct, and the last line wins. Loading a resource again replaces
@@ -119,24 +115,26 @@ GROUP BY ALL`)
 
 // loadPages fills the stage with the rows of the walks that count. Should it
 // fail, a page may be larger than usual: it is read again with large buffers.
-func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []column, page string) error {
-	fill := func(size int64) error {
-		err := b.exec(ctx, stageSQL(st, r, cols, page, size))
-		if err == nil && r.name == "records" {
-			err = b.loadTotals(ctx, st, page, size)
+func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []column, page string) (err error) {
+	defer func() {
+		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.memory, 0)+"SET threads = 2"))
+	}()
+	for i, read := range []struct {
+		page, memory int64
+		threads      int
+	}{{16 << 20, pageMemory, 2}, {64 << 20, 1 << 30, 1}} {
+		if err := b.exec(ctx, memoryLimit(b.memory, read.memory)+fmt.Sprintf("SET threads = %d", read.threads)); err != nil {
+			return err
 		}
-		return err
+		err = b.exec(ctx, stageSQL(st, r, cols, page, read.page))
+		if err == nil && r.name == "records" {
+			err = b.loadTotals(ctx, st, page, read.page)
+		}
+		if err == nil || ctx.Err() != nil || i > 0 {
+			return err
+		}
 	}
-	err := fill(pageBytes[0])
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	// Two buffers of twice the page do not fit beside the rest in what is usual.
-	if err := b.exec(ctx, "SET memory_limit = '1GiB'; SET threads = 1"); err != nil {
-		return err
-	}
-	err = fill(pageBytes[1])
-	return errors.Join(err, b.exec(context.WithoutCancel(ctx), settings(b.memory, b.store.tmp())))
+	return nil
 }
 
 // stageSQL makes the stage table from a landed file. Its text is made from the

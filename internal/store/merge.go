@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 )
 
 // merge brings a loaded stage into the history of a resource. It says whether
@@ -91,7 +90,7 @@ SELECT
     landed_line
 FROM `+st+`
 WHERE rowid IN (SELECT stage_row FROM stage.delta WHERE stage_row IS NOT NULL)
-ORDER BY `+strings.Join(r.key, ", "))
+`)
 }
 
 // recordAsked remembers which keys have been asked, for [Build.Wanted] and for

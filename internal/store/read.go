@@ -332,13 +332,13 @@ ORDER BY snapshot_id, project_id`, id)
 	var list []Snapshot
 	for rows.Next() {
 		var x Snapshot
-		var finished, server sql.NullTime
+		var started, finished, server sql.NullTime
 		var digest, version sql.NullString
 		var n sql.NullInt64
-		if err := rows.Scan(&x.ID, &x.Project, &x.Started, &finished, &server, &x.Verdict, &n, &digest, &version); err != nil {
+		if err := rows.Scan(&x.ID, &x.Project, &started, &finished, &server, &x.Verdict, &n, &digest, &version); err != nil {
 			return nil, err
 		}
-		x.Finished, x.ServerTime = finished.Time, server.Time
+		x.Started, x.Finished, x.ServerTime = started.Time, finished.Time, server.Time
 		x.Rows, x.Digest, x.ProgramVersion = n.Int64, digest.String, version.String
 		list = append(list, x)
 	}
