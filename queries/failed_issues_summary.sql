@@ -417,6 +417,19 @@ SELECT
             || format('{:,}', records) || ' records'
             || if(tasks_unread > 0, ', none of ' || format('{:,}', tasks_unread) || ' tasks', '')
     END AS open_deletions_note,
+    CASE
+        WHEN all_read THEN 'The results of all ' || format('{:,}', records) || ' records were read.'
+        ELSE
+            'Cannot conclude for those not read: results were read for '
+            || format('{:,}', records_read) || ' of ' || format('{:,}', records) || ' records'
+            || if(tasks_unread > 0, ', and no record of ' || format('{:,}', tasks_unread) || ' tasks', '')
+            || CASE
+                WHEN revoked_not_covered = 0 THEN '.'
+                ELSE
+                    '; among them are ' || format('{:,}', revoked_not_covered)
+                    || ' cases of a person on a channel without a permission there any more.'
+            END
+    END AS deletions_note,
     inferred,
     revoked_not_covered,
     records,

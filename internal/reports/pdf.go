@@ -59,8 +59,8 @@ func (c *canvas) firstPage(r *Report) {
 	x, w := c.page.left, c.page.width()
 	c.bookmark(r.Title(), 0)
 	c.textRight(joinWords(r.def.ID, r.Name()), regular, muted, x+w, c.y, sizeSmall, w/2)
-	c.y = c.text(r.subject(), regular, muted, x, c.y, sizeSmall, w/2, 1) + 2.6
-	c.y = c.text(r.Title(), bold, ink, x, c.y, sizeTitle, w, 2) + 1.4
+	c.y = c.text(r.subject(), regular, muted, x, c.y, sizeSmall, w/2, 1) + 3.6
+	c.y = c.text(r.Title(), bold, ink, x, c.y, sizeTitle, w, 2) + 1.8
 	if r.question != "" {
 		c.y = c.text(r.question, regular, muted, x, c.y, sizeHead, w, 2)
 	}
@@ -70,21 +70,23 @@ func (c *canvas) firstPage(r *Report) {
 	c.figures(r)
 
 	foot := c.page.floor() - c.ribbonHeight(r)
-	todo := c.todoHeight(r)
-	list, rows := c.firstRows(r)
-	room := foot - c.y - todo - 4
+	room := foot - c.y - c.todoHeight(r) - 4
+	lists := c.firstLists(r)
 	charted := r.chart != nil && r.chart.total > 0
-	const least, usual = 44.0, 62.0 // heights of a chart with its title
-	for charted && len(rows) > 0 && room-rowsHeight(list, rows) < least {
-		rows = rows[:len(rows)-1]
+	const least, usual = 44.0, 74.0 // heights of a chart with its title
+	if charted {
+		room -= least
 	}
-	for !charted && len(rows) > 0 && room < rowsHeight(list, rows) {
-		rows = rows[:len(rows)-1]
+	lists = fitLists(lists, room)
+	for _, l := range lists {
+		room -= l.height()
 	}
 	if charted {
-		c.columnChart(r.chart, r.madeOn(), min(room-rowsHeight(list, rows), usual))
+		c.columnChart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
 	}
-	c.drawFirst(r, list, rows)
+	for _, l := range lists {
+		c.drawFirst(l)
+	}
 	c.todo(r)
 	c.ribbon(r, foot)
 }
@@ -164,87 +166,112 @@ func (c *canvas) figures(r *Report) {
 	c.y = bottom + 6.5
 }
 
-// firstRows sets the rows of the list on the first page: those of the first
-// section that asks for one.
-func (c *canvas) firstRows(r *Report) (pageTable, []setRow) {
+// firstList is the list of a section's first rows, set for the first page.
+type firstList struct {
+	t     *table
+	set   pageTable
+	rows  []setRow
+	title string
+}
+
+// rows is how many rows a list asks for.
+func (f *First) rows() int { return cmp.Or(f.Rows, 5) }
+
+// heading titles a list of which so many rows are shown: its own title would
+// be wrong when they are fewer than it says.
+func (f *First) heading(t *table, shown int) string {
+	if f.Title != "" && shown == f.rows() {
+		return f.Title
+	}
+	return fmt.Sprintf("%s (%s of %s)", t.section.Title, number(int64(shown)), number(int64(t.rows)))
+}
+
+// firstLists sets the lists of the first page.
+func (c *canvas) firstLists(r *Report) []firstList {
+	var lists []firstList
 	for _, t := range r.tables {
 		f := t.section.First
 		if f == nil {
 			continue
 		}
-		var indexes []int
-		for _, name := range f.Columns {
-			if i := t.index(name); i >= 0 {
-				indexes = append(indexes, i)
+		l := firstList{t: t}
+		if t.rows > 0 {
+			head := *t
+			head.rows = min(t.rows, f.rows())
+			l.set = c.layout(&head, t.firstColumns(), c.page.width(), 2)
+			for row := range head.rows {
+				l.rows = append(l.rows, c.setRow(l.set, row))
 			}
 		}
-		if len(indexes) == 0 {
-			indexes = t.onPages()[:min(7, len(t.onPages()))]
-		}
-		head := *t
-		head.rows = min(t.rows, cmp.Or(f.Rows, 5))
-		p := c.layout(&head, indexes, c.page.width(), 2)
-		var rows []setRow
-		for row := range head.rows {
-			rows = append(rows, c.setRow(p, row))
-		}
-		return p, rows
+		lists = append(lists, l)
 	}
-	return pageTable{}, nil
+	return lists
 }
 
-// rowsHeight is the height of the first page's list with its title.
-func rowsHeight(p pageTable, rows []setRow) float64 {
-	if p.t == nil {
-		return 0
+// firstColumns are the columns of the list of first rows.
+func (t *table) firstColumns() []int {
+	var indexes []int
+	for _, name := range t.section.First.Columns {
+		if i := t.index(name); i >= 0 {
+			indexes = append(indexes, i)
+		}
 	}
-	h := height(1, sizeHead) + 3.5 + 5
-	if p.t.rows == 0 {
+	if len(indexes) == 0 {
+		all := t.onPages()
+		return all[:min(7, len(all))]
+	}
+	return indexes
+}
+
+// height is the height of the list with its title.
+func (l firstList) height() float64 {
+	h := height(1, sizeHead) + 3 + 5
+	if l.t.rows == 0 {
 		return h + height(2, sizeText)
 	}
-	if len(rows) == 0 {
-		return 0
-	}
-	h += p.head + 1.2
-	for _, r := range rows {
+	h += l.set.head + 1.2
+	for _, r := range l.rows {
 		h += r.high
 	}
 	return h
 }
 
-func (c *canvas) drawFirst(r *Report, p pageTable, rows []setRow) {
-	if p.t == nil || p.t.rows > 0 && len(rows) == 0 {
-		return
-	}
-	x, w := c.page.left, c.page.width()
-	f := p.t.section.First
-	title := f.Title
-	switch {
-	case p.t.rows == 0:
-		title = p.t.section.Title
-	case len(rows) < cmp.Or(f.Rows, 5) || title == "":
-		title = fmt.Sprintf("%s (%s of %s)", p.t.section.Title, number(int64(len(rows))), number(int64(r.rowsIn(p.t.section))))
-	}
-	c.y = c.text(title, bold, accent, x, c.y, sizeHead, w, 1) + 3
-	if p.t.rows == 0 {
-		c.y = c.text(emptyWords(p.t.section), regular, ink, x, c.y, sizeText, w, 2) + 5
-		return
-	}
-	c.y = c.header(p, c.y)
-	for _, row := range rows {
-		c.y = c.drawRow(p, row, c.y)
-	}
-	c.y += 5
-}
-
-// rowsIn is the number of rows of a section.
-func (r *Report) rowsIn(s Section) int {
-	for _, t := range r.tables {
-		if t.section.Query == s.Query && t.section.Title == s.Title {
-			return t.rows
+// fitLists drops rows, of the last lists first, and lists without any, until
+// the rest fits into room.
+func fitLists(lists []firstList, room float64) []firstList {
+	for {
+		sum := 0.0
+		for _, l := range lists {
+			sum += l.height()
+		}
+		if sum <= room || len(lists) == 0 {
+			return lists
+		}
+		last := &lists[len(lists)-1]
+		if len(last.rows) > 1 {
+			last.rows = last.rows[:len(last.rows)-1]
+		} else {
+			lists = lists[:len(lists)-1]
 		}
 	}
-	return 0
+}
+
+func (c *canvas) drawFirst(l firstList) {
+	x, w := c.page.left, c.page.width()
+	title := l.t.section.Title
+	if l.t.rows > 0 {
+		title = l.t.section.First.heading(l.t, len(l.rows))
+	}
+	c.y = c.text(title, bold, accent, x, c.y, sizeHead, w, 1) + 3
+	if l.t.rows == 0 {
+		c.y = c.text(emptyWords(l.t.section), regular, ink, x, c.y, sizeText, w, 2) + 5
+		return
+	}
+	c.y = c.header(l.set, c.y)
+	for _, row := range l.rows {
+		c.y = c.drawRow(l.set, row, c.y)
+	}
+	c.y += 5
 }
 
 func (c *canvas) todoLines(r *Report) []line {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,27 +52,34 @@ func (c *canvas) columnChart(ch *chartTable, day string, high float64) {
 	c.y = bottom
 }
 
-// titled reports whether the series need naming.
-func (ch *chartTable) titled() bool { return len(ch.values) > 1 }
+// named returns the series that have to be named: those that have anything to
+// show, unless the only one is the chart's first, of which the title speaks.
+func (ch *chartTable) named() []int {
+	var named []int
+	for i, values := range ch.values {
+		if slices.ContainsFunc(values, func(x float64) bool { return x != 0 }) {
+			named = append(named, i)
+		}
+	}
+	if len(named) == 1 && named[0] == 0 {
+		return nil
+	}
+	return named
+}
 
 func (c *canvas) legendWidth(ch *chartTable) float64 {
-	if !ch.titled() {
-		return 0
-	}
 	w := 0.0
-	for _, s := range ch.def.Series {
-		w = max(w, c.set.width(s.Title, regular, sizeSmall))
+	for _, i := range ch.named() {
+		w = max(w, min(c.set.width(ch.def.Series[i].Title, regular, sizeSmall), 34)+11)
 	}
-	return min(w, 34) + 11
+	return w
 }
 
 // legend names the series beside the columns, in the order of their stacking.
 func (c *canvas) legend(ch *chartTable, x, axis float64) {
-	if !ch.titled() {
-		return
-	}
 	y := axis - 3
-	for i, s := range ch.def.Series {
+	for _, i := range ch.named() {
+		s := ch.def.Series[i]
 		k := seriesColor(i, s.Tone)
 		c.hatch(x, y, 2.6, 2.6, i, k)
 		ls := c.set.wrap([]piece{{strings.TrimSpace(s.Title), regular, k}}, sizeSmall, 35, 1)

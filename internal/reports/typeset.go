@@ -342,7 +342,9 @@ func (t *typesetter) width(text string, s style, size float64) float64 {
 	for _, r := range text {
 		g := t.glyph(r, s)
 		if g.missing {
-			w += 6 * t.glyph('0', s).advance
+			for _, c := range fmt.Sprintf("U+%04X", r) {
+				w += t.glyph(c, s).advance
+			}
 			continue
 		}
 		w += g.advance

@@ -99,14 +99,15 @@ func (b *workbook) end() error {
 	return nil
 }
 
-// page sets a sheet up for print, for a workbook is printed too.
-func (b *workbook) page(sheet string, orientation string, header bool) error {
-	fit, any, paper := 1, 0, 9 // A4
+// page sets a sheet up for print, for a workbook is printed too: one page wide
+// and so many high, 0 for as many as it takes.
+func (b *workbook) page(sheet string, orientation string, high int) error {
+	wide, paper := 1, 9 // A4
 	if err := b.f.SetSheetProps(sheet, &excelize.SheetPropsOptions{FitToPage: new(true)}); err != nil {
 		return err
 	}
 	if err := b.f.SetPageLayout(sheet, &excelize.PageLayoutOptions{
-		Size: &paper, Orientation: &orientation, FitToWidth: &fit, FitToHeight: &any}); err != nil {
+		Size: &paper, Orientation: &orientation, FitToWidth: &wide, FitToHeight: &high}); err != nil {
 		return err
 	}
 	side, top := 0.5, 0.6
@@ -115,13 +116,11 @@ func (b *workbook) page(sheet string, orientation string, header bool) error {
 		return err
 	}
 	left := footerText(b.r.Title() + " · " + b.r.trust.snapshot + " · " + b.r.digest())
-	if err := b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{
-		OddFooter: "&L&8" + left + "&R&8&P of &N"}); err != nil {
-		return err
-	}
-	if !header {
-		return nil
-	}
+	return b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{OddFooter: "&L&8" + left + "&R&8&P of &N"})
+}
+
+// repeatHeader prints a sheet's first row on each page.
+func (b *workbook) repeatHeader(sheet string) error {
 	return b.f.SetDefinedName(&excelize.DefinedName{
 		Name: "_xlnm.Print_Titles", RefersTo: quoteSheet(sheet) + "!$1:$1", Scope: sheet})
 }
@@ -189,7 +188,8 @@ func (b *workbook) rowHeight(sheet string, row int, text string, st style, size,
 	return b.f.SetRowHeight(sheet, row, min(max(float64(lines)*size*1.32+5, least), 400))
 }
 
-// text is a value's title for a date column: the zone is said once, there.
+// headerText is a column's title; for dates it says the zone, which Excel has
+// no place for in a cell.
 func (t *table) headerText(c Column) string {
 	switch c.Format {
 	case formatDate, formatDatetime:

@@ -24,7 +24,10 @@ func (b *workbook) data() error {
 
 // sheet streams one sheet: a header and the rows as an Excel table.
 func (b *workbook) sheet(s dataSheet, t *table) error {
-	if err := b.page(s.name, "landscape", true); err != nil {
+	if err := b.page(s.name, "landscape", 0); err != nil {
+		return err
+	}
+	if err := b.repeatHeader(s.name); err != nil {
 		return err
 	}
 	if err := b.severityColours(s, t); err != nil {

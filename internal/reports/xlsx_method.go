@@ -166,5 +166,5 @@ func (m *methodSheetWriter) layout() error {
 	if err := m.f.SetSheetView(methodSheet, 0, &excelize.ViewOptions{ShowGridLines: new(false)}); err != nil {
 		return err
 	}
-	return m.page(methodSheet, "landscape", false)
+	return m.page(methodSheet, "landscape", 0)
 }

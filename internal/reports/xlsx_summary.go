@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -45,7 +46,7 @@ func (s *summaryWriter) grid() error {
 	if err := s.f.SetSheetView(summarySheet, 0, &excelize.ViewOptions{ShowGridLines: new(false), ZoomScale: new(100.0)}); err != nil {
 		return err
 	}
-	return s.page(summarySheet, "portrait", false)
+	return s.page(summarySheet, "portrait", 1)
 }
 
 // line writes a full-width text on the next row and makes it high enough.
@@ -195,10 +196,13 @@ func (s *summaryWriter) graph() error {
 		GapWidth:  new(uint(60)),
 		Format:    excelize.GraphicOptions{AltText: ch.title, Positioning: "oneCell"},
 	}
-	if ch.titled() {
+	if len(ch.named()) > 0 {
 		chart.Legend = excelize.ChartLegend{Position: "right", Font: &text}
 	}
 	for i, series := range ch.def.Series {
+		if i > 0 && !slices.Contains(ch.named(), i) {
+			continue // nothing but zeros
+		}
 		k := seriesColor(i, series.Tone)
 		chart.Series = append(chart.Series, excelize.ChartSeries{
 			Name:       at(i+2, s.chart.header),
@@ -218,39 +222,31 @@ func (s *summaryWriter) graph() error {
 // first writes the rows that come first, as the first page of the PDF does.
 func (s *summaryWriter) first() error {
 	for _, t := range s.r.tables {
-		f := t.section.First
-		if f == nil {
+		if t.section.First == nil {
 			continue
 		}
-		if t.rows == 0 {
-			if err := s.heading(t.section.Title); err != nil {
+		if t.rows > 0 {
+			if err := s.rows(t, t.section.First); err != nil {
 				return err
 			}
-			err := s.line(emptyWords(t.section), cellStyle{}, 15)
-			s.row++
+			continue
+		}
+		if err := s.heading(t.section.Title); err != nil {
 			return err
 		}
-		return s.rows(t, f)
+		if err := s.line(emptyWords(t.section), cellStyle{}, 15); err != nil {
+			return err
+		}
+		s.row++
 	}
 	return nil
 }
 
 func (s *summaryWriter) rows(t *table, f *First) error {
-	var indexes []int
-	for _, name := range f.Columns {
-		if i := t.index(name); i >= 0 && len(indexes) < lastColumn-firstColumn+1 {
-			indexes = append(indexes, i)
-		}
-	}
-	if len(indexes) == 0 {
-		indexes = t.onPages()[:min(7, len(t.onPages()))]
-	}
-	shown := min(t.rows, max(f.Rows, 5))
-	title := f.Title
-	if title == "" || t.rows < max(f.Rows, 5) {
-		title = fmt.Sprintf("%s (%s of %s)", t.section.Title, number(int64(shown)), number(int64(t.rows)))
-	}
-	if err := s.heading(title); err != nil {
+	indexes := t.firstColumns()
+	indexes = indexes[:min(len(indexes), lastColumn-firstColumn+1)]
+	shown := min(t.rows, f.rows())
+	if err := s.heading(f.heading(t, shown)); err != nil {
 		return err
 	}
 	for n, i := range indexes {
@@ -274,7 +270,11 @@ func (s *summaryWriter) rows(t *table, f *First) error {
 				look.bold, look.color, look.fill = true, toneColor(strings.ToLower(text)), toneTint(strings.ToLower(text))
 				text = strings.ToUpper(text)
 			}
-			ls := s.set.wrap([]piece{{cut(text, 200), regular, ink}}, 9, columnWide*1.9, 4)
+			width := columnWide
+			if n == len(indexes)-1 {
+				width *= float64(lastColumn - firstColumn - n + 1)
+			}
+			ls := s.set.wrap([]piece{{cut(text, 200), regular, ink}}, 9, width*1.9, 4)
 			high = max(high, len(ls))
 			if err := s.spread(n, len(indexes), text, look); err != nil {
 				return err
