@@ -31,7 +31,7 @@ fuzz:
 	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
 
 bench: tools
-	$(GO) test ./cmd/exporter -run '^$$' -bench . -benchtime 1x -timeout 30m
+	$(GO) test ./internal/collect -run '^$$' -bench . -benchtime 1x -timeout 30m
 
 # tools installs what the demo and the tests use besides Go: see scripts/tools.
 tools:

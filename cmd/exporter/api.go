@@ -118,7 +118,7 @@ func (a *app) callWriting(ctx context.Context, cfg *config, client *cloud.Client
 	}
 	log := journal.Open(cfg.journalPath(), a.now)
 	entry := map[string]any{"operation": op.Name, "params": params, "program_version": version}
-	if err := log.Append("write-asked", entry); err != nil {
+	if _, err := log.Append("write-asked", entry); err != nil {
 		return fmt.Errorf("api: not sent: %w", err)
 	}
 	response, err := client.Call(ctx, op.Name, params)
@@ -132,7 +132,7 @@ func (a *app) callWriting(ctx context.Context, cfg *config, client *cloud.Client
 	default:
 		answer["tid"], answer["t"], answer["result"] = response.TID, response.T, response.Result()
 	}
-	if logErr := log.Append("write-answered", answer); logErr != nil || err != nil {
+	if _, logErr := log.Append("write-answered", answer); logErr != nil || err != nil {
 		return fmt.Errorf("api: %w", errors.Join(err, logErr))
 	}
 	return a.printBody(response)

@@ -14,7 +14,6 @@ import (
 
 	"exporter/internal/cloud"
 	"exporter/internal/collect"
-	"exporter/internal/journal"
 	"exporter/internal/store"
 )
 
@@ -122,33 +121,24 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	if err != nil {
 		return fmt.Errorf("collect: %w", err)
 	}
-	if err := journalSnapshots(ctx, cfg, st, result); err != nil {
+	if err := journalSnapshots(ctx, cfg, st, a.now); err != nil {
 		return err
 	}
-	a.sayCollected(ctx, st, result)
+	a.sayCollected(result)
 	if result.Verdict == store.Partial {
 		return &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
 	}
 	return nil
 }
 
-// journalSnapshots writes the entry of every published snapshot that has none:
-// the one just made, and any that a crash left without.
-func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, result *collect.Result) error {
-	return repairJournal(ctx, cfg, st)
-}
-
 // sayCollected tells on standard error what was published.
-func (a *app) sayCollected(ctx context.Context, st *store.Store, r *collect.Result) {
+func (a *app) sayCollected(r *collect.Result) {
 	color := text.FgHiGreen
 	if r.Verdict != store.Complete {
 		color = text.FgHiYellow
 	}
 	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
 		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
-	for _, line := range a.coverage(ctx, st) {
-		fmt.Fprintln(a.stderr, "  "+line)
-	}
 }
 
 // duration is d as people say it: 41 s, 9 min 12 s, 3 h 4 min.
@@ -173,5 +163,3 @@ func count(n int64) string {
 	}
 	return s
 }
-
-var _ = journal.Verify

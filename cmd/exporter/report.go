@@ -225,7 +225,7 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 		sums[filepath.Base(path)] = sum
 	}
 	entry["files"] = sums
-	if err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
+	if _, err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
 		return made{}, fmt.Errorf("report %s: journal: %w", d.Name, explainDisk(err))
 	}
 	a.sayReport(m)

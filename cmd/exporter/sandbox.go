@@ -19,6 +19,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	var o sandbox.Options
 	var listen string
 	var list bool
+	var prepare int
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run the cloud on this machine, with an invented building behind it",
@@ -38,6 +39,11 @@ output is JSON: {"url", "client_id", "client_secret", "project_id"}.`,
 			if err != nil {
 				return err
 			}
+			if prepare > 0 {
+				if err := s.Prepare("access-auth", prepare); err != nil {
+					return usage(err, "pages are prepared for --site large alone")
+				}
+			}
 			return a.serveSandbox(c.Context(), s, listen)
 		},
 	}
@@ -48,6 +54,7 @@ output is JSON: {"url", "client_id", "client_secret", "project_id"}.`,
 	c.Flags().IntVar(&o.Tasks, "tasks", 100, "tasks of the large site")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the faults")
 	c.Flags().StringSliceVar(&o.Faults, "fault", nil, "faults by name, separated by commas")
+	c.Flags().IntVar(&prepare, "prepare", 0, "render the large site's permissions in pages of this size first, to measure clients")
 	c.Flags().BoolVar(&list, "faults", false, "list the faults and stop")
 	return c
 }

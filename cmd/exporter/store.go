@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"syscall"
+	"time"
 
 	"exporter/internal/journal"
 	"exporter/internal/store"
@@ -31,14 +36,43 @@ func explainDisk(err error) error {
 	return err
 }
 
-// repairJournal gives every published snapshot its journal entry: the one just
-// made, and any that a crash left without one.
-func repairJournal(ctx context.Context, cfg *config, st *store.Store) error {
+// journalSnapshots gives every published snapshot that has no journal entry its
+// own: the one just made, and any that a crash left without.
+func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now func() time.Time) error {
+	known := map[string]bool{}
+	_, err := journal.Read(cfg.journalPath(), func(e journal.Entry) error {
+		var detail struct {
+			Snapshot string `json:"snapshot"`
+			Project  string `json:"project"`
+		}
+		if e.Kind != "snapshot" {
+			return nil
+		}
+		err := json.Unmarshal(e.Detail, &detail)
+		known[detail.Snapshot+" "+detail.Project] = true
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
 	snapshots, err := st.Snapshots(ctx)
 	if err != nil {
 		return err
 	}
-	_ = snapshots
-	_ = journal.Verify
-	return fmt.Errorf("x")
+	slices.SortFunc(snapshots, func(a, b store.Snapshot) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Project, b.Project))
+	})
+	for _, s := range snapshots {
+		if known[s.ID+" "+s.Project] {
+			continue
+		}
+		_, err := journal.Open(cfg.journalPath(), now).Append("snapshot", map[string]any{
+			"snapshot": s.ID, "project": s.Project, "verdict": s.Verdict, "rows": s.Rows, "digest": s.Digest,
+			"program_version": s.ProgramVersion,
+		})
+		if err != nil {
+			return fmt.Errorf("journal: %w", explainDisk(err))
+		}
+	}
+	return nil
 }
