@@ -50,13 +50,13 @@ const (
 const (
 	hintCentre = "check that %s is the data centre of the project (the console shows it), that client id and secret are of " +
 		"that project, and that the project may use the API"
-	hintIP        = "add this machine's public address to the project's IP allow-list in the console, and " + hintCentre
-	hintClock     = "set this machine's clock (NTP); the cloud takes requests only when they carry about its own time"
-	hintSign      = "check the client secret; " + hintCentre
-	hintPlan      = "renew the cloud development plan in the console; a renewal may need a day to take effect"
-	hintQuota     = "the quota is used up: wait until it renews, or buy more in the console"
-	hintBill      = "pay the outstanding bill in the console"
-	hintSubscribe = "subscribe the project to the smart building API group; the account manager at the cloud's operator can enable it"
+	hintIP         = "add this machine's public address to the project's IP allow-list in the console, and " + hintCentre
+	hintClock      = "set this machine's clock (NTP); the cloud takes requests only when they carry about its own time"
+	hintSign       = "check the client secret; " + hintCentre
+	hintPlan       = "renew the cloud development plan in the console; a renewal may need a day to take effect"
+	hintQuota      = "the quota is used up: wait until it renews, or buy more in the console"
+	hintBill       = "pay the outstanding bill in the console"
+	hintSubscribe  = "subscribe the project to the smart building API group; the account manager at the cloud's operator can enable it"
 	hintPermission = "check the project id, and that it is linked to this cloud project with the right to call the building APIs"
 	hintBusy       = "the cloud is busy: try later, or lower the rate"
 	hintParams     = "check the parameters; those of an operation of method GET may have to travel the other way, as body or as query"
