@@ -212,9 +212,9 @@ const numberSQL = `CASE
 const problemSQL = `CASE WHEN $c IS NULL AND raw_$c <> '' THEN '$c "' || raw_$c[:80] || '"' END`
 
 // A list may come as a lone string.
-const listSQL = `CASE json_type(raw_$c)
-        WHEN 'NULL' THEN NULL
-        WHEN 'ARRAY' THEN from_json(raw_$c, '["VARCHAR"]')
+const listSQL = `CASE
+        WHEN raw_$c IS NULL OR json_type(raw_$c) = 'NULL' THEN NULL
+        WHEN json_type(raw_$c) = 'ARRAY' THEN from_json(raw_$c, '["VARCHAR"]')
         ELSE [raw_$c ->> '$']
     END AS $c`
 

@@ -28,7 +28,10 @@ var (
 
 // Store is a directory of snapshots and of what belongs to them. Its methods
 // are safe for concurrent use.
-type Store struct{ dir string }
+type Store struct {
+	dir   string
+	floor int64 // see rewriteFloor
+}
 
 // Open opens the store in dir and makes what is missing of it. It returns an
 // [*ErrNewer] when the newest snapshot was written by a newer program. A
@@ -43,7 +46,7 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
-	s := &Store{dir: dir}
+	s := &Store{dir: dir, floor: rewriteFloor}
 	ids, _, err := s.files()
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

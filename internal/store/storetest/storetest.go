@@ -104,12 +104,19 @@ func load(t testing.TB, b *store.Build, s Site) store.Project {
 	}
 	l.write("walks", l.walks)
 	l.write("calls", l.calls)
-	for _, x := range p.Resources {
+	for i := range p.Resources {
+		x := &p.Resources[i]
 		if x.Verdict == store.Partial {
 			p.Verdict = store.Partial
 		}
-		if _, err := b.Load(t.Context(), s.Project, x.Name); err != nil {
+		loaded, err := b.Load(t.Context(), s.Project, x.Name)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if slices.Contains(lists, x.Name) && x.Verdict == store.Complete {
+			x.Distinct = loaded.Distinct
+			x.Duplicates = x.Rows - x.Distinct
+			x.TotalFirst, x.TotalLast = &loaded.Distinct, &loaded.Distinct
 		}
 	}
 	return p
@@ -133,8 +140,6 @@ func (l *landing) list(name string) store.Resource {
 		asked = map[string][]string{"": nil}
 	}
 	l.land(name, asked, &x)
-	n := x.Rows
-	x.TotalFirst, x.TotalLast = &n, &n
 	return x
 }
 
@@ -190,14 +195,15 @@ func Land(t testing.TB, path string, lines ...string) {
 
 // Body is a response that holds rows of a resource.
 func Body(name string, rows []string, at time.Time) string {
-	list := "[" + strings.Join(rows, ",") + "]"
+	// As the collector does: a landed page is one line.
+	list := "[" + strings.ReplaceAll(strings.Join(rows, ","), "\n", " ") + "]"
 	n := len(rows)
 	var result string
 	switch name {
 	case "structures":
 		result = list
 	case "task_details", "issue_infos", "details":
-		result = strings.Join(rows, "")
+		result = strings.TrimSuffix(strings.TrimPrefix(list, "["), "]")
 	case "records":
 		result = fmt.Sprintf(`{"total_num":%[1]d,"success_num":0,"record_list_vo_list":{"total":%[1]d,"list":%s}}`, n, list)
 	case "rule_channels":

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+)
+
+// SetRewriteFloor makes small files worth rewriting.
+func SetRewriteFloor(s *Store, n int64) { s.floor = n }
+
+// ReadFile reads as of what o chooses, from the file of one snapshot.
+func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reader, error) {
+	return s.readFile(ctx, s.path(file), time.UTC, o)
+}
+
+// SetSchemaVersion makes the file of a snapshot look like another program's.
+func SetSchemaVersion(t testing.TB, s *Store, id string, version int) {
+	t.Helper()
+	path := s.path(id)
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openMemory(func(exec func(string, ...any) error) error {
+		return exec("ATTACH " + quote(path) + " AS x")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE x.base.store SET schema_version = $1", version); err != nil {
+		t.Fatal(err)
+	}
+}
