@@ -202,19 +202,23 @@ var errTooOften = errors.New("tried too often")
 func (c *client) call(op string, a args) (*envelope, error) {
 	c.t.Helper()
 	anew, skewed := false, false
+	var log []string
 	for try := 0; try < 3; {
 		var e *envelope
 		var err error
-		if c.token == "" {
-			err = c.login()
-			if err != nil && strings.Contains(err.Error(), "code 1013") && !skewed {
+		for n := 0; c.token == "" && n < 6; n++ {
+			if err = c.login(); err != nil && strings.Contains(err.Error(), "code 1013") && !skewed {
 				skewed = true
 				c.shift(20 * time.Minute)
-				continue
 			}
 		}
 		if err == nil {
 			e, err = c.once(op, a)
+		}
+		if err != nil {
+			log = append(log, err.Error())
+		} else {
+			log = append(log, string(e.Code))
 		}
 		switch {
 		case err != nil:
@@ -229,7 +233,7 @@ func (c *client) call(op string, a args) (*envelope, error) {
 			return e, nil
 		}
 	}
-	return nil, errTooOften
+	return nil, fmt.Errorf("%w: %v", errTooOften, log)
 }
 
 func (c *client) shift(d time.Duration) {
@@ -339,4 +343,11 @@ func unmarshal(t testing.TB, b []byte, into any) {
 	if err := json.Unmarshal(b, into); err != nil {
 		t.Fatalf("%.200s: %v", b, err)
 	}
+}
+
+// jsonNumbers reads JSON and keeps numbers as they are written.
+func jsonNumbers(b []byte, into *any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(into)
 }

@@ -74,8 +74,7 @@ func (d *demo) night(day int) {
 	each(1, ending, func(p *permission) { p.AuthEndTime = Permanent })
 	each(4, permanent, d.revoke)
 	each(2, permanent, func(p *permission) { // again under another id
-		d.perms[indexOf(d.perms, p)] = d.perms[len(d.perms)-1]
-		d.perms = d.perms[:len(d.perms)-1]
+		d.unlist(p)
 		d.newPermission(p.person, p.channel, p.AuthStartTime, p.AuthEndTime, d.at, p.source).deliver()
 	})
 	each(3, permanent, func(p *permission) { p.AuthFaceNum, p.FaceIssueStatus = 0, 0 })
@@ -114,13 +113,4 @@ func (d *demo) refreshAll(p *person) {
 			perm.refresh(d.s)
 		}
 	}
-}
-
-func indexOf(perms []*permission, p *permission) int {
-	for i, q := range perms {
-		if q == p {
-			return i
-		}
-	}
-	return -1
 }

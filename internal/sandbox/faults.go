@@ -179,7 +179,7 @@ func (p *passer) choose(set faultSet, op string, key uint64, t *tries) string {
 	if t.inARow >= 2 {
 		return ""
 	}
-	if p.burst > 0 && set.on(faultThrottle, op) {
+	if p.burst > 0 && set.on(faultThrottle, op) && op != "token" {
 		p.burst--
 		return faultThrottle
 	}
@@ -196,8 +196,13 @@ func (p *passer) choose(set faultSet, op string, key uint64, t *tries) string {
 			if op == "token" || t.anew || p.quiet > 0 {
 				continue
 			}
-		case faultThrottle:
-			p.burst = burstSize
+		case faultThrottle, faultBusy:
+			if op == "token" { // its documents list 500, 1003 and 1107 alone
+				continue
+			}
+			if name == faultThrottle {
+				p.burst = burstSize
+			}
 		}
 		return name
 	}

@@ -21,7 +21,8 @@ type living struct {
 	channels []*channel
 	groups   []*channelGroup
 	ruleList []*rule
-	perms    []*permission // of all pairs
+	perms    []*permission // in the order in which they were made
+	newest   []*permission // the same, newest first; nil when perms has changed
 	byPair   map[pair]*permission
 	taskList []*task
 	waiting  []*deletion // credentials to be deleted from devices
@@ -141,7 +142,7 @@ func (l *living) newPermission(p *person, c *channel, start, end, created int64,
 		perm.TotalFingerprintNum, perm.AuthFingerprintNum = new(p.prints), new(0)
 	}
 	perm.refresh(l.s)
-	l.perms = append(l.perms, perm)
+	l.perms, l.newest = append(l.perms, perm), nil
 	l.byPair[perm.pair] = perm
 	return perm
 }
@@ -164,7 +165,7 @@ func (p *permission) refresh(s *Server) {
 // the device.
 func (l *living) removePermission(p *permission) {
 	delete(l.byPair, p.pair)
-	l.perms = slices.DeleteFunc(l.perms, func(q *permission) bool { return q == p })
+	l.unlist(p)
 	d := &deletion{pair: p.pair, cards: p.AuthCardNum, faces: p.AuthFaceNum}
 	if p.AuthFingerprintNum != nil {
 		d.prints = *p.AuthFingerprintNum
@@ -174,6 +175,10 @@ func (l *living) removePermission(p *permission) {
 	}
 }
 
+func (l *living) unlist(p *permission) {
+	l.perms, l.newest = slices.DeleteFunc(l.perms, func(q *permission) bool { return q == p }), nil
+}
+
 // newestFirst sorts by id, as the real samples stand (A142, A171, A200).
 func newestFirst[T any](rows []T, id func(T) string) []T {
 	slices.SortStableFunc(rows, func(a, b T) int { return cmp.Compare(id(b), id(a)) })
@@ -181,13 +186,13 @@ func newestFirst[T any](rows []T, id func(T) string) []T {
 }
 
 func (l *living) permissions(_ uint64, match func(*Permission, int64) bool) list {
-	rows := make([]*permission, 0, len(l.perms))
-	for _, p := range l.perms {
-		if match == nil || match(&p.Permission, p.created) {
-			rows = append(rows, p)
-		}
+	if l.newest == nil {
+		l.newest = newestFirst(slices.Clone(l.perms), func(p *permission) string { return p.AccessAuthID })
 	}
-	newestFirst(rows, func(p *permission) string { return p.AccessAuthID })
+	rows := l.newest
+	if match != nil {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(p *permission) bool { return !match(&p.Permission, p.created) })
+	}
 	return listOf(rows, func(p *permission) Permission { return l.s.showPermission(p.Permission) })
 }
 

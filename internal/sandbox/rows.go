@@ -23,6 +23,12 @@ func (s Scalar) String() string { return strings.Trim(string(s), `"`) }
 // MarshalJSON returns the value as it stands.
 func (s Scalar) MarshalJSON() ([]byte, error) { return []byte(s), nil }
 
+// UnmarshalJSON keeps the value as it stands.
+func (s *Scalar) UnmarshalJSON(b []byte) error {
+	*s = Scalar(b)
+	return nil
+}
+
 // Permission is one row of access-auth: one person on one channel.
 type Permission struct {
 	AccessAuthID              string   `json:"access_auth_id"`                  // A81
