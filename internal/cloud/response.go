@@ -48,8 +48,10 @@ func (r *Response) Kept() []byte {
 	kept = append(kept, r.Body[from:]...)
 	if f.newline {
 		// A line feed within a string would not be JSON.
-		for i := bytes.IndexByte(kept, '\n'); i >= 0; i = bytes.IndexByte(kept, '\n') {
-			kept[i] = ' '
+		for i, c := range kept {
+			if c == '\n' {
+				kept[i] = ' '
+			}
 		}
 	}
 	return kept
