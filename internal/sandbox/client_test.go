@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -154,9 +155,7 @@ func (c *client) once(op string, a args) (*envelope, error) {
 		c.t.Fatalf("no operation %q", op)
 	}
 	full := args{"projectId": c.project}
-	for k, v := range a {
-		full[k] = v
-	}
+	maps.Copy(full, a)
 	path := base + o.path
 	if id, ok := full["authTaskId"].(string); ok && strings.Contains(path, "{authTaskId}") {
 		path = strings.Replace(path, "{authTaskId}", id, 1)
@@ -312,9 +311,7 @@ func (c *client) walk(op, id string, size int, a args) (rows []map[string]any, w
 	totals := map[int]bool{}
 	for n := 1; n < 10_000; n++ {
 		full := args{"page": n, "pageSize": size}
-		for k, v := range a {
-			full[k] = v
-		}
+		maps.Copy(full, a)
 		p := pageOf(c.t, c.ok(op, full))
 		totals[p.Total] = true
 		for _, r := range p.Rows {

@@ -127,18 +127,19 @@ func (f faultSet) on(name, op string) bool {
 
 // passer decides which passing fault, if any, hits a request.
 type passer struct {
-	mu    sync.Mutex
-	seed  uint64
-	tries map[uint64]*tries
-	burst int // requests left to be throttled
-	quiet int // requests left before the token may die again
+	mu      sync.Mutex
+	seed    uint64
+	tries   map[uint64]*tries
+	burst   int // requests left to be throttled
+	quiet   int // requests left before the token may die again
+	waiting int // requests on which a token died and that are not yet through
 }
 
 // tries is what happened to one request: an operation with its parameters.
 type tries struct {
 	n      uint64 // times made
 	inARow int    // times hit since it last got through
-	anew   bool   // a token died on it since it last got through
+	anew   bool   // a token died on it since then
 }
 
 const (
@@ -153,7 +154,7 @@ func (p *passer) hit(set faultSet, op string, key uint64) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.tries) > maxTries || p.tries == nil {
-		p.tries = map[uint64]*tries{}
+		p.tries, p.waiting = map[uint64]*tries{}, 0
 	}
 	t := p.tries[key]
 	if t == nil {
@@ -165,14 +166,36 @@ func (p *passer) hit(set faultSet, op string, key uint64) string {
 	name := p.choose(set, op, key, t)
 	switch name {
 	case "":
-		t.inARow, t.anew = 0, false
 		return ""
 	case faultExpire, faultRevoke:
-		t.anew = true
+		p.mourn(t)
 		p.quiet = quietAfter
 	}
 	t.inARow++
 	return name
+}
+
+// mourn notes that a token died on a request.
+func (p *passer) mourn(t *tries) {
+	if !t.anew {
+		t.anew = true
+		p.waiting++
+	}
+}
+
+// through notes that a request was answered.
+func (p *passer) through(key uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tries[key]
+	if t == nil {
+		return
+	}
+	t.inARow = 0
+	if t.anew {
+		t.anew = false
+		p.waiting--
+	}
 }
 
 func (p *passer) choose(set faultSet, op string, key uint64, t *tries) string {
@@ -192,8 +215,8 @@ func (p *passer) choose(set faultSet, op string, key uint64, t *tries) string {
 		switch name {
 		case faultExpire, faultRevoke:
 			// A client gets a token anew once for each call: a second death
-			// in a row would be the end of it.
-			if op == "token" || t.anew || p.quiet > 0 {
+			// before the call is through would be the end of it.
+			if op == "token" || p.waiting > 0 || p.quiet > 0 {
 				continue
 			}
 		case faultThrottle, faultBusy:
@@ -216,7 +239,7 @@ func (p *passer) tokenDied(key uint64) {
 	defer p.mu.Unlock()
 	if t := p.tries[key]; t != nil {
 		t.inARow++
-		t.anew = true
+		p.mourn(t)
 	}
 }
 

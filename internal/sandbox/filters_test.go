@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +12,7 @@ import (
 func (c *client) count(op string, a args) int {
 	c.t.Helper()
 	full := args{"page": 1, "pageSize": 1}
-	for k, v := range a {
-		full[k] = v
-	}
+	maps.Copy(full, a)
 	return pageOf(c.t, c.ok(op, full)).Total
 }
 

@@ -45,7 +45,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.write(w, q, s.answer(q))
+	a := s.answer(q)
+	if got := a.err == nil || a.err.code != codeToken; got && (q.fault == "" || q.fault == faultSlow) {
+		s.passer.through(q.key)
+	}
+	s.write(w, q, a)
 }
 
 // request is a request on its way through the gateway.

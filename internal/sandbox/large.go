@@ -104,7 +104,7 @@ func (l *large) split(i int) (p, c int) {
 }
 func numberText(prefix string, n int) string { return prefix + strconv.Itoa(n) }
 
-func id(n uint64) string { return strconv.FormatUint(n, 10) }
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // counters are what permission i shows of its credentials.
 type counters struct {
@@ -122,7 +122,7 @@ func (l *large) counters(i int) counters {
 	if c.faces > 0 && h>>24%40 != 0 {
 		c.authFaces, c.faceStatus = 1, 1
 	}
-	if l.s.badCodesOn() && l.s.badCode("access-auth", id(l.permissionID(i))) {
+	if l.s.badCodesOn() && l.s.badCode("access-auth", decimal(l.permissionID(i))) {
 		c.cardStatus, c.faceStatus = 7, -3
 	}
 	return c
@@ -204,14 +204,14 @@ func (l *large) row(i int) Permission {
 	p, c := l.split(i)
 	n := l.counters(i)
 	return Permission{
-		AccessAuthID: id(l.permissionID(i)), AccessAuthTimeRangeID: "1", AccessAuthTimeRangeStr: allDay,
-		AccessChannelPositionPath: largePath(c), AccessChannelRoomID: id(l.roomID(c)),
-		AccessControlChannelID: id(l.channelID(c)), AccessControlChannelName: numberText("Door ", c),
+		AccessAuthID: decimal(l.permissionID(i)), AccessAuthTimeRangeID: "1", AccessAuthTimeRangeStr: allDay,
+		AccessChannelPositionPath: largePath(c), AccessChannelRoomID: decimal(l.roomID(c)),
+		AccessControlChannelID: decimal(l.channelID(c)), AccessControlChannelName: numberText("Door ", c),
 		AccessControlChannelNo: l.s.channelNo(c%2 + 1), AuthCardNum: n.authCards, AuthEndTime: l.end(i),
 		AuthFaceNum: n.authFaces, AuthStartTime: largeBuilt, BusinessDeviceName: numberText("Controller ", c/2),
 		CardIssueStatus: n.cardStatus, FaceIssueStatus: n.faceStatus, Mobile: fmt.Sprintf("138****%04d", p%10000),
-		MobileCountry: "+86", Name: l.name(p), PersonCode: fmt.Sprintf("%07d", p), PersonID: id(l.personID(p)),
-		Sex: strconv.Itoa(1 + p%2), StructureIDs: []string{id(l.structureID(l.structureOf(p)))},
+		MobileCountry: "+86", Name: l.name(p), PersonCode: fmt.Sprintf("%07d", p), PersonID: decimal(l.personID(p)),
+		Sex: strconv.Itoa(1 + p%2), StructureIDs: []string{decimal(l.structureID(l.structureOf(p)))},
 		TotalCardNum: n.cards, TotalFaceNum: n.faces,
 	}
 }

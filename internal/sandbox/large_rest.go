@@ -37,7 +37,7 @@ func index(text string, built int64, n int) (int, bool) {
 
 func (l *large) permission(text string) (PermissionDetail, bool) {
 	i, ok := index(text, largeBuilt, l.size())
-	if !ok || id(l.permissionID(i)) != text {
+	if !ok || decimal(l.permissionID(i)) != text {
 		return PermissionDetail{}, false
 	}
 	p, _ := l.split(i)
@@ -62,11 +62,11 @@ func (l *large) structures() []Structure {
 	for n := range largeStructures + 1 {
 		node := Structure{
 			AliasCode: strconv.Itoa(n), AliasCodePath: "0", ExternalNo: numberText("ORG-", n), ProjectID: l.s.project,
-			Sort: n, StructureID: id(l.structureID(n)), StructureName: l.structureName(n),
+			Sort: n, StructureID: decimal(l.structureID(n)), StructureName: l.structureName(n),
 		}
 		if n > 0 {
 			node.Level, node.AliasCodePath = 1, numberText("0/", n)
-			node.ParentStructureID = new(id(l.structureID(0)))
+			node.ParentStructureID = new(decimal(l.structureID(0)))
 		}
 		out = append(out, node)
 	}
@@ -89,7 +89,7 @@ func kept[T any](n int, row func(int) T, match func(*T) bool) list {
 }
 
 func (l *large) person(p int) Person {
-	return Person{l.name(p), string(appendPadded(nil, p, 7)), id(l.personID(p))}
+	return Person{l.name(p), string(appendPadded(nil, p, 7)), decimal(l.personID(p))}
 }
 
 func (l *large) persons(match func(*Person) bool) list { return kept(l.g.Persons, l.person, match) }
@@ -99,8 +99,8 @@ func (l *large) rules(match func(*Rule) bool) list { return kept(l.g.Channels, l
 
 func (l *large) rule(n int) Rule {
 	return Rule{
-		AccessAuthTimeRangeID: "1", AccessAuthTimeRangeStr: allDay, AuthEndTime: Permanent, AuthID: id(l.teamID(n)),
-		AuthRelationID: id(l.ruleID(n)), AuthStartTime: largeBuilt, RelationID: id(l.channelsID(n)),
+		AccessAuthTimeRangeID: "1", AccessAuthTimeRangeStr: allDay, AuthEndTime: Permanent, AuthID: decimal(l.teamID(n)),
+		AuthRelationID: decimal(l.ruleID(n)), AuthStartTime: largeBuilt, RelationID: decimal(l.channelsID(n)),
 		RelationName: numberText("Doors ", n), RelationType: 1,
 	}
 }
@@ -115,10 +115,10 @@ func (l *large) ruleChannels(text string) (list, bool) {
 
 func (l *large) channel(c int) RuleChannel {
 	return RuleChannel{
-		AccessChannelPositionPath: largePath(c), AccessChannelRoomID: id(l.roomID(c)),
+		AccessChannelPositionPath: largePath(c), AccessChannelRoomID: decimal(l.roomID(c)),
 		AccessControlChannelName: numberText("Door ", c), AccessControlChannelNo: l.s.channelNo(c%2 + 1),
 		BusinessDeviceID: numberText("vdevo", 100_000_000+c/2), BusinessDeviceName: numberText("Controller ", c/2),
-		RelationID: id(l.channelID(c)),
+		RelationID: decimal(l.channelID(c)),
 	}
 }
 
@@ -127,7 +127,7 @@ func (l *large) largeTask(t int) Task {
 	c := l.channel(t % l.g.Channels)
 	row := Task{
 		AccessChannelPositionPath: c.AccessChannelPositionPath, AccessControlChannelName: c.AccessControlChannelName,
-		AccessControlChannelNo: c.AccessControlChannelNo, AuthIssueType: 2, AuthNum: l.g.PerTask, AuthTaskID: id(l.taskID(t)),
+		AccessControlChannelNo: c.AccessControlChannelNo, AuthIssueType: 2, AuthNum: l.g.PerTask, AuthTaskID: decimal(l.taskID(t)),
 		AuthTaskProgress: progressDone, BusinessDeviceName: c.BusinessDeviceName,
 		TaskFinishTime: l.s.finishTime(l.taskStart(t) + 30_000), TaskStartTime: l.taskStart(t),
 	}
@@ -193,9 +193,9 @@ func (l *large) record(t, r int) Record {
 	p := l.personOf(t, r)
 	row := Record{
 		AccessAuthTimeRangeID: "1", AccessAuthTimeRangeStr: allDay, AuthIssueTime: new(l.taskStart(t) + 6000),
-		AuthTaskRecordID: id(l.recordID(t, r)), IssueStatus: recordSucceeded,
+		AuthTaskRecordID: decimal(l.recordID(t, r)), IssueStatus: recordSucceeded,
 		Mobile: "138****" + string(appendPadded(nil, p%10000, 4)), MobileCountry: "+86", Name: l.name(p),
-		PersonID: id(l.personID(p)), ProjectID: l.s.project, StructureName: l.structureName(l.structureOf(p)),
+		PersonID: decimal(l.personID(p)), ProjectID: l.s.project, StructureName: l.structureName(l.structureOf(p)),
 	}
 	if l.failed(t, r) {
 		row.IssueStatus = recordFailed
@@ -237,7 +237,7 @@ func (l *large) issueInfo(text string) (IssueInfo, bool) {
 
 // A large site can not be written to.
 
-var errReadOnly = "a large site is read-only"
+const errReadOnly = "a large site is read-only"
 
 func (l *large) issue(issueRequest) (string, *apiError) { return "", fail(codePermission, errReadOnly) }
 func (l *large) addRules(rulesRequest) (string, *apiError) {
@@ -299,7 +299,7 @@ func (l *large) state() State {
 func (l *large) team(n int) []string {
 	var out []string
 	for p := n; p < l.g.Persons; p += l.g.Channels {
-		out = append(out, id(l.personID(p)))
+		out = append(out, decimal(l.personID(p)))
 	}
 	return out
 }

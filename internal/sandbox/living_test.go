@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// bench is the documented site with a client and a clock to move.
+// stand is the documented site with a client and a clock to move.
 type stand struct {
 	*client
 	clock *fixed

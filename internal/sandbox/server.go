@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,9 +128,7 @@ func (c *counts) all() map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := map[string]int64{}
-	for k, v := range c.n {
-		out[k] = v
-	}
+	maps.Copy(out, c.n)
 	return out
 }
 
@@ -182,9 +181,7 @@ func (s *Server) Prepare(op string, pageSize int) error {
 	if s.ready.pages == nil {
 		s.ready.pages = map[readyKey][]byte{}
 	}
-	for k, b := range pages {
-		s.ready.pages[k] = b
-	}
+	maps.Copy(s.ready.pages, pages)
 	return nil
 }
 
