@@ -2,7 +2,7 @@
 --
 -- Question    Which rules, when extended once, settle permissions that end
 --             within the next $within_days days?
--- A row is    one rule (auth_relation_id) that grants at least one of them.
+-- A row is    one rule (auth_relation_id) that grants two of them or more.
 -- Counted     as in expiring_permissions.sql, where one rule was found for
 --             the permission.
 -- Limits      as in expiring_permissions.sql. Extending a rule extends all of
@@ -104,6 +104,7 @@ JOIN rules AS r
     ON r.project_id = s.project_id
     AND r.auth_relation_id = s.auth_relation_id
 GROUP BY ALL
+HAVING count(*) > 1
 ORDER BY
     severity,
     permissions DESC,

@@ -34,7 +34,7 @@ deletions AS (
         t.access_channel_position_path,
         t.business_device_name,
         t.channel_match,
-        coalesce(r.auth_issue, t.task_finish, t.task_start) AS attempted,
+        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
         coalesce(t.access_control_channel_id, concat_ws(
             chr(31),
             t.access_control_channel_name,
@@ -94,7 +94,7 @@ SELECT
     k.person_code,
     CASE
         WHEN o.status IS NOT NULL THEN o.status
-        WHEN (SELECT count(*) FROM roster) = 0 THEN NULL
+        WHEN k.person_code IS NULL OR (SELECT count(*) FROM roster) = 0 THEN NULL
         ELSE 'not in the roster'
     END AS roster_status,
     l.access_control_channel_name,

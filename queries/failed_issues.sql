@@ -96,7 +96,7 @@ attempts AS (
         t.business_device_name,
         r.auth_task_id,
         r.auth_task_record_id,
-        coalesce(r.auth_issue, t.task_finish, t.task_start) AS attempted,
+        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
         r.result,
         r.issue_status_text,
         r.issue_info_snapshot IS NOT NULL AS counted,

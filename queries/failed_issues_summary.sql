@@ -79,7 +79,7 @@ attempts AS (
         t.business_device_name,
         r.auth_task_id,
         r.auth_task_record_id,
-        coalesce(r.auth_issue, t.task_finish, t.task_start) AS attempted,
+        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
         r.result,
         r.issue_status_text,
         r.issue_info_snapshot IS NOT NULL AS counted,
@@ -232,7 +232,7 @@ deletions AS (
         t.access_channel_position_path,
         t.business_device_name,
         t.channel_match,
-        coalesce(r.auth_issue, t.task_finish, t.task_start) AS attempted,
+        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
         coalesce(t.access_control_channel_id, concat_ws(
             chr(31),
             t.access_control_channel_name,
@@ -286,7 +286,9 @@ issues AS (
         count(DISTINCT (project_id, access_control_channel_id)) FILTER (
             WHERE reason = 'device problem'
         ) AS device_channels,
-        count(DISTINCT (project_id, access_control_channel_id)) AS channels
+        count(DISTINCT (project_id, access_control_channel_id)) FILTER (
+            WHERE access_control_channel_id IS NOT NULL
+        ) AS channels
     FROM reasons
 ),
 devices AS (
@@ -365,7 +367,8 @@ SELECT
         WHEN open_deletions > 0 THEN
             ' **' || format('{:,}', open_deletions)
             || if(open_deletions = 1, ' deletion has failed', ' deletions have failed')
-            || '**: removed in the cloud, perhaps not from the device.'
+            || '**: removed in the cloud, perhaps not from the device'
+            || if(all_read, '.', '; there may be more, for not all results were read.')
         WHEN all_read THEN ' No deletion has failed.'
         ELSE ' No failed deletion is known, but **that there is none cannot be concluded**: not all results were read.'
     END AS answer,

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -65,7 +66,7 @@ func (c *canvas) font(file *fontFile, size float64) {
 	if !ok {
 		key = "f" + string(rune('a'+len(c.keys)))
 		c.keys[file] = key
-		c.pdf.AddUTF8FontFromBytes(key, "", file.data)
+		c.pdf.AddUTF8FontFromBytes(key, "", slices.Clone(file.data)) // the library writes into what it is given
 	}
 	c.pdf.SetFont(key, "", size)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"codeberg.org/go-pdf/fpdf"
 	"golang.org/x/image/font/gofont/gobold"
@@ -192,7 +193,7 @@ func embeddable(data []byte) (err error) {
 		}
 	}()
 	pdf := fpdf.New("P", "mm", "A4", "")
-	pdf.AddUTF8FontFromBytes("try", "", data)
+	pdf.AddUTF8FontFromBytes("try", "", slices.Clone(data))
 	pdf.SetFont("try", "", 9)
 	return pdf.Error()
 }

@@ -130,10 +130,15 @@ func duration(seconds float64) string {
 
 // moment is a time to the minute in a zone that is named elsewhere.
 func moment(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04")
+}
+
+// known is [moment] of a time that may be missing.
+func known(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return "unknown"
 	}
-	return t.In(zone).Format("2006-01-02 15:04")
+	return moment(t, zone)
 }
 
 // cut returns at most n bytes of s, whole characters only.

@@ -115,8 +115,8 @@ func (r *Report) methodFacts() []namedText {
 	}
 	for _, p := range t.projects {
 		facts = append(facts, namedText{"Project", p.id + ": " + strings.ReplaceAll(p.verdict, "_", " ") +
-			"; collected " + moment(p.started, t.zone) + " to " + moment(p.finished, t.zone) +
-			"; the cloud's clock at its end " + moment(p.serverTime, t.zone) + "; digest " + p.digest})
+			"; collected " + known(p.started, t.zone) + " to " + known(p.finished, t.zone) +
+			"; the cloud's clock at its end " + known(p.serverTime, t.zone) + "; digest " + p.digest})
 	}
 	facts = append(facts,
 		namedText{"Snapshot", t.snapshot},

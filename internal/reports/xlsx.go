@@ -25,6 +25,7 @@ type workbook struct {
 	counts cellCounts
 	sheets []dataSheet
 	chart  chartPlace
+	most   int // rows of data on a sheet
 }
 
 // dataSheet is one sheet of a section.
@@ -40,7 +41,12 @@ type dataSheet struct {
 // a formula. The same report gives the same bytes. It returns w's error, if
 // any.
 func (r *Report) WriteXLSX(w io.Writer, f Fonts) error {
-	b := &workbook{f: excelize.NewFile(), r: r, set: newTypesetter(f), styles: map[cellStyle]int{}}
+	return r.writeXLSX(w, f, maxSheetRows-1)
+}
+
+// writeXLSX writes a workbook with at most so many rows of data on a sheet.
+func (r *Report) writeXLSX(w io.Writer, f Fonts, most int) error {
+	b := &workbook{f: excelize.NewFile(), r: r, set: newTypesetter(f), styles: map[cellStyle]int{}, most: most}
 	defer b.f.Close()
 	for _, step := range []func() error{b.begin, b.data, b.method, b.summary, b.end} {
 		if err := step(); err != nil {
@@ -68,7 +74,7 @@ func (b *workbook) begin() error {
 			if n > 1 {
 				name = fmt.Sprintf("%s (%d)", name, n)
 			}
-			last := min(first+maxSheetRows-1, t.rows)
+			last := min(first+b.most, t.rows)
 			b.sheets = append(b.sheets, dataSheet{name, i, first, last})
 			if _, err := b.f.NewSheet(name); err != nil {
 				return err

@@ -99,7 +99,7 @@ func (s *summaryWriter) banner() error {
 func (s *summaryWriter) answer() error {
 	k := toneColor(s.r.tone)
 	look := cellStyle{size: 13, left: edge{5, k}, indent: 1, wrap: true, middle: true, text: true}
-	if err := s.rich(emphasized(s.r.answer, piece{color: ink}, piece{style: bold, color: k}), look, 26); err != nil {
+	if err := s.rich(emphasized(s.counts.cell(s.r.answer), piece{color: ink}, piece{style: bold, color: k}), look, 26); err != nil {
 		return err
 	}
 	s.row++
@@ -111,7 +111,6 @@ func (s *summaryWriter) rich(pieces []piece, look cellStyle, least float64) erro
 	var runs []excelize.RichTextRun
 	all := ""
 	for _, p := range pieces {
-		p.text = s.counts.cell(p.text)
 		all += p.text
 		runs = append(runs, excelize.RichTextRun{Text: p.text, Font: &excelize.Font{
 			Family: sheetFont, Size: max(look.size, 10), Color: hexColor(p.color), Bold: p.style == bold}})
@@ -304,7 +303,7 @@ func (s *summaryWriter) todo() error {
 	}
 	look := cellStyle{fill: zebra, left: edge{5, accent}, indent: 1, middle: true}
 	pieces := append([]piece{{"What to do. ", bold, accent}},
-		emphasized(s.r.whatToDo, piece{color: ink}, piece{style: bold, color: ink})...)
+		emphasized(cut(s.counts.cell(s.r.whatToDo), maxCell-100), piece{color: ink}, piece{style: bold, color: ink})...)
 	err := s.rich(pieces, look, 26)
 	s.row++
 	return err

@@ -1,0 +1,133 @@
+package reports
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPages(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hand handReport
+	}{
+		{"pages_partial.txt", handReport{rows: 8, partial: true}},
+		{"pages_empty.txt", handReport{rows: 0}},
+	} {
+		golden(t, c.name, pdfText(t, pdfOf(t, c.hand.report(t))))
+	}
+}
+
+func TestPagesOfHandSite(t *testing.T) {
+	r := reader(t, handSite(t))
+	for _, d := range Builtin() {
+		first, _, _ := strings.Cut(pdfText(t, pdfOf(t, makeReport(t, r, d.Name, nil))), "\f")
+		golden(t, d.Name+".txt", first)
+	}
+}
+
+// TestPagesOfHostileTexts shows what no font has as U+XXXX, and says so.
+func TestPagesOfHostileTexts(t *testing.T) {
+	r := hostileReport(t, hostile)
+	text := pdfText(t, pdfOf(t, r))
+	for _, want := range []string{"U+1F600", "U+20BB7", "U+0000", "=1+1", "Not in a font", "Invalid UTF-8", "Cut short"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the pages lack %q", want)
+		}
+	}
+}
+
+// TestPagesWithoutFonts shows Chinese as U+XXXX where no font has it.
+func TestPagesWithoutFonts(t *testing.T) {
+	fonts := testFonts(t)
+	fonts.fallback = nil
+	var b bytes.Buffer
+	if err := (handReport{rows: 2}).report(t).WritePDF(&b, fonts); err != nil {
+		t.Fatal(err)
+	}
+	text := pdfText(t, b.Bytes())
+	for _, want := range []string{"U+5F20U+4F1F", "No CJK font", "Not in a font"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the pages lack %q", want)
+		}
+	}
+}
+
+// TestRowsOfPages cuts long sections, and says so where it is read first.
+func TestRowsOfPages(t *testing.T) {
+	r := handReport{rows: 30}.report(t)
+	most := 12
+	r.def.PDFRows = &most
+	text := pdfText(t, pdfOf(t, r))
+	first, rest, _ := strings.Cut(text, "\f")
+	if !strings.Contains(first, "13 of 31 rows here, all in expiring-permissions.xlsx") {
+		t.Error("the first page does not say that rows are left out")
+	}
+	if !strings.Contains(rest, "The first 12 of 30 rows. The workbook expiring-permissions.xlsx has all of them.") {
+		t.Error("the table does not say that rows are left out")
+	}
+	most = 0
+	if text := pdfText(t, pdfOf(t, r)); strings.Count(text, "1571134600000000") < 30 {
+		t.Error("pdf_rows: 0 does not show all rows")
+	}
+}
+
+// TestEveryPage finds the footer on each page, whichever way it is turned.
+func TestEveryPage(t *testing.T) {
+	pages := strings.Split(strings.TrimSuffix(pdfText(t, pdfOf(t, handReport{rows: 300}.report(t))), "\f"), "\f")
+	for i, p := range pages {
+		want := number(int64(i+1)) + " of " + number(int64(len(pages)))
+		if !strings.Contains(p, want) || !strings.Contains(p, "20260331T050000Z · 9f3c52d07ab1") {
+			t.Errorf("page %d lacks its footer %q", i+1, want)
+		}
+		if i > 0 && i < len(pages)-3 && !strings.Contains(p, "Severity") {
+			t.Errorf("page %d of the table lacks the header", i+1)
+		}
+	}
+}
+
+func FuzzPages(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	fonts, err := FindFonts(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var b bytes.Buffer
+		if err := hostileReport(t, []string{s, "ok"}).WritePDF(&b, fonts); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestFindFonts(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.ttf")
+	junk := filepath.Join(t.TempDir(), "junk.ttf")
+	if err := os.WriteFile(junk, []byte("\x00\x01\x00\x00 not a font"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	otto := filepath.Join(t.TempDir(), "cff.otf")
+	if err := os.WriteFile(otto, append([]byte("OTTO"), make([]byte, 100)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, want string }{
+		{missing, "no such file"}, {junk, "not a font that can be read"}, {otto, "not a font that can be read"}, {t.TempDir(), "not a font file"},
+	} {
+		_, err := FindFonts([]string{c.path})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("FindFonts(%s) = %v, want an error with %q that names the file", c.path, err, c.want)
+		}
+	}
+	paths := testFonts(t).Paths()
+	f, err := FindFonts(paths[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Paths(); len(got) != len(paths) || got[0] != paths[0] {
+		t.Errorf("a font that is configured and found is there twice, or not first: %v", got)
+	}
+}
