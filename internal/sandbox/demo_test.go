@@ -174,7 +174,11 @@ func TestDemoSize(t *testing.T) {
 
 // demoCases are the pitfalls P1 to P26 of the reports' reference that lie in
 // what is answered, and for each report R01 to R18 something to find. Each
-// counts what there is of it.
+// counts what there is of it. The pitfalls that lie in how answers travel have
+// tests of their own: P1, P6, P8 and P26 TestEnvelope and TestFormSwitches, P7
+// TestParameterChecks, P15 and P16 TestResultsAreTheDocuments, P17
+// TestLargeIsConsistent, P19 TestEditByChannels, P24 TestRecoverableFaults. R09
+// needs a register that the cloud does not have; R18 is TestDemoLife.
 var demoCases = []struct {
 	name  string
 	count func(f *facts) int
