@@ -31,30 +31,26 @@ func (r *Response) Result() json.RawMessage {
 	return json.RawMessage(r.Body[r.facts.result.from:r.facts.result.to])
 }
 
-// Kept gives Body without the members imageUrl, sex and sexStr, at any depth and
-// in any key case, and with a space for each line feed, so that it fits on one
-// line. It is Body itself where that changes nothing.
-func (r *Response) Kept() []byte {
+// AppendKept appends Body to dst without the members imageUrl, sex and sexStr, at
+// any depth and in any key case, and with a space for each line break, so that it
+// fits on one line.
+func (r *Response) AppendKept(dst []byte) []byte {
 	f := r.facts
-	if len(f.cuts) == 0 && !f.newline {
-		return r.Body
-	}
-	kept := make([]byte, 0, len(r.Body))
-	from := 0
+	start, from := len(dst), 0
 	for _, c := range f.cuts {
-		kept = append(kept, r.Body[from:c.from]...)
+		dst = append(dst, r.Body[from:c.from]...)
 		from = c.to
 	}
-	kept = append(kept, r.Body[from:]...)
+	dst = append(dst, r.Body[from:]...)
 	if f.newline {
-		// A line feed within a string would not be JSON.
-		for i, c := range kept {
-			if c == '\n' {
-				kept[i] = ' '
+		// A line break within a string would not be JSON.
+		for i, c := range dst[start:] {
+			if c == '\n' || c == '\r' {
+				dst[start+i] = ' '
 			}
 		}
 	}
-	return kept
+	return dst
 }
 
 // IDs gives the id of each item in order, "" where it has none; see [Page] for an

@@ -177,6 +177,9 @@ type project struct {
 	attempts   map[string]*attempts // by resource
 	problems   []error
 	resource   string // being walked
+	// distrusted: a list lost more than is believed, so other answers of this
+	// run may be as empty and are not asked for.
+	distrusted bool
 }
 
 // attempts counts what went wrong on the way to a resource's answers.
@@ -213,7 +216,7 @@ func (p *project) walk(ctx context.Context) error {
 	var refused error
 	step := func(resource string, walk func() (store.Resource, error)) error {
 		if refused != nil {
-			p.settle(store.Resource{Name: resource, Verdict: store.Partial, Problem: "not tried"})
+			p.settle(store.Resource{Name: resource, Verdict: store.Partial, Problem: "not tried: see above"})
 			return nil
 		}
 		p.begin(resource)
@@ -236,6 +239,9 @@ func (p *project) walk(ctx context.Context) error {
 		if err := step(resource, func() (store.Resource, error) { return p.walkWhole(ctx, resource) }); err != nil {
 			return err
 		}
+	}
+	if p.distrusted {
+		refused = errDistrusted
 	}
 	for _, k := range perKey {
 		if err := step(k.resource, func() (store.Resource, error) { return p.walkKeys(ctx, k) }); err != nil {
@@ -294,6 +300,8 @@ func unite(whole, part store.Resource) store.Resource {
 	return whole
 }
 
+var errDistrusted = errors.New("a list lost more rows than is believed")
+
 // guardFrom is the number of rows from which a share can say anything.
 const guardFrom = 20
 
@@ -312,6 +320,7 @@ func (p *project) guard(ctx context.Context, fact *store.Resource) error {
 	if !emptied && !dropped {
 		return nil
 	}
+	p.distrusted = true
 	fact.Verdict = store.Partial
 	fact.Problem = fmt.Sprintf("the cloud now lists %d of %d rows", fact.Distinct, before)
 	p.fail(fact.Name, &DropError{Resource: fact.Name, Before: before, Now: fact.Distinct})

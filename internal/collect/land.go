@@ -124,17 +124,20 @@ func (l *landing) land(at pageOf, r *cloud.Response) error {
 	return nil
 }
 
+// texts are buffers that prepare uses again.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
 // prepare cuts, hashes and compresses one response.
 func (l *landing) prepare(job *landJob, at pageOf, line int64, r *cloud.Response) {
-	body, kept := sha256.Sum256(r.Body), r.Kept()
-	landed := body
-	if len(kept) != len(r.Body) || &kept[0] != &r.Body[0] {
-		landed = sha256.Sum256(kept)
-	}
+	buffer := texts.Get().(*[]byte)
+	defer texts.Put(buffer)
 	key, _ := json.Marshal(at.key)
-	text := make([]byte, 0, len(kept)+128)
-	text = fmt.Appendf(text, `{"line":%d,"walk":%d,"page":%d,"key":%s,"response":`, line, at.walk, at.page, key)
-	text = append(append(text, kept...), '}', '\n')
+	text := fmt.Appendf((*buffer)[:0], `{"line":%d,"walk":%d,"page":%d,"key":%s,"response":`, line, at.walk, at.page, key)
+	start := len(text)
+	text = r.AppendKept(text)
+	body, landed := sha256.Sum256(r.Body), sha256.Sum256(text[start:])
+	text = append(text, '}', '\n')
+	*buffer = text
 	job.frame = l.zstd.EncodeAll(text, make([]byte, 0, len(text)/8))
 	job.call = call{
 		Resource: at.resource, Operation: at.operation, Walk: at.walk, Page: at.page, Key: at.key, Line: &line,

@@ -1,0 +1,329 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"exporter/internal/cloud"
+	"exporter/internal/sandbox"
+	"exporter/internal/store"
+)
+
+// clock is the time of cloud and collector in these tests; waiting is done in
+// synctest's own time.
+var clock = time.Date(2026, 3, 31, 5, 0, 0, 0, time.UTC)
+
+func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+// direct is a transport that calls a handler without a socket.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	w := httptest.NewRecorder()
+	defer func() {
+		// How a handler tells net/http to drop the connection.
+		if r := recover(); r == http.ErrAbortHandler {
+			res, err = nil, io.ErrUnexpectedEOF
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	if req.Body == nil {
+		req.Body = http.NoBody
+	}
+	d.handler.ServeHTTP(w, req)
+	return w.Result(), nil
+}
+
+// trial is a store with a site to collect.
+type trial struct {
+	t     *testing.T
+	ctx   context.Context
+	dir   string
+	store *store.Store
+	o     Options
+}
+
+func newTrial(t *testing.T) *trial {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	st, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &trial{t: t, ctx: t.Context(), dir: dir, store: st, o: Options{
+		PageSize: 3, Parallel: 2, MaxDrop: 0.2, ProgramVersion: "test", Now: at(clock), Log: slog.New(slog.DiscardHandler),
+	}}
+}
+
+// collect runs one collection of a site.
+func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
+	tr.t.Helper()
+	id, secret, project := s.Credentials()
+	tr.o.Projects = []string{project}
+	c := New(tr.store, tr.o)
+	client, err := cloud.New(cloud.Config{
+		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
+		Transport: direct{s}, Now: tr.o.Now, Observe: c.Observe,
+	})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return c.Run(tr.ctx, client.Reader())
+}
+
+// digests are what the newest snapshot holds, by resource.
+func (tr *trial) digests() map[string]string {
+	return tr.pairs("SELECT resource, sha256 FROM digests WHERE snapshot_id = getvariable('snapshot_id')")
+}
+
+// verdicts are those of the newest snapshot's resources.
+func (tr *trial) verdicts() map[string]string {
+	return tr.pairs("SELECT resource, verdict FROM resources WHERE snapshot_id = getvariable('snapshot_id')")
+}
+
+func (tr *trial) pairs(query string) map[string]string {
+	tr.t.Helper()
+	r, err := tr.store.Read(tr.t.Context(), store.ReadOptions{})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	defer r.Close()
+	rows, err := r.Query(tr.t.Context(), query, nil)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	defer rows.Close()
+	all := map[string]string{}
+	for rows.Next() {
+		var k, v string
+		if err := rows.Scan(&k, &v); err != nil {
+			tr.t.Fatal(err)
+		}
+		all[k] = v
+	}
+	if err := rows.Err(); err != nil {
+		tr.t.Fatal(err)
+	}
+	return all
+}
+
+func documented(faults ...string) *sandbox.Server {
+	return sandbox.New(sandbox.Options{Site: "documented", Now: at(clock), Faults: faults})
+}
+
+// Each recoverable fault alone gives the tables that none gives.
+func TestRecoverableFaults(t *testing.T) {
+	var want map[string]string
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		result, err := tr.collect(documented())
+		if err != nil || result.Verdict != store.Complete {
+			t.Fatalf("without faults: %v, %+v", err, result)
+		}
+		want = tr.digests()
+	})
+	for _, f := range sandbox.Faults() {
+		if !f.Recoverable {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t)
+				result, err := tr.collect(documented(f.Name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if result.Verdict == store.Partial {
+					t.Fatalf("partial: %v", result.Problems)
+				}
+				if diff := cmp.Diff(want, tr.digests()); diff != "" {
+					t.Errorf("tables mismatch (-without +with fault):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// All recoverable faults together, on the demo site.
+func TestRecoverableFaultsTogether(t *testing.T) {
+	demo := func(faults []string) map[string]string {
+		var digests map[string]string
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			tr.o.PageSize = 100
+			result, err := tr.collect(sandbox.New(sandbox.Options{Site: "demo", Now: at(clock), Faults: faults}))
+			if err != nil || result.Verdict == store.Partial {
+				t.Fatalf("%v %+v", err, result)
+			}
+			digests = tr.digests()
+		})
+		return digests
+	}
+	var names []string
+	for _, f := range sandbox.Faults() {
+		if f.Recoverable {
+			names = append(names, f.Name)
+		}
+	}
+	if diff := cmp.Diff(demo(nil), demo(names)); diff != "" {
+		t.Errorf("tables mismatch (-without +with faults):\n%s", diff)
+	}
+}
+
+// After a good snapshot, an unrecoverable fault says what is wrong and closes
+// nothing: the content of every resource stays as it was.
+func TestUnrecoverableFaults(t *testing.T) {
+	for _, f := range sandbox.Faults() {
+		if f.Recoverable || f.Content {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t)
+				if _, err := tr.collect(documented()); err != nil {
+					t.Fatal(err)
+				}
+				want := tr.digests()
+				result, err := tr.collect(documented(f.Name))
+				if err == nil && result.Verdict != store.Partial {
+					t.Errorf("not noticed: %s, %v", result.Verdict, tr.verdicts())
+				}
+				if err == nil && len(result.Problems) == 0 {
+					t.Error("nothing was said")
+				}
+				if diff := cmp.Diff(want, tr.digests()); diff != "" {
+					t.Errorf("tables mismatch (-before +after):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// A lapsed plan answers success with empty lists. Only --accept-drop believes.
+func TestEmptySuccessIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		if _, err := tr.collect(documented()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := tr.collect(documented("empty-success"))
+		var drop *DropError
+		if !errors.As(err, &drop) {
+			t.Errorf("error %v is no DropError", err)
+		}
+		tr.o.AcceptDrop = true
+		if _, err := tr.collect(documented("empty-success")); err != nil {
+			t.Fatal(err)
+		}
+		if n := tr.pairs("SELECT 'n', count(*)::VARCHAR FROM permissions")["n"]; n != "0" {
+			t.Errorf("%s permissions are left after --accept-drop", n)
+		}
+	})
+}
+
+// What the budget leaves over is taken up by the next run, and is coverage,
+// not a partial snapshot.
+func TestBudgetIsTakenUpLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		whole := newTrial(t)
+		if _, err := whole.collect(documented()); err != nil {
+			t.Fatal(err)
+		}
+		tr := newTrial(t)
+		tr.o.PageSize, tr.o.Budget = 50, 28
+		for range 20 {
+			result, err := tr.collect(documented())
+			if err != nil || result.Verdict != store.Complete {
+				t.Fatalf("%v %+v", err, result)
+			}
+		}
+		if diff := cmp.Diff(whole.digests(), tr.digests()); diff != "" {
+			t.Errorf("tables mismatch (-one run +many small runs):\n%s", diff)
+		}
+	})
+}
+
+// A code that no document knows is kept and shown, and fails nothing.
+func TestUnknownCodesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		result, err := tr.collect(documented("bad-code"))
+		if err != nil || result.Verdict != store.Complete {
+			t.Fatalf("%v %+v", err, result)
+		}
+		n := tr.pairs("SELECT 'n', count(*)::VARCHAR FROM permissions WHERE card_issue_status_text LIKE 'unknown (%' OR face_issue_status_text LIKE 'unknown (%'")["n"]
+		if n == "0" {
+			t.Error("no unknown code is shown")
+		}
+	})
+}
+
+// A collection that is interrupted publishes nothing and leaves nothing.
+func TestInterruptionPublishesNothing(t *testing.T) {
+	for after := range 6 {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stopped := errors.New("stopped by the test")
+			var steps atomic.Int64
+			tr.o.Progress = func(Progress) {
+				if steps.Add(1) == int64(1+after*8) {
+					cancel(stopped)
+				}
+			}
+			tr.ctx = ctx
+			if _, err := tr.collect(documented()); !errors.Is(err, context.Canceled) && !errors.Is(err, stopped) {
+				t.Errorf("error %v does not say that it was stopped", err)
+			}
+			if all, err := tr.store.Snapshots(t.Context()); len(all) > 0 {
+				t.Errorf("snapshots %v, %v", all, err)
+			}
+			for _, pattern := range []string{"landing/*/*", "raw/*", "snapshots/*"} {
+				if left, _ := filepath.Glob(filepath.Join(tr.dir, pattern)); len(left) > 0 {
+					t.Errorf("left behind: %v", left)
+				}
+			}
+			tr.ctx, tr.o.Progress = t.Context(), nil
+			if _, err := tr.collect(documented()); err != nil {
+				t.Errorf("the next collection: %v", err)
+			}
+		})
+	}
+}
+
+// What every request would meet is met once, and publishes nothing.
+func TestLastingRefusalsEndTheRun(t *testing.T) {
+	for fault, code := range map[string]string{"plan-expired": "28841002", "wrong-region": "2007", "ip-denied": "1114", "quota": "28841004"} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			s := documented(fault)
+			_, err := tr.collect(s)
+			if err == nil || !strings.Contains(err.Error(), code) {
+				t.Errorf("%s: error %v does not name code %s", fault, err, code)
+			}
+			if all, err := tr.store.Snapshots(t.Context()); len(all) > 0 {
+				t.Errorf("%s: snapshots %v, %v", fault, all, err)
+			}
+			var requests int64
+			for _, n := range s.Requests() {
+				requests += n
+			}
+			if requests > 3 {
+				t.Errorf("%s: %d requests were made", fault, requests)
+			}
+		})
+	}
+}
