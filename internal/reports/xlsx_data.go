@@ -69,7 +69,9 @@ func tableName(sheet string) string {
 // columns sets widths and hides what the definition hides, and freezes the
 // header.
 func (b *workbook) columns(sw *excelize.StreamWriter, t *table) error {
-	for i, c := range t.columns {
+	// From the last to the first: the library puts each before those that it
+	// has, and Excel wants them ascending.
+	for i, c := range slices.Backward(t.columns) {
 		width := c.Width
 		if width == 0 {
 			width = t.characters(i)

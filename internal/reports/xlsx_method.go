@@ -157,10 +157,10 @@ func (m *methodSheetWriter) numbers(ch *chartTable) {
 }
 
 func (m *methodSheetWriter) layout() error {
-	if err := m.f.SetColWidth(methodSheet, "A", "A", 26); err != nil {
+	if err := m.f.SetColWidth(methodSheet, "B", "K", 17); err != nil {
 		return err
 	}
-	if err := m.f.SetColWidth(methodSheet, "B", "K", 17); err != nil {
+	if err := m.f.SetColWidth(methodSheet, "A", "A", 26); err != nil {
 		return err
 	}
 	if err := m.f.SetSheetView(methodSheet, 0, &excelize.ViewOptions{ShowGridLines: new(false)}); err != nil {

@@ -37,10 +37,10 @@ func (b *workbook) summary() error {
 }
 
 func (s *summaryWriter) grid() error {
-	if err := s.f.SetColWidth(summarySheet, "A", "A", 2); err != nil {
+	if err := s.f.SetColWidth(summarySheet, "B", "I", columnWide); err != nil {
 		return err
 	}
-	if err := s.f.SetColWidth(summarySheet, "B", "I", columnWide); err != nil {
+	if err := s.f.SetColWidth(summarySheet, "A", "A", 2); err != nil {
 		return err
 	}
 	if err := s.f.SetSheetView(summarySheet, 0, &excelize.ViewOptions{ShowGridLines: new(false), ZoomScale: new(100.0)}); err != nil {

@@ -70,7 +70,7 @@ var first = []string{typesPart, "_rels/.rels", "xl/workbook.xml"}
 
 // contentTypes is what [Content_Types].xml holds.
 type contentTypes struct {
-	XMLName  xml.Name `xml:"http://schemas.openxmlformats.org/package/2006/content-types Types"`
+	XMLName   xml.Name      `xml:"http://schemas.openxmlformats.org/package/2006/content-types Types"`
 	Defaults  []contentType `xml:"Default"`
 	Overrides []contentType `xml:"Override"`
 }
