@@ -15,8 +15,8 @@ func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reade
 	return s.readFile(ctx, s.path(file), time.UTC, o)
 }
 
-// SetSchemaVersion makes the file of a snapshot look like another program's.
-func SetSchemaVersion(t testing.TB, s *Store, id string, version int) {
+// ChangeStore updates the row of base.store in the file of a snapshot.
+func ChangeStore(t testing.TB, s *Store, id, set string) {
 	t.Helper()
 	path := s.path(id)
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -29,7 +29,7 @@ func SetSchemaVersion(t testing.TB, s *Store, id string, version int) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("UPDATE x.base.store SET schema_version = $1", version); err != nil {
+	if _, err := db.Exec("UPDATE x.base.store SET " + set); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -181,8 +181,13 @@ func (r *Reader) Timezone() *time.Location { return r.zone }
 // Close closes the reader; rows that are still open become unusable.
 func (r *Reader) Close() error { return r.db.Close() }
 
-// explain matches what stands before the statement that is explained.
-var explain = regexp.MustCompile(`(?is)^\s*EXPLAIN\s+(ANALYZE\s+)?(\([^()]*\)\s*)?`)
+var (
+	// explain matches what stands before the statement that is explained.
+	explain = regexp.MustCompile(`(?is)^\s*EXPLAIN\s+(ANALYZE\s+)?(\([^()]*\)\s*)?`)
+
+	// reading matches the beginning of a statement that may be one that reads.
+	reading = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/|\()*(SELECT|FROM|WITH|VALUES|TABLE|PIVOT|UNPIVOT|DESCRIBE|DESC|SUMMARIZE|SHOW)\b`)
+)
 
 // Query runs one statement that reads: SELECT in any of its forms (FROM, WITH,
 // VALUES, PIVOT with its values named), DESCRIBE, SUMMARIZE, SHOW, or EXPLAIN
@@ -221,6 +226,10 @@ func (r *Reader) check(ctx context.Context, query string) ([]string, error) {
 			return fmt.Errorf("connection is a %T", c)
 		}
 		kind, found, err := prepare(dc, query)
+		if err != nil && !errors.Is(err, ErrRefused) && !reading.MatchString(explain.ReplaceAllString(query, "")) {
+			// DuckDB's own refusal comes before the kind is known.
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ const rewriteRatio = 1.3
 // rewrite returns the file to publish: the one that was built, or where
 // updates have made it too large, a new one with the same rows in the order of
 // their keys. What a rewrite would give is judged by the bytes that a row took
-// when the file was last written anew, or first.
+// when the file was last written anew, or when it first passed the floor.
 func (b *Build) rewrite(ctx context.Context) (string, error) {
 	info, err := os.Stat(b.file)
 	if err != nil {
@@ -33,11 +33,14 @@ func (b *Build) rewrite(ctx context.Context) (string, error) {
 		return "", err
 	}
 	size := info.Size()
+	if size < b.store.floor {
+		return b.file, nil
+	}
 	if bytesThen == nil || rowsThen == nil || *rowsThen == 0 {
 		return b.file, b.setRewritten(ctx, "build", size, rows)
 	}
 	expected := float64(*bytesThen) / float64(*rowsThen) * float64(rows)
-	if size < b.store.floor || float64(size) <= rewriteRatio*expected {
+	if float64(size) <= rewriteRatio*expected {
 		return b.file, nil
 	}
 	if err := b.copyInOrder(ctx); err != nil {

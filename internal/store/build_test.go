@@ -1,0 +1,244 @@
+package store_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"exporter/internal/journal"
+	"exporter/internal/store"
+	"exporter/internal/store/storetest"
+)
+
+// tree lists the files below a directory.
+func tree(t testing.TB, dir string) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if !d.IsDir() && !strings.HasPrefix(path, "tmp/") {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestFilesOfASnapshot(t *testing.T) {
+	st := storetest.Open(t)
+	if info, err := os.Stat(st.Dir()); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("store: %v, %v", info.Mode(), err)
+	}
+	id := storetest.Publish(t, st, storetest.Site{Project: "a/b", At: day1})
+	want := []string{
+		"raw/" + id + "/a%2Fb/calls.ndjson.zst", "raw/" + id + "/a%2Fb/permissions.ndjson.zst", "raw/" + id + "/a%2Fb/persons.ndjson.zst",
+		"raw/" + id + "/a%2Fb/rules.ndjson.zst", "raw/" + id + "/a%2Fb/structures.ndjson.zst", "raw/" + id + "/a%2Fb/tasks.ndjson.zst",
+		"raw/" + id + "/a%2Fb/walks.ndjson.zst", "snapshots/" + id + ".duckdb",
+	}
+	if diff := cmp.Diff(want, tree(t, st.Dir())); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if info, err := os.Stat(filepath.Join(st.Dir(), "snapshots", id+".duckdb")); err != nil || info.Mode().Perm() != 0o444 {
+		t.Errorf("snapshot: %v, %v", info.Mode(), err)
+	}
+	entries, err := os.ReadDir(filepath.Join(st.Dir(), "landing"))
+	if err != nil || len(entries) > 0 {
+		t.Errorf("landing: %v, %v", entries, err)
+	}
+	if ids, err := st.Published(); err != nil || !slices.Equal(ids, []string{id}) {
+		t.Errorf("Published = %q, %v", ids, err)
+	}
+}
+
+func TestNamesAlwaysIncrease(t *testing.T) {
+	st := storetest.Open(t)
+	var got []string
+	for _, at := range []time.Time{day1, day1.Add(300 * time.Millisecond), day1, day1.Add(-time.Hour), day1.Add(time.Minute).In(time.FixedZone("", 3600))} {
+		got = append(got, storetest.Publish(t, st, storetest.Site{Project: "p1", At: at}))
+	}
+	want := []string{"20260102T060000Z", "20260102T060001Z", "20260102T060002Z", "20260102T060003Z", "20260102T060100Z"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
+	}
+}
+
+// A crash between any two steps leaves what was there before, or the whole new
+// snapshot; the next holder of the lock clears up.
+func TestCrash(t *testing.T) {
+	st := storetest.Open(t)
+	first := storetest.Publish(t, st, small(1))
+	b, _ := storetest.Load(t, st, small(2))
+	check(t, read(t, st, store.ReadOptions{}), "SELECT max(snapshot_id) FROM snapshots", first)
+	landed := tree(t, b.Landing("p1"))
+	if ids, err := st.Published(); err != nil || len(ids) != 1 {
+		t.Errorf("Published = %q, %v", ids, err)
+	}
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(st.Dir(), "snapshots", ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left over: %q, %v", left, err)
+	}
+	if diff := cmp.Diff(landed, tree(t, b.Landing("p1"))); diff != "" {
+		t.Errorf("landed pages (-before +after):\n%s", diff)
+	}
+	// As if the crash had come after the rename.
+	renamed := filepath.Join(st.Dir(), "snapshots", b.ID()+".duckdb")
+	if err := os.Link(filepath.Join(st.Dir(), "snapshots", first+".duckdb"), renamed); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = st.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(landed, tree(t, filepath.Join(st.Dir(), "raw", b.ID(), "p1"))); diff != "" {
+		t.Errorf("raw pages (-landed +raw):\n%s", diff)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFailedPublishLeavesNothing(t *testing.T) {
+	st := storetest.Open(t)
+	first := storetest.Publish(t, st, small(1))
+	for name, spoil := range map[string]func(*store.Build, []store.Project) []store.Project{
+		"no projects":        func(*store.Build, []store.Project) []store.Project { return nil },
+		"unknown resource":   func(_ *store.Build, p []store.Project) []store.Project { p[0].Resources[0].Name = "doors"; return p },
+		"nothing was loaded": func(_ *store.Build, p []store.Project) []store.Project { p[0].ID = "p7"; return p },
+	} {
+		b, projects := storetest.Load(t, st, small(2))
+		if _, err := b.Publish(t.Context(), spoil(b, projects)); err == nil {
+			t.Errorf("%s: Publish succeeds", name)
+		}
+		if ids, err := st.Published(); err != nil || !slices.Equal(ids, []string{first}) {
+			t.Errorf("%s: Published = %q, %v", name, ids, err)
+		}
+		left, err := filepath.Glob(filepath.Join(st.Dir(), "snapshots", ".*"))
+		if err != nil || len(left) > 0 {
+			t.Errorf("%s: left over: %q, %v", name, left, err)
+		}
+		if len(tree(t, b.Landing("p1"))) == 0 {
+			t.Errorf("%s: landed pages are gone", name)
+		}
+		if err := b.Discard(); err != nil {
+			t.Errorf("%s: Discard again: %v", name, err)
+		}
+	}
+}
+
+func TestLock(t *testing.T) {
+	st := storetest.Open(t)
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.Lock(t.Context())
+	locked, ok := errors.AsType[*store.Locked](err)
+	if !ok || !strings.HasPrefix(locked.Holder, "process ") {
+		t.Errorf("second Lock: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = st.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRegisters(t *testing.T) {
+	st := storetest.Open(t)
+	publish := func(n int, registers map[string]string) {
+		storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(n), Registers: registers})
+	}
+	const head = "person_code,status,terminated_at,organisation,manager,manager_email\n"
+	roster1, roster2 := head+"007,active,,\"Works, Ltd\",,\n", "\ufeffstatus,person_code,terminated_at,organisation,manager,manager_email\nterminated,007,2026-01-02,,,\nactive,008,,,,\n"
+	publish(1, map[string]string{"roster": roster1})
+	publish(2, map[string]string{"roster": roster2, "exceptions": "report,finding_key,reason,approved_by,expires_on\nR05,a1,\"two\nlines\",Zoe,2026-12-31\nR05,a2,,,never\n"})
+	publish(3, nil)
+	publish(4, map[string]string{"roster": roster1})
+	at := func(n int) *store.Reader {
+		return read(t, st, store.ReadOptions{Snapshot: day(n).Format("20060102T150405Z")})
+	}
+	check(t, at(1), "FROM roster", `2,007,active,"",,"Works, Ltd","",""`)
+	check(t, at(2), "SELECT line, person_code, status, terminated FROM roster ORDER BY line", "2,007,terminated,2026-01-02 00:00:00+00", "3,008,active,")
+	check(t, at(2), "SELECT line, finding_key, reason, expires FROM exceptions ORDER BY line", "2,a1,\"two\nlines\",2026-12-31", `4,a2,"",`)
+	check(t, at(3), "FROM roster")
+	check(t, at(4), "SELECT person_code, status FROM roster", "007,active")
+	check(t, at(4), "SELECT count(*) FROM base.roster", "3")
+	check(t, at(4), `SELECT "table", path, sha256, rows FROM registers ORDER BY 1`, "channel_register,,,0", "exceptions,,,0", "roster,roster.csv,"+hash(roster1)+",1")
+
+	for text, want := range map[string]string{
+		"":                  "no header",
+		"person_code\n":     `column "status" is missing`,
+		"person,status\n":   `unknown column "person"`,
+		head + "1,2\n":      "line 2",
+		"status,status\n":   `"status" stands twice`,
+		head + "\"1,2,3,4,": "line 2",
+	} {
+		path := filepath.Join(t.TempDir(), "roster.csv")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := st.Begin(t.Context(), store.BuildOptions{Started: day(5), Registers: map[string]string{"roster": path}})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "roster.csv") {
+			t.Errorf("%q: %v; want %s", text, err, want)
+		}
+	}
+	if _, err := st.Begin(t.Context(), store.BuildOptions{Started: day(5), Registers: map[string]string{"doors": "x"}}); err == nil {
+		t.Error("unknown register is taken")
+	}
+}
+
+func TestJournalIsATable(t *testing.T) {
+	st := storetest.Open(t)
+	path := filepath.Join(t.TempDir(), "journal.ndjson")
+	j := journal.Open(path, func() time.Time { return day1 })
+	add := func(kind string) string {
+		head, err := j.Append(kind, map[string]string{"k": kind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return head.SHA256
+	}
+	publish := func(n int) string {
+		return storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(n), Journal: path})
+	}
+	one := add("one")
+	first := publish(1)
+	two := add("two")
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"prev":"torn`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	second := publish(2)
+	query := `SELECT seq, "at", kind, detail, line_sha256 FROM journal ORDER BY seq`
+	line1, line2 := `1,2026-01-02 06:00:00+00,one,"{""k"":""one""}",`+one, `2,2026-01-02 06:00:00+00,two,"{""k"":""two""}",`+two
+	check(t, read(t, st, store.ReadOptions{Snapshot: second}), query, line1, line2)
+	r, err := store.ReadFile(t.Context(), st, second, store.ReadOptions{Snapshot: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	check(t, r, query, line1)
+}
