@@ -56,7 +56,7 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 		{"unknown key", strings.Replace(plain, "client_id", "cleint_id", 1), `:4: unknown key "cleint_id"`, `did you mean "client_id"?`},
 		{"unset variable", goodConfig, "environment variable TEST_ID is unset or empty", ""},
 		{"lone dollar", plain + "mail: {from: a$b}\n", "a lone $", ""},
-		{"wrong type", strings.Replace(plain, "projects: [", "rate: fast\n  projects: [", 1), "cloud.rate", ""},
+		{"wrong type", strings.Replace(plain, "projects: [", "rate: fast\n  projects: [", 1), "rate: wrong type, want a number", ""},
 		{"no project", strings.Replace(plain, `["1424615984265764001"]`, "[]", 1), "cloud.projects: name at least one", ""},
 		{"project that is a path", strings.Replace(plain, "1424615984265764001", "../x", 1), `"../x" is not a project id`, ""},
 		{"unknown zone", strings.Replace(plain, "Asia/Shanghai", "Mars/Olympus", 1), `unknown zone "Mars/Olympus"`, ""},

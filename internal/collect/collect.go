@@ -408,6 +408,9 @@ func (p *project) settle(fact store.Resource) {
 	if p.o.Progress != nil {
 		p.o.Progress(Progress{Project: p.id, Resource: fact.Name, Done: true, Verdict: fact.Verdict, Note: fact.Problem})
 	}
+	if fact.Pages == 0 && fact.Verdict == store.Partial {
+		return
+	}
 	p.log.Info("walked", "resource", fact.Name, "pages", fact.Pages, "rows", fact.Distinct, "verdict", fact.Verdict)
 }
 
