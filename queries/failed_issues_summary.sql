@@ -429,8 +429,9 @@ SELECT
             || CASE
                 WHEN revoked_not_covered = 0 THEN '.'
                 ELSE
-                    '; among them are ' || format('{:,}', revoked_not_covered)
-                    || ' cases of a person on a channel without a permission there any more.'
+                    '; among them '
+                    || if(revoked_not_covered = 1, 'is one case', 'are ' || format('{:,}', revoked_not_covered) || ' cases')
+                    || ' of a person on a channel without a permission there any more.'
             END
     END AS deletions_note,
     inferred,

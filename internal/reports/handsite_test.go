@@ -174,7 +174,7 @@ func handSite(t testing.TB) storetest.Site {
 		info["auth_task_record_id"] = record
 		asked["issue_infos"][record] = lines(t, info)
 	}
-	return storetest.Site{Project: "1424615984265764001", At: siteAt, Rows: asked, Unfinished: []string{"t4", "k6"},
+	return storetest.Site{Project: "1424615984265764001", At: siteAt, Rows: asked,
 		Registers: map[string]string{
 			"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,sensitive,Lin,lin@example.com,\nc4,1,Lin,lin@example.com,new wing\n",
 			"roster":           "person_code,status,terminated_at,organisation,manager,manager_email\n777,terminated,2026-03-15,,,\n"}}

@@ -308,7 +308,11 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 	}
 	pieces := []piece{{r.trust.verdict(), bold, k}, {" · " + r.shownWords(), regular, ink}}
 	if agree, tried := r.trust.agreeing(); tried > 0 {
-		pieces = append(pieces, piece{fmt.Sprintf(" · %d of %d tie-outs agree", agree, tried), regular, ink})
+		tied := piece{fmt.Sprintf(" · %d of %d tie-outs agree", agree, tried), regular, ink}
+		if agree < tried {
+			tied.color = amber
+		}
+		pieces = append(pieces, tied)
 	}
 	left = c.set.wrap(pieces, sizeSmall, w*0.56, 2)
 	var not []string
@@ -344,7 +348,14 @@ func (r *Report) shownWords() string {
 	if shown < all {
 		return fmt.Sprintf("%s of %s here, all in %s.xlsx", number(int64(shown)), plural(all, "row", "rows"), r.Name())
 	}
-	return fmt.Sprintf("all %s", plural(all, "row", "rows"))
+	return allRows(all)
+}
+
+func allRows(n int) string {
+	if n == 0 {
+		return "no rows"
+	}
+	return "all " + plural(n, "row", "rows")
 }
 
 func (c *canvas) ribbonHeight(r *Report) float64 {

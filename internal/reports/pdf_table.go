@@ -43,7 +43,11 @@ func (c *canvas) layout(t *table, indexes []int, width float64, most int) pageTa
 	for i, index := range indexes {
 		least[i], want[i] = c.needs(t, index)
 	}
-	widths := divide(least, want, width-gap*float64(len(indexes)-1))
+	stretch := make([]bool, len(indexes))
+	for i, index := range indexes {
+		stretch[i] = slices.Contains([]string{formatText, formatList}, t.columns[index].Format)
+	}
+	widths := divide(least, want, stretch, width-gap*float64(len(indexes)-1))
 	for i, index := range indexes {
 		col := t.columns[index]
 		pc := pageColumn{index: index, width: widths[i], right: rightAligned(col.Format), kind: col.Format}
@@ -115,19 +119,26 @@ func cellType(format string) (size float64, st style) {
 }
 
 // divide gives each column its want where there is room, and what is left
-// over in proportion; where there is not, what it wants beyond its least is
-// cut in proportion, and where even the least is too much, all are.
-func divide(least, want []float64, room float64) []float64 {
-	sumLeast, sumWant := 0.0, 0.0
+// over to those that may stretch; where there is not, what it wants beyond its
+// least is cut in proportion, and where even the least is too much, all are.
+func divide(least, want []float64, stretch []bool, room float64) []float64 {
+	sumLeast, sumWant, sumStretch := 0.0, 0.0, 0.0
 	for i := range want {
 		sumLeast += least[i]
 		sumWant += want[i]
+		if stretch[i] {
+			sumStretch += want[i]
+		}
 	}
 	widths := make([]float64, len(want))
 	for i := range want {
 		switch {
+		case sumWant <= room && stretch[i]:
+			widths[i] = want[i] + (room-sumWant)*want[i]/sumStretch
+		case sumWant <= room && sumStretch == 0:
+			widths[i] = want[i] * room / sumWant
 		case sumWant <= room:
-			widths[i] = want[i] + min((room-sumWant)*want[i]/sumWant, want[i]*0.6)
+			widths[i] = want[i]
 		case sumLeast <= room:
 			widths[i] = least[i] + (want[i]-least[i])*(room-sumLeast)/(sumWant-sumLeast)
 		default:
