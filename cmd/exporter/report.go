@@ -256,7 +256,11 @@ func writeFile(path string, write func(io.Writer) error) (sum string, err error)
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
 	ok, lacks := m.report.Complete()
-	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, text.Bold, m.report.Title()+":"), m.report.Answer())
+	width, _ := terminalWidth(a.stderr)
+	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, m.report.Title()))
+	for line := range strings.Lines(text.WrapSoft(m.report.Answer(), width-2)) {
+		fmt.Fprintf(a.stderr, "  %s\n", strings.TrimSpace(line))
+	}
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}

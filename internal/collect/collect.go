@@ -55,7 +55,7 @@ type Options struct {
 // Progress is one step of a walk.
 type Progress struct {
 	Project, Resource string
-	Rows              int64  // rows that this step added
+	Rows              int64  // rows that this step added; negative when a walk begins again
 	Total             *int64 // rows to come in all, nil when unknown
 	Done              bool   // the resource is finished, with Verdict and Note
 	Verdict, Note     string

@@ -256,6 +256,36 @@ func TestBudgetIsTakenUpLater(t *testing.T) {
 	})
 }
 
+// What cannot change any more is not asked again: records, counters and details
+// of finished tasks, and details of unchanged permissions.
+func TestNothingIsAskedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		s := documented()
+		if _, err := tr.collect(s); err != nil {
+			t.Fatal(err)
+		}
+		before := s.Requests()
+		if _, err := tr.collect(s); err != nil {
+			t.Fatal(err)
+		}
+		open := int64(0)
+		for _, task := range s.State().Tasks {
+			if task.TaskFinishTime == nil {
+				open++
+			}
+		}
+		after := s.Requests()
+		for operation, want := range map[string]int64{
+			"access-auth/detail": 0, "access-auth-task/records": open, "access-auth-task/{authTaskId}": open,
+		} {
+			if got := after[operation] - before[operation]; got != want {
+				t.Errorf("%s was asked %d times again, want %d for %d unfinished tasks: %v", operation, got, want, open, after)
+			}
+		}
+	})
+}
+
 // A code that no document knows is kept and shown, and fails nothing.
 func TestUnknownCodesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,7 +82,6 @@ type walkLine struct {
 	Rows         int64  `json:"rows"`
 	DistinctRows int64  `json:"distinct_rows"`
 	Duplicates   int64  `json:"duplicates"`
-	Finished     *bool  `json:"finished"`
 	Problem      string `json:"problem"`
 }
 

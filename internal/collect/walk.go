@@ -55,6 +55,9 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 				Duplicates: w.rows - w.distinct, Problem: w.problem,
 			})
 		}
+		if l.key == "" {
+			p.progress(l.resource, -w.rows, nil)
+		}
 		p.log.Warn("walk again", "resource", l.resource, "key", l.key, "walk", number, "problem", w.problem)
 	}
 }
@@ -82,7 +85,9 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		for _, id := range page.IDs {
 			ids = append(ids, maphash.String(p.seed, id))
 		}
-		p.progress(l.resource, int64(page.Items), w.totalFirst)
+		if l.key == "" {
+			p.progress(l.resource, int64(page.Items), w.totalFirst)
+		}
 		if w.pages > 1 && page.Items > 0 && slices.Equal(page.IDs, lastPage) {
 			w.problem = fmt.Sprintf("page %d repeats page %d", page.Number, page.Number-1)
 			break

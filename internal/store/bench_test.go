@@ -59,7 +59,7 @@ func landPermissions(b *testing.B, dir string, n, changedEvery int) {
 		b.Fatal(err)
 	}
 	storetest.Land(b, filepath.Join(dir, "walks.ndjson.zst"),
-		fmt.Sprintf(`{"resource":"permissions","key":"","walk":1,"verdict":"complete","pages":%d,"total_first":%[2]d,"total_last":%[2]d,"rows":%[2]d,"distinct_rows":%[2]d,"duplicates":0,"finished":false,"problem":""}`, n/size, n))
+		fmt.Sprintf(`{"resource":"permissions","key":"","walk":1,"verdict":"complete","pages":%d,"total_first":%[2]d,"total_last":%[2]d,"rows":%[2]d,"distinct_rows":%[2]d,"duplicates":0,"problem":""}`, n/size, n))
 }
 
 // BenchmarkPublish measures landed pages to published snapshot: first into an

@@ -88,8 +88,9 @@ func (b *Build) open(ctx context.Context, newest string) error {
 		return err
 	}
 	// No log is kept: what is not published is thrown away.
+	tmp := b.store.newTmp()
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
-		if err := exec(settings(b.memory, b.store.tmp()) + "SET preserve_insertion_order = false;"); err != nil {
+		if err := exec(settings(b.memory, tmp) + "SET preserve_insertion_order = false;"); err != nil {
 			return err
 		}
 		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -122,10 +123,11 @@ func (s *Store) attach(path string, memory int64, prepare func(exec func(string,
 	if err != nil {
 		return nil, err
 	}
+	tmp := s.newTmp()
 	first := true
 	db, err := openMemory(func(exec func(string, ...any) error) error {
 		if first {
-			if err := exec(settings(memory, s.tmp())); err != nil {
+			if err := exec(settings(memory, tmp)); err != nil {
 				return err
 			}
 			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
@@ -151,8 +153,13 @@ func (s *Store) attach(path string, memory int64, prepare func(exec func(string,
 	return db, nil
 }
 
-// tmp is where DuckDB spills to; it makes the folder itself.
-func (s *Store) tmp() string { return s.dir + "/tmp" }
+var databases atomic.Int64
+
+// newTmp is where one database may spill to. DuckDB makes and removes it; two
+// databases would overwrite each other's files in one.
+func (s *Store) newTmp() string {
+	return fmt.Sprintf("%s/tmp/%d-%d", s.dir, os.Getpid(), databases.Add(1))
+}
 
 // checkMagic refuses a file that no DuckDB wrote, before DuckDB is asked.
 func checkMagic(path string) error {

@@ -214,7 +214,7 @@ func checkDigests(t *testing.T, r *store.Reader) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	lines := ""
+	var lines strings.Builder
 	for rows.Next() {
 		var resource, sum, query string
 		if err := rows.Scan(&resource, &sum, &query); err != nil {
@@ -223,12 +223,12 @@ func checkDigests(t *testing.T, r *store.Reader) {
 		if got := hash(csv(t, r, query)); got != sum {
 			t.Errorf("digest of %s in %s is %s, by hand %s", resource, r.Snapshot(), sum, got)
 		}
-		lines += resource + " " + sum + "\n"
+		lines.WriteString(resource + " " + sum + "\n")
 	}
-	if strings.Count(lines, "\n") != 10 {
-		t.Errorf("digests:\n%s", lines)
+	if strings.Count(lines.String(), "\n") != 10 {
+		t.Errorf("digests:\n%s", lines.String())
 	}
-	check(t, r, "SELECT digest FROM snapshots WHERE snapshot_id = '"+r.Snapshot()+"'", hash(lines))
+	check(t, r, "SELECT digest FROM snapshots WHERE snapshot_id = '"+r.Snapshot()+"'", hash(lines.String()))
 }
 
 func hash(s string) string {

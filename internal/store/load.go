@@ -88,21 +88,19 @@ func (b *Build) loadWalks(ctx context.Context, project string, r resource, st st
 		return 0, err
 	}
 	if path == "" {
-		return 0, b.exec(ctx, "CREATE OR REPLACE TABLE "+st+"_walks(key VARCHAR, walk INTEGER, finished BOOLEAN, total BIGINT)")
+		return 0, b.exec(ctx, "CREATE OR REPLACE TABLE "+st+"_walks(key VARCHAR, walk INTEGER, total BIGINT)")
 	}
 	err = b.exec(ctx, `
 CREATE OR REPLACE TABLE `+st+`_walks AS
 SELECT
     coalesce("key", '') AS key,
     max(walk) AS walk,
-    coalesce(arg_max(finished, walk), false) AS finished,
     arg_max(total_last, walk) AS total
 FROM read_json(`+path+`, format = 'newline_delimited', columns = {
     resource: 'VARCHAR',
     "key": 'VARCHAR',
     walk: 'INTEGER',
     verdict: 'VARCHAR',
-    finished: 'BOOLEAN',
     total_last: 'BIGINT'
 })
 WHERE resource = `+quote(r.name)+` AND verdict IN ('complete', 'complete_with_drift')
@@ -279,14 +277,15 @@ func blocks(one string, cols []column) (response, item string) {
 		snake := c + "_issue_result"
 		fields = append(fields, snake+" "+one, `"`+camel(snake)+`" `+one)
 		block := "coalesce(response.result." + snake + `, response.result."` + camel(snake) + `")`
-		row := "{credential: " + quote(c)
+		var row strings.Builder
+		row.WriteString("{credential: " + quote(c))
 		for _, x := range cols {
 			if slices.Contains([]string{"auth_task_record_id", "credential"}, x.name) {
 				continue
 			}
-			row += ", " + x.name + ": " + block + "." + x.name + `, "` + camel(x.name) + `": ` + block + `."` + camel(x.name) + `"`
+			row.WriteString(", " + x.name + ": " + block + "." + x.name + `, "` + camel(x.name) + `": ` + block + `."` + camel(x.name) + `"`)
 		}
-		rows = append(rows, row+"}")
+		rows = append(rows, row.String()+"}")
 	}
 	return "STRUCT(" + strings.Join(fields, ", ") + ")", "unnest([" + strings.Join(rows, ", ") + "])"
 }

@@ -151,7 +151,7 @@ func TestOnlyTheLastWholeWalk(t *testing.T) {
 		return fmt.Sprintf(`{"line":%d,"walk":%d,"page":1,"key":%q,"response":{"result":{"list":[{"access_auth_id":%q,"auth_task_id":%[4]q,"name":%q,"business_device_name":%[5]q}]}}}`, line, walk, key, id, name)
 	}
 	walk := func(resource, key string, n int, verdict string) string {
-		return fmt.Sprintf(`{"resource":%q,"key":%q,"walk":%d,"verdict":%q,"total_last":1,"finished":false}`, resource, key, n, verdict)
+		return fmt.Sprintf(`{"resource":%q,"key":%q,"walk":%d,"verdict":%q,"total_last":1}`, resource, key, n, verdict)
 	}
 	storetest.Land(t, filepath.Join(dir, "permissions.ndjson.zst"),
 		page(1, 1, "", "a1", "first"), page(2, 2, "", "a1", "second"), page(3, 2, "", "a2", "second"), page(4, 2, "", "a1", "again"), page(5, 3, "", "a3", "third"))
@@ -218,7 +218,7 @@ func TestWanted(t *testing.T) {
 			t.Errorf("Wanted(%s) (-want +got):\n%s", resource, diff)
 		}
 	}
-	first := storetest.Site{Project: "p1", At: day1, Unfinished: []string{"t3", "e31"}, Rows: rows{
+	first := storetest.Site{Project: "p1", At: day1, Rows: rows{
 		"permissions": list(permissionRow("a1", "u1", "c1", ""), permissionRow("a2", "u1", "c1", ""), permissionRow("a10", "u1", "c1", "")),
 		"rules":       list(`{"auth_relation_id":"r1","relation_type":1}`, `{"auth_relation_id":"r2","relation_type":2}`, `{"auth_relation_id":"r10","relation_type":1}`),
 		"tasks":       list(task("t1", 1), task("t2", 1), task("t3", 0)),

@@ -93,17 +93,30 @@ WHERE rowid IN (SELECT stage_row FROM stage.delta WHERE stage_row IS NOT NULL)
 `)
 }
 
+// taskOf gives the task of a key, for the resources whose answers change until
+// their task is finished.
+var taskOf = map[string]string{
+	"task_details": "key",
+	"records":      "key",
+	"issue_infos":  "(SELECT max(auth_task_id) FROM base.current_records WHERE auth_task_record_id = key)",
+}
+
 // recordAsked remembers which keys have been asked, for [Build.Wanted] and for
-// coverage.
+// coverage. The task list is walked and merged before the resources that depend
+// on it, so a task that it shows as finished was so when they were asked.
 func (b *Build) recordAsked(ctx context.Context, project, st string, r resource) error {
 	if err := b.exec(ctx, `
 DELETE FROM base.asked
 WHERE project_id = $1 AND resource = $2 AND key IN (SELECT key FROM `+st+`_walks)`, project, r.name); err != nil {
 		return err
 	}
+	finished := "false"
+	if task := taskOf[r.name]; task != "" {
+		finished = task + " IN (SELECT auth_task_id FROM base.current_tasks WHERE task_finish_time > 0)"
+	}
 	return b.exec(ctx, `
 INSERT INTO base.asked
-SELECT $1, $2, key, $3, finished, total FROM `+st+`_walks`, project, r.name, b.id)
+SELECT $1, $2, key, $3, `+finished+`, total FROM `+st+`_walks`, project, r.name, b.id)
 }
 
 // dropRuleChannels closes the channels of rules that have ended or are no

@@ -51,7 +51,7 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err := b.close(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(syncFile(file), os.Chmod(file, 0o444)); err != nil {
+	if err := seal(file); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -84,7 +84,7 @@ func (b *Build) publishProject(ctx context.Context, p Project) error {
 		if err != nil {
 			return fmt.Errorf("merge %s: %w", r.name, err)
 		}
-		changed[r.name] = merged
+		changed[r.name] = merged || changed[r.name]
 		if r.name == "rules" && whole(given[r.name].Verdict) {
 			if changed["rule_channels"], err = b.dropRuleChannels(ctx); err != nil {
 				return err

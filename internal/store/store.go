@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -41,7 +42,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	for _, d := range []string{"", "snapshots", "landing", "raw"} {
+	for _, d := range []string{"", "snapshots", "landing", "raw", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
@@ -150,12 +151,35 @@ func (s *Store) claim(lock *os.File) error {
 			return err
 		}
 	}
+	if err := s.clearTmp(); err != nil {
+		return err
+	}
 	ids, _, err := s.files()
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
 		if err := s.keepRaw(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearTmp removes what databases of processes that are gone have spilled.
+func (s *Store) clearTmp() error {
+	dir := filepath.Join(s.dir, "tmp")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		pid, _, _ := strings.Cut(e.Name(), "-")
+		n, err := strconv.Atoi(pid)
+		if err == nil && !errors.Is(syscall.Kill(n, 0), syscall.ESRCH) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -223,12 +247,13 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func syncFile(path string) error {
+// seal makes a file read-only and waits until it is on the disk.
+func seal(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(f.Chmod(0o444), f.Sync(), f.Close())
 }
 
 func exists(path string) (bool, error) {

@@ -159,7 +159,7 @@ func TestTasksAndRecords(t *testing.T) {
 	task := func(id, name string, more string) string {
 		return fmt.Sprintf(`{"auth_task_id":%q%s%s}`, id, place(name, "1"), more)
 	}
-	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day1, Unfinished: []string{"t2"}, Rows: rows{
+	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day1, Rows: rows{
 		"permissions": list(permissionRow("a1", "u1", "c1", place("Gate", "1")), permissionRow("a2", "u1", "c2", place("Twin", "1")), permissionRow("a3", "u1", "c3", place("Twin", "1"))),
 		"tasks": {
 			"": {

@@ -113,7 +113,7 @@ var wanted = map[string]string{
 	"rule_channels": `
 SELECT auth_relation_id
 FROM {rules}
-WHERE relation_type = 1 AND $2 <> ''
+WHERE relation_type = 1
 ORDER BY length(auth_relation_id) DESC, auth_relation_id DESC`,
 	"task_details": unfinishedTasks,
 	"records":      unfinishedTasks,

@@ -30,10 +30,9 @@ type Site struct {
 	At      time.Time
 	Rows    map[string]map[string][]string
 
-	Partial    []string          // lists whose walk was not whole; their rows land all the same
-	Unfinished []string          // tasks and records that were asked before their task was finished
-	Registers  map[string]string // table -> text of its file; read from the first site
-	Journal    string            // path of the journal; read from the first site
+	Partial   []string          // lists whose walk was not whole; their rows land all the same
+	Registers map[string]string // table -> text of its file; read from the first site
+	Journal   string            // path of the journal; read from the first site
 }
 
 // lists are the resources that are walked as a whole.
@@ -159,8 +158,8 @@ func (l *landing) land(name string, asked map[string][]string, x *store.Resource
 	for i, key := range slices.Sorted(maps.Keys(asked)) {
 		body := Body(name, asked[key], l.site.At)
 		pages = append(pages, fmt.Sprintf(`{"line":%d,"walk":1,"page":1,"key":%s,"response":%s}`, i+1, text(key), body))
-		l.walks = append(l.walks, fmt.Sprintf(`{"resource":%s,"key":%s,"walk":1,"verdict":%s,"pages":1,"total_first":%[4]d,"total_last":%[4]d,"rows":%[4]d,"distinct_rows":%[4]d,"duplicates":0,"finished":%t,"problem":%s}`,
-			text(name), text(key), text(x.Verdict), len(asked[key]), !slices.Contains(l.site.Unfinished, key), text(x.Problem)))
+		l.walks = append(l.walks, fmt.Sprintf(`{"resource":%s,"key":%s,"walk":1,"verdict":%s,"pages":1,"total_first":%[4]d,"total_last":%[4]d,"rows":%[4]d,"distinct_rows":%[4]d,"duplicates":0,"problem":%s}`,
+			text(name), text(key), text(x.Verdict), len(asked[key]), text(x.Problem)))
 		sum := sha256.Sum256([]byte(body))
 		l.calls = append(l.calls, fmt.Sprintf(`{"resource":%s,"operation":%[1]s,"walk":1,"page":1,"key":%s,"line":%d,"tid":"%032x","t":%d,"http_status":200,"code":null,"rows":%d,"ms":1,"attempt":1,"body_sha256":"%[7]s","landed_sha256":"%[7]s"}`,
 			text(name), text(key), i+1, i+1, l.site.At.UnixMilli(), len(asked[key]), hex.EncodeToString(sum[:])))
