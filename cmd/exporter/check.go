@@ -48,7 +48,7 @@ func (a *app) check(ctx context.Context) error {
 			fmt.Fprintf(a.stdout, "      %-14s hint: %s\n", "", h)
 		}
 	}
-	cfg, err := loadConfig(a.configPath)
+	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
 	}

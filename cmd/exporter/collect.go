@@ -29,7 +29,7 @@ before and said; nothing is closed by it. Ctrl-C publishes nothing.`,
 		Example: `  exporter collect
   exporter collect --dry-run`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(a.configPath)
+			cfg, err := a.loadConfig()
 			if err != nil {
 				return err
 			}

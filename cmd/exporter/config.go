@@ -121,6 +121,15 @@ func (e *configError) Error() string {
 
 func (e *configError) Hint() string { return e.hint }
 
+// loadConfig reads the configuration that the command line names.
+func (a *app) loadConfig() (*config, error) {
+	cfg, err := loadConfig(a.configPath)
+	if err == nil {
+		a.zone = cfg.zone
+	}
+	return cfg, err
+}
+
 // loadConfig reads reports.yaml at path. It replaces ${NAME} and ${file:PATH}
 // in string values after parsing, so that a value can never add a key. All its
 // errors are usage errors.

@@ -52,11 +52,12 @@ type app struct {
 
 	configPath string
 	logFormat  string
+	zone       *time.Location // of the times in tables; the store's, once the configuration is read
 }
 
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, zone: time.UTC}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
@@ -27,29 +26,29 @@ var formats = map[string]func(*app, *sql.Rows) error{
 const maxTableRows = 10_000
 
 func (a *app) printRowsTable(rows *sql.Rows) error {
-	names, err := rows.Columns()
+	types, err := rows.ColumnTypes()
 	if err != nil {
 		return err
 	}
-	header := make([]any, len(names))
-	for i, n := range names {
-		header[i] = printable(n)
+	header := make([]any, len(types))
+	numeric := make([]bool, len(types))
+	for i, t := range types {
+		header[i] = printable(t.Name())
+		numeric[i] = isNumeric(t.DatabaseTypeName())
 	}
 	t := newTable(header...)
-	numeric := make([]bool, len(names))
 	n := 0
 	for rows.Next() {
 		if n++; n > maxTableRows {
 			break
 		}
-		values, err := scan(rows, len(names))
+		values, err := scan(rows, len(types))
 		if err != nil {
 			return err
 		}
 		cells := make([]any, len(values))
 		for i, v := range values {
-			cells[i] = cell(v)
-			numeric[i] = numeric[i] || isNumber(v)
+			cells[i] = a.cell(v, types[i].DatabaseTypeName())
 		}
 		t.AppendRow(cells)
 	}
@@ -70,14 +69,14 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 }
 
 func (a *app) printRowsJSON(rows *sql.Rows) error {
-	names, err := rows.Columns()
+	types, err := rows.ColumnTypes()
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(a.stdout)
 	w.WriteString("[")
 	for n := 0; rows.Next(); n++ {
-		values, err := scan(rows, len(names))
+		values, err := scan(rows, len(types))
 		if err != nil {
 			return err
 		}
@@ -89,7 +88,7 @@ func (a *app) printRowsJSON(rows *sql.Rows) error {
 			if i > 0 {
 				w.WriteString(", ")
 			}
-			line, err := jsonPair(names[i], v)
+			line, err := jsonPair(types[i].Name(), v, types[i].DatabaseTypeName())
 			if err != nil {
 				return err
 			}
@@ -104,14 +103,23 @@ func (a *app) printRowsJSON(rows *sql.Rows) error {
 	return w.Flush()
 }
 
-func jsonPair(name string, value any) ([]byte, error) {
+// jsonPair is a column's name and value as a member of an object. Decimals stay
+// exact; times with a zone are RFC 3339, what JSON has no type for is text.
+func jsonPair(name string, value any, kind string) ([]byte, error) {
 	switch v := value.(type) {
 	case time.Time:
-		value = v.Format(time.RFC3339Nano)
-	case []byte:
-		value = string(v)
-	case *big.Int:
-		value = v.String()
+		if strings.Contains(kind, "ZONE") || kind == "TIMESTAMPTZ" {
+			value = v.Format(time.RFC3339Nano)
+		} else {
+			value = store.Text(v, kind)
+		}
+	case nil, string, bool, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:
+	default:
+		if s := store.Text(v, kind); strings.HasPrefix(kind, "DECIMAL") {
+			value = json.Number(s)
+		} else {
+			value = s
+		}
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -137,34 +145,32 @@ func scan(rows *sql.Rows, n int) ([]any, error) {
 }
 
 // cell is a value as a table shows it: an en dash for NULL, times in the
-// session's zone, lists with commas, and nothing that moves the cursor.
-func cell(v any) any {
+// store's zone, lists with commas, and nothing that moves the cursor.
+func (a *app) cell(v any, kind string) string {
 	switch v := v.(type) {
 	case nil:
 		return "–"
 	case time.Time:
-		return v.Format("2006-01-02 15:04:05")
+		if kind == "DATE" || kind == "TIME" {
+			return store.Text(v, kind)
+		}
+		return v.In(a.zone).Format("2006-01-02 15:04:05")
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
-			parts[i] = fmt.Sprint(cell(e))
+			parts[i] = a.cell(e, strings.TrimSuffix(kind, "[]"))
 		}
 		return strings.Join(parts, ", ")
-	case float64, bool:
-		return v
 	}
-	if isNumber(v) {
-		return fmt.Sprint(v)
-	}
-	return printable(fmt.Sprint(v))
+	return printable(store.Text(v, kind))
 }
 
-func isNumber(v any) bool {
-	switch v.(type) {
-	case int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, *big.Int:
+func isNumeric(kind string) bool {
+	switch kind {
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE":
 		return true
 	}
-	return false
+	return strings.HasPrefix(kind, "DECIMAL")
 }
 
 // printable is s without control characters, which a terminal would obey.

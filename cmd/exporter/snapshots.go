@@ -83,7 +83,7 @@ func (a *app) showRows(ctx context.Context, query, format string, id *string) er
 	if !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
 	}
-	cfg, err := loadConfig(a.configPath)
+	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
 	}

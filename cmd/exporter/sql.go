@@ -106,7 +106,7 @@ example. csv has a header line and keeps NULL (nothing) and "" apart.`,
 			if !ok {
 				return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
 			}
-			cfg, err := loadConfig(a.configPath)
+			cfg, err := a.loadConfig()
 			if err != nil {
 				return err
 			}

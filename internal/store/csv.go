@@ -39,7 +39,7 @@ func WriteCSV(w io.Writer, rows *sql.Rows) error {
 				out.null(i)
 				continue
 			}
-			out.field(i, text(v, types[i].DatabaseTypeName()))
+			out.field(i, Text(v, types[i].DatabaseTypeName()))
 		}
 		out.newline()
 	}
@@ -74,8 +74,9 @@ func (w *csvWriter) field(i int, s string) {
 
 func (w *csvWriter) newline() { w.WriteByte('\n') }
 
-// text is what DuckDB's cast to VARCHAR gives for a value of a type.
-func text(v any, kind string) string {
+// Text is what DuckDB's cast to VARCHAR gives for a value of a type of the
+// database, as [database/sql.ColumnType] names it. v is not nil.
+func Text(v any, kind string) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -91,6 +92,10 @@ func text(v any, kind string) string {
 		return decimalText(v)
 	case time.Time:
 		return timeText(v, kind)
+	case []byte:
+		return bytesText(v, kind)
+	case duckdb.Interval:
+		return intervalText(v)
 	case []any:
 		items := make([]string, len(v))
 		for i, item := range v {
@@ -110,7 +115,7 @@ func text(v any, kind string) string {
 func itemText(v any, kind string) string {
 	s, ok := v.(string)
 	if !ok {
-		return text(v, kind)
+		return Text(v, kind)
 	}
 	const space = "\t\n\v\f\r "
 	plain := s != "" && strings.Trim(s, space) == s && !strings.EqualFold(s, "null") &&
@@ -155,6 +160,50 @@ func decimalText(d duckdb.Decimal) string {
 		s = "-" + s
 	}
 	return s
+}
+
+func bytesText(v []byte, kind string) string {
+	if kind == "UUID" && len(v) == 16 {
+		return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:])
+	}
+	var b strings.Builder
+	for _, c := range v {
+		if c < ' ' || c > '~' || strings.IndexByte(`\'"`, c) >= 0 {
+			fmt.Fprintf(&b, `\x%02X`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// intervalText is an interval with its months, days and time of day.
+func intervalText(v duckdb.Interval) string {
+	var parts []string
+	add := func(n int64, word string) {
+		if n == 0 {
+			return
+		}
+		if n != 1 && n != -1 {
+			word += "s"
+		}
+		parts = append(parts, strconv.FormatInt(n, 10)+" "+word)
+	}
+	add(int64(v.Months/12), "year")
+	add(int64(v.Months%12), "month")
+	add(int64(v.Days), "day")
+	if v.Micros != 0 || len(parts) == 0 {
+		sign, micros := "", v.Micros
+		if micros < 0 {
+			sign, micros = "-", -micros
+		}
+		clock := fmt.Sprintf("%s%02d:%02d:%02d", sign, micros/3_600_000_000, micros/60_000_000%60, micros/1_000_000%60)
+		if fraction := micros % 1_000_000; fraction > 0 {
+			clock += strings.TrimRight(fmt.Sprintf(".%06d", fraction), "0")
+		}
+		parts = append(parts, clock)
+	}
+	return strings.Join(parts, " ")
 }
 
 func timeText(t time.Time, kind string) string {
