@@ -2,9 +2,11 @@ package reports
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -136,4 +138,36 @@ func TestFindFonts(t *testing.T) {
 	if got := f.Paths(); len(got) != len(all.Paths()) || got[0] != path {
 		t.Errorf("a font that is configured and found is there twice, or not first: %v", got)
 	}
+}
+
+// TestGroups heads each run of rows of a group with its name and their count.
+func TestGroups(t *testing.T) {
+	r := handReport{rows: 12}.report(t)
+	r.tables[0].section.Group = "severity"
+	text := pdfText(t, pdfOf(t, r))
+	for _, want := range []string{"high (4)", "medium (6)", "low (2)"} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("the pages lack the heading %q", want)
+		}
+	}
+}
+
+// TestSideBySide writes several reports with the same fonts at a time.
+func TestSideBySide(t *testing.T) {
+	fonts := testFonts(t)
+	want := pdfOf(t, handReport{rows: 5}.report(t))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var pdf, xlsx bytes.Buffer
+			r := handReport{rows: 5}.report(t)
+			if err := errors.Join(r.WritePDF(&pdf, fonts), r.WriteXLSX(&xlsx, fonts)); err != nil {
+				t.Error(err)
+			}
+			if !bytes.Equal(pdf.Bytes(), want) {
+				t.Error("not the same bytes side by side")
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -237,28 +237,26 @@ func (t *typesetter) wrap(pieces []piece, size, width float64, most int) []line 
 	atoms := t.split(pieces, size)
 	var lines []line
 	start, last, w, lastW := 0, -1, 0.0, 0.0
-	end := func(to, next int, wide float64) {
+	end := func(to, next int, wide, rest float64) {
 		lines = append(lines, t.assemble(atoms[start:to], wide))
-		start, last, w = next, -1, 0
+		start, last, w = next, -1, rest
 	}
 	for i := 0; i < len(atoms); i++ {
 		a := atoms[i]
 		if a.stop {
-			end(i, i+1, w)
+			end(i, i+1, w, 0)
 			continue
 		}
-		if w+a.w > width+1e-6 && i > start && !a.space {
+		// Twice where what follows the last place to break is itself too wide.
+		for w+a.w > width+1e-6 && i > start && !a.space {
 			if last >= start {
-				tail := last + 1
-				rest := w - lastW
-				end(tail, tail, lastW)
-				w = rest
+				end(last+1, last+1, lastW, w-lastW)
 			} else {
-				end(i, i, w)
+				end(i, i, w, 0)
 			}
-			if most > 0 && len(lines) > most {
-				break
-			}
+		}
+		if most > 0 && len(lines) > most {
+			break
 		}
 		w += a.w
 		if a.after {
