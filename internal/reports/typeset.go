@@ -241,7 +241,7 @@ func (t *typesetter) wrap(pieces []piece, size, width float64, most int) []line 
 		lines = append(lines, t.assemble(atoms[start:to], wide))
 		start, last, w = next, -1, rest
 	}
-	for i := 0; i < len(atoms); i++ {
+	for i := range atoms {
 		a := atoms[i]
 		if a.stop {
 			end(i, i+1, w, 0)

@@ -109,13 +109,13 @@ func (s *summaryWriter) answer() error {
 // rich writes a full-width text whose pieces have looks of their own.
 func (s *summaryWriter) rich(pieces []piece, look cellStyle, least float64) error {
 	var runs []excelize.RichTextRun
-	all := ""
+	var all strings.Builder
 	for _, p := range pieces {
-		all += p.text
+		all.WriteString(p.text)
 		runs = append(runs, excelize.RichTextRun{Text: p.text, Font: &excelize.Font{
 			Family: sheetFont, Size: max(look.size, 10), Color: hexColor(p.color), Bold: p.style == bold}})
 	}
-	if err := s.line(all, look, least); err != nil || len(runs) == 0 {
+	if err := s.line(all.String(), look, least); err != nil || len(runs) == 0 {
 		return err
 	}
 	return s.f.SetCellRichText(summarySheet, cellName(firstColumn, s.row-1), runs)

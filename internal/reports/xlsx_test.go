@@ -363,10 +363,10 @@ func TestValuesOutsideOfNumbers(t *testing.T) {
 	x.settle()
 	r.tables = []*table{x}
 	f := openXLSX(t, xlsxOf(t, r))
-	got := ""
+	var got strings.Builder
 	for line := range strings.Lines(cells(t, f)) {
 		if strings.HasPrefix(line, "Values!") {
-			got += line
+			got.WriteString(line)
 		}
 	}
 	want := `Values!A1	text	N
@@ -386,7 +386,7 @@ Values!B4	text	–
 Values!C4	text	–
 Values!D4	text	–
 `
-	if diff := gocmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("cells mismatch (-want +got):\n%s", diff)
 	}
 }
