@@ -318,33 +318,25 @@ WHERE t.key = w.key`)
 func (b *Build) tidy(ctx context.Context, st string, r resource) (Loaded, error) {
 	var l Loaded
 	var problem *string
-	absent := make([]string, len(r.key))
-	for i, k := range r.key {
-		absent[i] = "coalesce(" + k + ", '') = ''"
-	}
-	nokey := strings.Join(absent, " OR ")
+	absent := each(columnsOf(r.key), " OR ", "coalesce($c, '') = ''")
+	keys := each(columnsOf(r.key), ", ", "$c")
 	err := b.conn.QueryRowContext(ctx, `
 SELECT
     count(*),
-    count(*) FILTER (WHERE problem IS NOT NULL OR `+nokey+`),
+    count(DISTINCT (`+keys+`)) FILTER (WHERE NOT (`+absent+`)),
+    count(*) FILTER (WHERE problem IS NOT NULL OR `+absent+`),
     arg_min('line ' || landed_line || ': ' || coalesce(problem, 'row without an id'), landed_line)
-        FILTER (WHERE problem IS NOT NULL OR `+nokey+`)
-FROM `+st).Scan(&l.Rows, &l.Problems, &problem)
-	if err != nil {
+        FILTER (WHERE problem IS NOT NULL OR `+absent+`)
+FROM `+st).Scan(&l.Rows, &l.Distinct, &l.Problems, &problem)
+	if err != nil || l.Rows == l.Distinct && problem == nil {
 		return l, err
 	}
 	if problem != nil {
 		l.Problem = *problem
 	}
-	keys := strings.Join(r.key, ", ")
-	if l.Problems > 0 {
-		if err := b.exec(ctx, "DELETE FROM "+st+" WHERE "+nokey); err != nil {
-			return l, err
-		}
-	}
-	twice := "SELECT " + keys + " FROM " + st + " GROUP BY ALL HAVING count(*) > 1"
 	// Among equals of one line any will do, but always the same.
-	if err := b.exec(ctx, `
+	return l, b.exec(ctx, `
+DELETE FROM `+st+` WHERE `+absent+`;
 DELETE FROM `+st+`
 WHERE rowid IN (
     SELECT row_id
@@ -353,12 +345,8 @@ WHERE rowid IN (
             s.rowid AS row_id,
             row_number() OVER (PARTITION BY `+keys+` ORDER BY s.landed_line DESC, s DESC) AS n
         FROM `+st+` AS s
-        SEMI JOIN (`+twice+`) AS t USING (`+keys+`)
+        SEMI JOIN (SELECT `+keys+` FROM `+st+` GROUP BY ALL HAVING count(*) > 1) AS t USING (`+keys+`)
     )
     WHERE n > 1
-)`); err != nil {
-		return l, err
-	}
-	l.Distinct, err = b.count(ctx, "SELECT count(*) FROM "+st)
-	return l, err
+)`)
 }
