@@ -174,11 +174,13 @@ func usage(err error, hint string) error {
 func printError(w io.Writer, err error) {
 	for line := range strings.Lines(strings.TrimRight(err.Error(), "\n")) {
 		line = strings.TrimRight(line, "\n")
-		if strings.Contains(line, " | ") || strings.HasPrefix(line, " ") {
+		switch {
+		case line == "":
+		case strings.HasPrefix(line, " "), strings.HasPrefix(line, "LINE "): // an excerpt
 			fmt.Fprintln(w, line)
-			continue
+		default:
+			fmt.Fprintf(w, "exporter: %s\n", line)
 		}
-		fmt.Fprintf(w, "exporter: %s\n", line)
 	}
 	seen := map[string]bool{}
 	for _, h := range hints(err) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 )
 
 // Response is the answer to an operation that succeeded.
@@ -33,7 +35,8 @@ func (r *Response) Result() json.RawMessage {
 
 // AppendKept appends Body to dst without the members imageUrl, sex and sexStr, at
 // any depth and in any key case, and with a space for each line break, so that it
-// fits on one line.
+// fits on one line. An escape such as \ud800 that is half of a pair, and so no
+// character, becomes \ufffd: it would make the page unreadable for the loader.
 func (r *Response) AppendKept(dst []byte) []byte {
 	f := r.facts
 	start, from := len(dst), 0
@@ -50,7 +53,43 @@ func (r *Response) AppendKept(dst []byte) []byte {
 			}
 		}
 	}
+	mendSurrogates(dst[start:])
 	return dst
+}
+
+// mendSurrogates replaces each escaped half of a surrogate pair that stands alone.
+func mendSurrogates(text []byte) {
+	for i := 0; ; {
+		at := bytes.IndexByte(text[i:], '\\')
+		if at < 0 || i+at+6 > len(text) {
+			return
+		}
+		i += at
+		switch unit := escapedUnit(text[i:]); {
+		case unit < 0:
+			i += 2 // another escape, which may be that of a backslash
+		case utf16.IsSurrogate(unit) && utf16.DecodeRune(unit, escapedUnit(text[i+6:])) == unicode.ReplacementChar:
+			copy(text[i:], `\ufffd`)
+			i += 6
+		case utf16.IsSurrogate(unit):
+			i += 12
+		default:
+			i += 6
+		}
+	}
+}
+
+// escapedUnit is the UTF-16 unit of an escape \uXXXX at the start of text, -1 if
+// there is none.
+func escapedUnit(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // IDs gives the id of each item in order, "" where it has none; see [Page] for an

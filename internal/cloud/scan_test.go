@@ -163,6 +163,22 @@ func TestScanFacts(t *testing.T) {
 	}
 }
 
+func TestLoneSurrogatesAreMended(t *testing.T) {
+	for in, want := range map[string]string{
+		`"a\ud800"`:             `"a\ufffd"`,
+		`"\udc00\ud800"`:        `"\ufffd\ufffd"`,
+		`"\ud83d\ude00 \u4e2d"`: `"\ud83d\ude00 \u4e2d"`,
+		`"\\\\ud800"`:           `"\\\\ud800"`,
+		`"\\\ud800\u0041"`:      `"\\\ufffd\u0041"`,
+		`"\uD800\uD83D\uDE00"`:  `"\ufffd\uD83D\uDE00"`,
+	} {
+		got := []byte(in)
+		if mendSurrogates(got); string(got) != want {
+			t.Errorf("mendSurrogates(%s) = %s, want %s", in, got, want)
+		}
+	}
+}
+
 // TestScanFlipped flips and drops single bytes: what encoding/json refuses is
 // refused, what it takes is read the same.
 func TestScanFlipped(t *testing.T) {
