@@ -174,7 +174,7 @@ SELECT
         WHEN max_people > 0 AND effective > max_people THEN 'medium'
         ELSE 'good'
     END AS severity,
-    access_control_channel_name,
+    coalesce(access_control_channel_name, access_control_channel_id) AS channel,
     access_control_channel_no,
     access_channel_position_path,
     business_device_name,
@@ -217,6 +217,7 @@ SELECT
     rules,
     last_success_task,
     named_by,
+    access_control_channel_name,
     project_id,
     access_channel_room_id,
     access_control_channel_id
@@ -225,7 +226,7 @@ ORDER BY
     CASE severity WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END,
     effective,
     none_delivered DESC,
-    access_control_channel_name,
+    channel,
     access_control_channel_no,
     project_id,
     access_control_channel_id

@@ -80,7 +80,7 @@ func (c *canvas) needs(t *table, index int) (least, want float64) {
 	}
 	if len(widths) > 0 {
 		slices.Sort(widths)
-		want = widths[(len(widths)-1)*95/100]
+		want = widths[(len(widths)*95+99)/100-1]
 		if col.Format != formatText && col.Format != formatList {
 			least = widths[len(widths)-1] // numbers, dates and ids are not broken
 		}

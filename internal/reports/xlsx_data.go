@@ -105,7 +105,7 @@ func (t *table) characters(column int) float64 {
 	width := 0.0
 	if len(widths) > 0 {
 		slices.Sort(widths)
-		width = widths[(len(widths)-1)*95/100]
+		width = widths[(len(widths)*95+99)/100-1]
 	}
 	width = max(width, min(columnsOf(t.headerText(t.columns[column])), 26)+2) // and the filter's arrow
 	return min(max(math.Ceil(width*1.05)+1.5, narrowest), widest)

@@ -291,7 +291,7 @@ func (s *summaryWriter) rows(t *table, f *First) error {
 // spread writes the cell of one column of a list; the last column takes what
 // is left of the width.
 func (s *summaryWriter) spread(n, of int, text string, look cellStyle) error {
-	if n == of-1 && firstColumn+n < lastColumn {
+	if n == of-1 && firstColumn+n < lastColumn && look.align != "right" {
 		return s.band(summarySheet, firstColumn+n, lastColumn, s.row, text, look)
 	}
 	return s.put(summarySheet, firstColumn+n, s.row, text, look)
