@@ -80,6 +80,15 @@ SET closed_snapshot = getvariable('snapshot_id')
 WHERE rowid IN (SELECT history_row FROM stage.delta WHERE history_row IS NOT NULL)`); err != nil {
 		return err
 	}
+	// Where all rows are new, as at first, there is nothing to look up.
+	rest, err := b.count(ctx, "SELECT (SELECT count(*) FROM "+st+") - (SELECT count(stage_row) FROM stage.delta)")
+	if err != nil {
+		return err
+	}
+	where := ""
+	if rest > 0 {
+		where = "WHERE rowid IN (SELECT stage_row FROM stage.delta WHERE stage_row IS NOT NULL)"
+	}
 	return b.exec(ctx, `
 INSERT INTO base.`+r.name+` BY NAME
 SELECT
@@ -89,8 +98,7 @@ SELECT
     getvariable('snapshot_id') AS landed_snapshot,
     landed_line
 FROM `+st+`
-WHERE rowid IN (SELECT stage_row FROM stage.delta WHERE stage_row IS NOT NULL)
-`)
+`+where)
 }
 
 // taskOf gives the task of a key, for the resources whose answers change until
