@@ -45,7 +45,13 @@ func Lookup(name string) (Operation, bool) {
 // param finds a parameter by its name in any key case, nil if there is none.
 func (o Operation) param(name string) *Param {
 	for i := range o.Params {
-		if foldKey(o.Params[i].Name) == foldKey(name) {
+		if o.Params[i].Name == name {
+			return &o.Params[i]
+		}
+	}
+	folded := foldKey(name)
+	for i := range o.Params {
+		if foldKey(o.Params[i].Name) == folded {
 			return &o.Params[i]
 		}
 	}

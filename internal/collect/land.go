@@ -91,7 +91,7 @@ func newLanding(dir string) (*landing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &landing{dir: dir, zstd: encoder, files: map[string]*landFile{}, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	l := &landing{dir: dir, zstd: encoder, files: map[string]*landFile{}, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
 	if l.calls, err = newLineFile(filepath.Join(dir, "calls.ndjson.zst"), encoder); err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (l *landing) file(resource string) (*landFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &landFile{queue: make(chan *landJob, 2*runtime.GOMAXPROCS(0)), done: make(chan error, 1)}
+	f := &landFile{queue: make(chan *landJob, 4*runtime.GOMAXPROCS(0)), done: make(chan error, 1)}
 	l.files[resource] = f
 	go func() { f.done <- l.drain(out, f.queue) }()
 	return f, nil
