@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -202,9 +203,7 @@ func (p *project) single(ctx context.Context, resource, operation, key string, p
 // with is params and the project.
 func (p *project) with(params map[string]any) map[string]any {
 	all := map[string]any{"projectId": p.id}
-	for k, v := range params {
-		all[k] = v
-	}
+	maps.Copy(all, params)
 	return all
 }
 

@@ -282,11 +282,6 @@ func (s Section) sheet() string {
 	return sheetName(s.Title)
 }
 
-// queryName is the base name of a query, without its extension.
-func queryName(query string) string {
-	return strings.TrimSuffix(path.Base(query), ".sql")
-}
-
 // validQuery refuses a query name that leaves its folder.
 func validQuery(query string) error {
 	switch {

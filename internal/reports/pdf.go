@@ -168,10 +168,9 @@ func (c *canvas) figures(r *Report) {
 
 // firstList is the list of a section's first rows, set for the first page.
 type firstList struct {
-	t     *table
-	set   pageTable
-	rows  []setRow
-	title string
+	t    *table
+	set  pageTable
+	rows []setRow
 }
 
 // rows is how many rows a list asks for.

@@ -339,15 +339,6 @@ func (t *table) text(row, column int) string {
 	return show(t.vectors[column].at(row), t.columns[column].Format, t.zone)
 }
 
-// severity is the severity of a row in lower case, "" where there is none.
-func (t *table) severity(row int) string {
-	i := t.index(t.section.Severity)
-	if i < 0 {
-		return ""
-	}
-	return strings.ToLower(asText(t.vectors[i].at(row)))
-}
-
 // severities counts the rows of each severity, gravest first.
 func (t *table) severities() []SeverityCount {
 	i := t.index(t.section.Severity)

@@ -126,8 +126,9 @@ func (z *orderedZip) Close() error {
 			return err
 		}
 		w, err := z.zip.CreateRaw(&zip.FileHeader{
-			Name:               p.name,
-			Method:             zip.Deflate,
+			Name:   p.name,
+			Method: zip.Deflate,
+			//lint:ignore SA1019 CreateRaw writes this field and passes over Modified
 			ModifiedDate:       1<<5 | 1, // 1980-01-01, the least that the format has
 			CRC32:              p.crc,
 			CompressedSize64:   uint64(p.data.Len()),

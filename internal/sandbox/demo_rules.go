@@ -139,8 +139,8 @@ func (d *demo) cases() {
 	d.addRule(r, p.channel, nil)
 	_, p = given(135, Permanent) // (g) a source that the rules do not have
 	p.source = 1
-	_, p = given(146, d.lastSecond(365*9)) // far away, but not the permanent end
-	_, p = given(257, d.lastSecond(-40))   // past, nothing of it delivered
+	given(146, d.lastSecond(365*9))      // far away, but not the permanent end
+	_, p = given(257, d.lastSecond(-40)) // past, nothing of it delivered
 	p.AuthCardNum, p.CardIssueStatus, p.AuthFaceNum, p.FaceIssueStatus = 0, 0, 0, 0
 	_, p = given(268, d.lastSecond(300)) // not begun yet
 	p.AuthStartTime = d.day(10)

@@ -141,8 +141,6 @@ func (f *facts) deletions() (open, cleared int) {
 	return open, cleared
 }
 
-func (f *facts) running() int { return f.tasks(func(t Task) bool { return t.TaskFinishTime == nil }) }
-
 // The demo has the size of a real building.
 func TestDemoSize(t *testing.T) {
 	st := New(Options{Now: noon().now}).State()

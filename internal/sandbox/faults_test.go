@@ -273,7 +273,7 @@ func undo(b []byte) []byte {
 	for _, v := range []any{Permission{}, Task{}, Record{}, Person{}, Rule{}} {
 		t := reflect.TypeOf(v)
 		for f := range t.Fields() {
-			if f := f; f.Type.Kind() == reflect.String && f.Type.Name() == "string" {
+			if f.Type.Kind() == reflect.String && f.Type.Name() == "string" {
 				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 				texts[name] = true
 			}

@@ -21,8 +21,6 @@ func snowflake(ms int64, low uint64) string {
 // mint makes ids that never repeat. It is used under the site's lock.
 type mint struct{ n uint64 }
 
-func (m *mint) id(at time.Time) string { return m.idMS(at.UnixMilli()) }
-
 func (m *mint) idMS(ms int64) string {
 	m.n++
 	return snowflake(ms, m.n)

@@ -26,7 +26,6 @@ type resource struct {
 	key   []string // columns that identify a row
 	asked string   // the column that the key of a landed line gives; "" for lists
 	event bool     // new versions only; never closed by absence
-	view  string   // what its digest reads
 	order string   // of its digest
 	cols  []string // of its digest where they are not those of the table
 }
