@@ -206,6 +206,39 @@ func TestRegisters(t *testing.T) {
 	}
 }
 
+// A line that stood twice would multiply the rows of every report.
+func TestKeysOfRegisters(t *testing.T) {
+	st := storetest.Open(t)
+	const channels, roster, exceptions = "access_control_channel_id,tier,owner,owner_email,note\n",
+		"person_code,status,terminated_at,organisation,manager,manager_email\n", "report,finding_key,reason,approved_by,expires_on\n"
+	for _, test := range []struct{ name, table, text, want string }{
+		{"a channel twice", "channel_register", channels + "c1,1,,,\nc2,1,,,\nc1,2,,,\n", `line 4: access_control_channel_id "c1" stands on line 2 already`},
+		{"a channel twice but for spaces", "channel_register", channels + "c1,1,,,\n c1 ,1,,,\n", `line 3: access_control_channel_id "c1"`},
+		{"a channel without id", "channel_register", channels + "c1,1,,,\n ,2,,,\n", "line 3: access_control_channel_id is empty"},
+		{"a person twice", "roster", roster + "007,active,,\"two\nlines\",,\n007,active,,,,\n", `line 4: person_code "007" stands on line 2 already`},
+		{"a person without code", "roster", roster + ",active,,,,\n", "line 2: person_code is empty"},
+		{"a finding twice", "exceptions", exceptions + "R05,a1,,,\nR06,a1,,,\nR05,a1,x,,\n", `line 4: report "R05", finding_key "a1" stands on line 2 already`},
+		{"a finding without report", "exceptions", exceptions + ",a1,,,\n", "line 2: report is empty"},
+		{"an exception without finding", "exceptions", exceptions + "R05,,,,\n", "line 2: finding_key is empty"},
+	} {
+		path := filepath.Join(t.TempDir(), "file.csv")
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := st.Begin(t.Context(), store.BuildOptions{Started: day1, Registers: map[string]string{test.table: path}})
+		if err == nil || !strings.Contains(err.Error(), "file.csv: "+test.want) {
+			t.Errorf("%s: %v; want %s", test.name, err, test.want)
+		}
+	}
+}
+
+func TestSpacesInRegisters(t *testing.T) {
+	st := storetest.Open(t)
+	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day1, Registers: map[string]string{
+		"channel_register": "access_control_channel_id, tier,owner,owner_email,note\n c1 ,sensitive , Zoe Q, \"z@example.com \",\t\n"}})
+	check(t, read(t, st, store.ReadOptions{}), "FROM channel_register", `2,c1,sensitive,Zoe Q,z@example.com,""`)
+}
+
 func TestJournalIsATable(t *testing.T) {
 	st := storetest.Open(t)
 	path := filepath.Join(t.TempDir(), "journal.ndjson")

@@ -30,6 +30,13 @@ var registers = map[string][]string{
 	"exceptions":       {"report", "finding_key", "reason", "approved_by", "expires_on"},
 }
 
+// registerKeys names the columns that tell the lines of a register apart.
+var registerKeys = map[string][]string{
+	"channel_register": {"access_control_channel_id"},
+	"roster":           {"person_code"},
+	"exceptions":       {"report", "finding_key"},
+}
+
 // loadRegisters takes over each register whose file is not the one that the
 // last snapshot had.
 func (b *Build) loadRegisters(ctx context.Context, paths map[string]string) error {
@@ -61,7 +68,7 @@ func (b *Build) loadRegister(ctx context.Context, table, path string) error {
 	if content != nil {
 		h := sha256.Sum256(content)
 		sum = hex.EncodeToString(h[:])
-		if lines, err = parseRegister(registers[table], content); err != nil {
+		if lines, err = parseRegister(table, content); err != nil {
 			return fmt.Errorf("register %s: %s: %w", table, filepath.Base(path), err)
 		}
 	}
@@ -99,9 +106,13 @@ type registerLine struct {
 }
 
 // parseRegister reads a CSV file with a header. Its columns may stand in any
-// order, but they are exactly those of the register.
-func parseRegister(want []string, content []byte) ([]registerLine, error) {
+// order, but they are exactly those of the register. Spaces around a value are
+// cut. A line without its key, or with that of a line before, is refused:
+// every report would count what it names twice.
+func parseRegister(table string, content []byte) ([]registerLine, error) {
+	want := registers[table]
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(content, []byte("\ufeff"))))
+	r.TrimLeadingSpace = true
 	head, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("no header, want %s", strings.Join(want, ", "))
@@ -126,6 +137,7 @@ func parseRegister(want []string, content []byte) ([]registerLine, error) {
 		}
 	}
 	var lines []registerLine
+	seen := map[string]int{} // the line of each key
 	for {
 		fields, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -137,8 +149,22 @@ func parseRegister(want []string, content []byte) ([]registerLine, error) {
 		line := registerLine{fields: make([]string, len(want))}
 		line.number, _ = r.FieldPos(0)
 		for i, name := range want {
-			line.fields[i] = fields[place[name]]
+			line.fields[i] = strings.TrimSpace(fields[place[name]])
 		}
+		var key, said []string
+		for _, name := range registerKeys[table] {
+			value := line.fields[slices.Index(want, name)]
+			if value == "" {
+				return nil, fmt.Errorf("line %d: %s is empty", line.number, name)
+			}
+			key = append(key, value)
+			said = append(said, fmt.Sprintf("%s %.200q", name, value))
+		}
+		text := strings.Join(key, "\x00")
+		if first, twice := seen[text]; twice {
+			return nil, fmt.Errorf("line %d: %s stands on line %d already", line.number, strings.Join(said, ", "), first)
+		}
+		seen[text] = line.number
 		lines = append(lines, line)
 	}
 }
