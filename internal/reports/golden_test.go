@@ -152,7 +152,7 @@ func TestReportsOfHandSite(t *testing.T) {
 				}
 				got := map[string]int{}
 				for _, s := range x.severities() {
-					got[s.Severity] = s.Rows
+					got[s.severity] = s.rows
 				}
 				if x.rows != c.rows || c.severities != nil && !cmp.Equal(got, c.severities) {
 					t.Errorf("%s, %s: %d rows %v, want %d %v", c.report, c.section, x.rows, got, c.rows, c.severities)

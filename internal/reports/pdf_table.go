@@ -285,7 +285,7 @@ func (c *canvas) sectionHead(t *table, shown int) {
 		line = number(int64(shown)) + " of " + line
 	}
 	for _, s := range t.severities() {
-		line += fmt.Sprintf(" · %s %s", number(int64(s.Rows)), s.Severity)
+		line += fmt.Sprintf(" · %s %s", number(int64(s.rows)), s.severity)
 	}
 	if t.hasMoments() {
 		line += " · times in " + t.zone.String()

@@ -73,28 +73,6 @@ func (r *Report) Complete() (ok bool, lacks []string) {
 	return r.trust.complete(), r.trust.lacks
 }
 
-// Count is the number of rows of one section, in all and by severity.
-type Count struct {
-	Section    string
-	Rows       int
-	Severities []SeverityCount // gravest first; empty where rows have none
-}
-
-// SeverityCount is the number of rows of one severity.
-type SeverityCount struct {
-	Severity string
-	Rows     int
-}
-
-// Counts returns the number of rows of each section.
-func (r *Report) Counts() []Count {
-	counts := make([]Count, 0, len(r.tables))
-	for _, t := range r.tables {
-		counts = append(counts, Count{Section: t.section.Title, Rows: t.rows, Severities: t.severities()})
-	}
-	return counts
-}
-
 // rows returns the number of rows of all sections.
 func (r *Report) rows() int {
 	n := 0

@@ -336,7 +336,7 @@ func (p *Report) worst() string {
 	for _, s := range severities {
 		for _, t := range p.tables {
 			for _, c := range t.severities() {
-				if c.Severity == s {
+				if c.severity == s {
 					return s
 				}
 			}

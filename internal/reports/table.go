@@ -339,8 +339,15 @@ func (t *table) text(row, column int) string {
 	return show(t.vectors[column].at(row), t.columns[column].Format, t.zone)
 }
 
-// severities counts the rows of each severity, gravest first.
-func (t *table) severities() []SeverityCount {
+// severityCount is the number of rows of one severity.
+type severityCount struct {
+	severity string
+	rows     int
+}
+
+// severities counts the rows of each severity, gravest first. It returns nil
+// where rows have none.
+func (t *table) severities() []severityCount {
 	i := t.index(t.section.Severity)
 	if i < 0 {
 		return nil
@@ -349,10 +356,10 @@ func (t *table) severities() []SeverityCount {
 	for row := range t.rows {
 		counts[strings.ToLower(asText(t.vectors[i].at(row)))]++
 	}
-	var list []SeverityCount
+	var list []severityCount
 	for _, s := range severities {
 		if counts[s] > 0 {
-			list = append(list, SeverityCount{s, counts[s]})
+			list = append(list, severityCount{s, counts[s]})
 		}
 	}
 	return list
