@@ -145,6 +145,10 @@ func sites(t *testing.T, st *store.Store, days int) []string {
 		if n == 2 {
 			other = site("p2")
 		}
+		if n == 4 {
+			ids = append(ids, storetest.Publish(t, st, site("p1")))
+			continue
+		}
 		ids = append(ids, storetest.Publish(t, st, site("p1"), other))
 	}
 	return ids
@@ -267,6 +271,43 @@ func TestTwoProjects(t *testing.T) {
 	want := []string{"20260102T060000Z p1 complete 1", "20260102T060000Z p2 complete 2", "20260103T060000Z p1 complete 0", "20260103T060000Z p2 partial 2"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Snapshots (-want +got):\n%s", diff)
+	}
+}
+
+// A project that a run leaves out keeps its rows, and says so.
+func TestProjectsLeftOut(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(project string, n int, ids ...string) storetest.Site {
+		var permissions []string
+		for _, id := range ids {
+			permissions = append(permissions, permissionRow(id, "u1", "c1", ""))
+		}
+		return storetest.Site{Project: project, At: day(n), Rows: rows{"permissions": list(permissions...)}}
+	}
+	storetest.Publish(t, st, site("p1", 1, "a1"), site("p2", 1, "a1", "a2"))
+	storetest.Publish(t, st, site("p1", 2))
+	b, projects := storetest.Load(t, st, site("p1", 3, "a3"))
+	published, err := b.Publish(t.Context(), projects)
+	if err != nil || len(published) != 2 || published[1].Project != "p2" || published[1].Verdict != store.Partial {
+		t.Fatalf("Publish = %+v, %v", published, err)
+	}
+	r := read(t, st, store.ReadOptions{})
+	check(t, r, "SELECT left(snapshot_id, 8), project_id, verdict, server_time IS NULL, rows FROM snapshots ORDER BY ALL",
+		"20260102,p1,complete,false,1", "20260102,p2,complete,false,2", "20260103,p1,complete,false,0",
+		"20260103,p2,partial,true,2", "20260104,p1,complete,false,1", "20260104,p2,partial,true,2")
+	check(t, r, "SELECT DISTINCT left(snapshot_id, 8), verdict, problem, pages FROM resources WHERE project_id = 'p2' AND snapshot_id > '20260103' ORDER BY 1",
+		"20260103,partial,not collected in this run,0", "20260104,partial,not collected in this run,0")
+	check(t, r, "SELECT left(walked_in, 8) FROM resources WHERE project_id = 'p2' AND resource = 'permissions' ORDER BY snapshot_id", "20260102", "20260102", "20260102")
+	check(t, r, "SELECT count(DISTINCT digest) FROM snapshots WHERE project_id = 'p2'", "1")
+	check(t, r, "SELECT DISTINCT result FROM tie_outs WHERE project_id = 'p2' AND snapshot_id > '20260103'", "not tried")
+	// The moment of a snapshot is by the cloud's clock, where any project heard it.
+	if want := day(3).Add(30 * time.Second); !r.AsOf().Equal(want) {
+		t.Errorf("AsOf = %s, want %s", r.AsOf(), want)
+	}
+	r = read(t, st, store.ReadOptions{Project: "p2"})
+	check(t, r, "SELECT access_auth_id FROM permissions ORDER BY 1", "a1", "a2")
+	if r.Snapshot() != b.ID() {
+		t.Errorf("snapshot of p2 is %s", r.Snapshot())
 	}
 }
 

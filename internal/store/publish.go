@@ -11,7 +11,8 @@ import (
 
 // Publish merges what was loaded into the history and makes the snapshot
 // visible: lists and the organisation tree where their verdict is whole, what
-// is asked one by one as far as it was asked. It closes the file, syncs it,
+// is asked one by one as far as it was asked. A project of an earlier snapshot
+// that is not given is carried forward, as partial. It closes the file, syncs it,
 // makes it read-only and renames it, and then moves the landed pages to raw/.
 // It ends the build, also when it fails; then the snapshot is discarded unless
 // it had its name already.
@@ -36,6 +37,9 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 		if err := b.publishProject(ctx, p); err != nil {
 			return nil, fmt.Errorf("project %q: %w", p.ID, err)
 		}
+	}
+	if err := b.carry(ctx, projects); err != nil {
+		return nil, fmt.Errorf("carry forward: %w", err)
 	}
 	list, err := snapshotsWhere(ctx, b.conn, b.id)
 	if err != nil {
@@ -91,24 +95,86 @@ func (b *Build) publishProject(ctx context.Context, p Project) error {
 			}
 		}
 	}
+	for _, r := range resources {
+		if _, ok := given[r.name]; !ok {
+			given[r.name] = Resource{Name: r.name, Verdict: Partial, Problem: "not walked"}
+		}
+	}
+	if err := b.describe(ctx, p, given, changed); err != nil {
+		return err
+	}
+	if err := b.insertCalls(ctx, p.ID); err != nil {
+		return fmt.Errorf("calls: %w", err)
+	}
+	return nil
+}
+
+// carry gives every project that some snapshot knows and this run does not its
+// row: its rows are current still, so that what reads them must find a verdict.
+func (b *Build) carry(ctx context.Context, projects []Project) error {
+	known, err := b.knownProjects(ctx)
+	if err != nil {
+		return err
+	}
+	started, finished := projects[0].Started, projects[0].Finished
+	for _, p := range projects {
+		if p.Started.Before(started) {
+			started = p.Started
+		}
+		if p.Finished.After(finished) {
+			finished = p.Finished
+		}
+	}
+	for _, id := range known {
+		if slices.ContainsFunc(projects, func(p Project) bool { return p.ID == id }) {
+			continue
+		}
+		if err := b.exec(ctx, "SET VARIABLE project_id = $1", id); err != nil {
+			return err
+		}
+		facts := map[string]Resource{}
+		for _, r := range resources {
+			facts[r.name] = Resource{Name: r.name, Verdict: Partial, Problem: "not collected in this run"}
+		}
+		p := Project{ID: id, Started: started, Finished: finished, Verdict: Partial}
+		if err := b.describe(ctx, p, facts, nil); err != nil {
+			return fmt.Errorf("project %q: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (b *Build) knownProjects(ctx context.Context) ([]string, error) {
+	rows, err := b.conn.QueryContext(ctx, "SELECT DISTINCT project_id FROM base.snapshots ORDER BY project_id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// describe writes what the snapshot says of a project. There is a fact for
+// each resource; changed are those whose history is not what it was.
+func (b *Build) describe(ctx context.Context, p Project, facts map[string]Resource, changed map[string]bool) error {
 	if err := b.exec(ctx, `
 INSERT INTO base.snapshots VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7)`,
 		b.id, p.ID, stamp(p.Started), stamp(p.Finished), p.Verdict, stamp(p.ServerTime), b.version); err != nil {
 		return err
 	}
 	for _, r := range resources {
-		x, ok := given[r.name]
-		if !ok {
-			x = Resource{Name: r.name, Verdict: Partial, Problem: "not walked"}
-		}
-		if err := b.insertResource(ctx, p.ID, r, x); err != nil {
+		if err := b.insertResource(ctx, p.ID, r, facts[r.name]); err != nil {
 			return fmt.Errorf("facts of %s: %w", r.name, err)
 		}
 	}
-	if err := b.insertCalls(ctx, p.ID); err != nil {
-		return fmt.Errorf("calls: %w", err)
-	}
-	if err := b.tieOut(ctx, p.ID, given); err != nil {
+	if err := b.tieOut(ctx, p.ID, facts); err != nil {
 		return fmt.Errorf("tie-outs: %w", err)
 	}
 	return b.digest(ctx, p.ID, changed)

@@ -121,10 +121,10 @@ func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment,
 	if err := checkVersion(ctx, db, file); err != nil {
 		return moment{}, err
 	}
-	// A project that the cloud never answered for has no server time; then our
-	// own clock stands in.
+	// A project that the cloud never answered for has no server time; where none
+	// has one, our own clock stands in.
 	rows, err := db.QueryContext(ctx, `
-SELECT snapshot_id, max(coalesce(server_time, started_at)) AS at
+SELECT snapshot_id, coalesce(max(server_time), max(started_at)) AS at
 FROM base.snapshots
 WHERE $1 = '' OR project_id = $1
 GROUP BY snapshot_id
