@@ -121,8 +121,8 @@ func TestFailedPublishLeavesNothing(t *testing.T) {
 		"nothing was loaded": func(_ *store.Build, p []store.Project) []store.Project { p[0].ID = "p7"; return p },
 	} {
 		b, projects := storetest.Load(t, st, small(2))
-		if _, err := b.Publish(t.Context(), spoil(b, projects)); err == nil {
-			t.Errorf("%s: Publish succeeds", name)
+		if list, err := b.Publish(t.Context(), spoil(b, projects)); err == nil || len(list) > 0 {
+			t.Errorf("%s: Publish = %v, %v", name, list, err)
 		}
 		if ids, err := st.Published(); err != nil || !slices.Equal(ids, []string{first}) {
 			t.Errorf("%s: Published = %q, %v", name, ids, err)
@@ -137,6 +137,39 @@ func TestFailedPublishLeavesNothing(t *testing.T) {
 		if err := b.Discard(); err != nil {
 			t.Errorf("%s: Discard again: %v", name, err)
 		}
+	}
+}
+
+// What fails after the rename does not take the snapshot back: who publishes
+// must not throw its pages away.
+func TestPublishedWithAnError(t *testing.T) {
+	st := storetest.Open(t)
+	b, projects := storetest.Load(t, st, small(1))
+	raw := filepath.Join(st.Dir(), "raw")
+	if err := errors.Join(os.RemoveAll(raw), os.WriteFile(raw, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	landed := tree(t, b.Landing("p1"))
+	list, err := b.Publish(t.Context(), projects)
+	if err == nil || len(list) != 1 || list[0].ID != b.ID() {
+		t.Fatalf("Publish = %+v, %v", list, err)
+	}
+	check(t, read(t, st, store.ReadOptions{}), "SELECT max(snapshot_id) FROM snapshots", b.ID())
+	if diff := cmp.Diff(landed, tree(t, b.Landing("p1"))); diff != "" {
+		t.Errorf("landed pages (-before +after):\n%s", diff)
+	}
+	if err := os.Remove(raw); err != nil {
+		t.Fatal(err)
+	}
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(landed, tree(t, filepath.Join(raw, b.ID(), "p1"))); diff != "" {
+		t.Errorf("raw pages (-landed +raw):\n%s", diff)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -14,8 +15,10 @@ import (
 // is asked one by one as far as it was asked. A project of an earlier snapshot
 // that is not given is carried forward, as partial. It closes the file, syncs it,
 // makes it read-only and renames it, and then moves the landed pages to raw/.
-// It ends the build, also when it fails; then the snapshot is discarded unless
-// it had its name already.
+// It ends the build, also when it fails. Then it returns no snapshots, what was
+// built is discarded, and what has landed stays; but where the snapshot had its
+// name already it returns its rows beside the error: it is published, and its
+// landed pages belong to it.
 func (b *Build) Publish(ctx context.Context, projects []Project) ([]Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -23,10 +26,19 @@ func (b *Build) Publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("publish snapshot %s: %w", b.id, err), b.Discard())
 	}
-	if err := b.store.keepRaw(b.id); err != nil {
-		return list, fmt.Errorf("snapshot %s is published, but its pages are still in landing/: %w", b.id, err)
+	if err := b.settle(); err != nil {
+		return list, fmt.Errorf("snapshot %s is published, but: %w", b.id, err)
 	}
 	return list, nil
+}
+
+// settle clears up after the rename. The pages move last: where the name may
+// not be on the disk yet they stay in landing/, and the next lock decides.
+func (b *Build) settle() error {
+	if err := errors.Join(b.Discard(), syncDir(filepath.Join(b.store.dir, "snapshots"))); err != nil {
+		return err
+	}
+	return b.store.keepRaw(b.id)
 }
 
 func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, error) {
@@ -61,11 +73,7 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	final := b.store.path(b.id)
-	if err := os.Rename(file, final); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(b.Discard(), syncDir(b.store.dir+"/snapshots")); err != nil {
+	if err := os.Rename(file, b.store.path(b.id)); err != nil {
 		return nil, err
 	}
 	return list, nil
