@@ -13,7 +13,7 @@ demo: tools build
 	./exporter demo --out demo
 
 test: tools
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 # check is what reads the code without running it.
 check:

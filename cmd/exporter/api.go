@@ -76,7 +76,7 @@ func (a *app) callOperation(ctx context.Context, name string, set []string, writ
 		}
 		return usage(fmt.Errorf("unknown operation %q", name), hint)
 	}
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(true)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +30,7 @@ does not, and what to do. It makes two requests for each project and changes not
 }
 
 // maxSkew is how far this machine's clock may be off before check says so; the
-// cloud itself names no number (protocol.md 1.6).
+// cloud itself names no number.
 const maxSkew = time.Minute
 
 // minFree is the free space below which check warns, in bytes.
@@ -48,7 +50,7 @@ func (a *app) check(ctx context.Context) error {
 			fmt.Fprintf(a.stdout, "      %-14s hint: %s\n", "", h)
 		}
 	}
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(true)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,9 @@ func (a *app) check(ctx context.Context) error {
 		snapshots, err := st.Snapshots(ctx)
 		say("snapshots", err, "%d", len(snapshots))
 	}
-	for table, path := range cfg.registers() {
+	registers := cfg.registers()
+	for _, table := range slices.Sorted(maps.Keys(registers)) {
+		path := registers[table]
 		_, err := os.Stat(path)
 		say(strings.ReplaceAll(table, "_", " "), err, "%s", path)
 	}

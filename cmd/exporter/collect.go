@@ -29,7 +29,7 @@ before and said; nothing is closed by it. Ctrl-C publishes nothing.`,
 		Example: `  exporter collect
   exporter collect --dry-run`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := a.loadConfig(true)
 			if err != nil {
 				return err
 			}
@@ -118,17 +118,33 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	}
 	result, err := collector.Run(ctx, client.Reader())
 	bars.stop()
+	// Also after an error: a crash may have left a snapshot without its entry.
+	journalled := journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now)
 	if err != nil {
-		return fmt.Errorf("collect: %w", err)
-	}
-	if err := journalSnapshots(ctx, cfg, st, a.now); err != nil {
-		return err
+		return fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
 	a.sayCollected(result)
+	if journalled != nil {
+		return journalled
+	}
 	if result.Verdict == store.Partial {
 		return &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
 	}
 	return nil
+}
+
+// explainCollect adds what a person can do to an error of the disk or of another
+// collector.
+func explainCollect(cfg *config, err error) error {
+	var locked *store.Locked
+	if errors.As(err, &locked) {
+		return &hintError{err, "one collector at a time: wait until it is done, or stop it"}
+	}
+	// DuckDB's own errors do not say by their type that the disk is full.
+	if free, statErr := freeSpace(cfg.Store.Dir); statErr == nil && free < minFree/64 {
+		return &hintError{err, hintFull}
+	}
+	return explainDisk(err)
 }
 
 // sayCollected tells on standard error what was published.

@@ -32,7 +32,7 @@ func TestLoadConfigExpands(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "secret.txt"), []byte("s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +61,12 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 		{"project that is a path", strings.Replace(plain, "1424615984265764001", "../x", 1), `"../x" is not a project id`, ""},
 		{"unknown zone", strings.Replace(plain, "Asia/Shanghai", "Mars/Olympus", 1), `unknown zone "Mars/Olympus"`, ""},
 		{"secret on the faulty line", strings.Replace(plain, "client_secret: topsecret", "client_secret: [topsecret]", 1), "client_secret", ""},
+		{"secret in flow style", strings.Replace(plain, "store: {dir: data", "mail: {passwort: topsecret, password: topsecret}\nstore: {dir: data", 1), `unknown key "passwort"`, "password"},
+		{"secret after an unknown key", strings.Replace(plain, "store: {dir: data", "mail: {form: x, password: topsecret}\nstore: {dir: data", 1), `unknown key "form"`, ""},
 		{"not yaml", "cloud: [", "reports.yaml", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := loadConfig(writeConfig(t, test.text))
+			_, err := loadConfig(writeConfig(t, test.text), true)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -85,6 +87,24 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// Commands that only read the store need no credentials.
+func TestLoadConfigWithoutCloud(t *testing.T) {
+	for _, text := range []string{
+		"store: {dir: data, timezone: UTC}\n",
+		"cloud: {url: x, client_id: \"${NO_SUCH_VARIABLE}\", client_secret: \"${file:none}\", projects: []}\nstore: {dir: data}\n",
+	} {
+		if _, err := loadConfig(writeConfig(t, text), false); err != nil {
+			t.Error(err)
+		}
+		if _, err := loadConfig(writeConfig(t, text), true); err == nil {
+			t.Error("no error although the command talks to the cloud")
+		}
+	}
+	if _, err := loadConfig(writeConfig(t, "store: {dir: \"${NO_SUCH_VARIABLE}\"}\n"), false); err == nil {
+		t.Error("no error for an unset variable outside the cloud's section")
+	}
+}
+
 func FuzzLoadConfig(f *testing.F) {
 	f.Add(goodConfig)
 	f.Add("cloud: {url: ${X}}\nreports: [{name: a, parameters: {n: 1}}]\n")
@@ -95,7 +115,7 @@ func FuzzLoadConfig(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := loadConfig(path)
+		_, err := loadConfig(path, true)
 		var exit *exitError
 		if err != nil && (!errors.As(err, &exit) || exit.status != exitUsage) {
 			t.Errorf("not a usage error: %v", err)

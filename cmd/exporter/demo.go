@@ -31,8 +31,8 @@ channels, collects it, makes every report, and leaves all of it in one folder.`,
 	return c
 }
 
-var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again, start
-# one with: exporter sandbox --listen {{.Host}}
+var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again on the
+# same day, start it again with: exporter sandbox --listen {{.Host}}
 cloud:
   url: {{.URL}}
   client_id: {{.ClientID}}
@@ -66,7 +66,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := writeDemoInputs(out, l.Addr().String(), s); err != nil {
 		return explainDisk(err)
 	}
-	cfg, err := loadConfig(filepath.Join(out, "reports.yaml"))
+	cfg, err := loadConfig(filepath.Join(out, "reports.yaml"), true)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 0
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "exporter: interrupted")
+		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
 	}
 	printError(stderr, err)
@@ -91,6 +91,17 @@ For your own site:           exporter init, then exporter check, exporter collec
 ` + exitHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := "see: exporter --help"
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf("did you mean %q?", near[0])
+			}
+			return usage(fmt.Errorf("unknown command %q", args[0]), hint)
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return a.setUp()
 		},

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -89,7 +87,7 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	got := 0
 	var exit *exec.ExitError
 	if err != nil {
-		if !asExit(err, &exit) {
+		if !errors.As(err, &exit) {
 			ts.Fatalf("%v", err)
 		}
 		got = exit.ExitCode()
@@ -97,12 +95,6 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
-}
-
-func asExit(err error, exit **exec.ExitError) bool {
-	e, ok := err.(*exec.ExitError)
-	*exit = e
-	return ok
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.
@@ -138,7 +130,3 @@ func pdfToText(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("pdftotext (package poppler-utils): %v: %s", err, out)
 	}
 }
-
-var _ = json.Marshal
-var _ io.Reader
-var _ net.Addr

@@ -43,7 +43,7 @@ whole. The same snapshot and parameters give the same bytes.`,
   exporter report --as-of 2026-03-31`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, names []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := a.loadConfig(false)
 			if err != nil {
 				return err
 			}

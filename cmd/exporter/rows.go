@@ -25,6 +25,10 @@ var formats = map[string]func(*app, *sql.Rows) error{
 // maxTableRows is how many rows a table shows; beyond, csv and json serve.
 const maxTableRows = 10_000
 
+// maxCell is how wide a cell may be on a terminal, so that one long value does
+// not push the other columns out.
+const maxCell = 40
+
 func (a *app) printRowsTable(rows *sql.Rows) error {
 	types, err := rows.ColumnTypes()
 	if err != nil {
@@ -37,6 +41,7 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 		numeric[i] = isNumeric(t.DatabaseTypeName())
 	}
 	t := newTable(header...)
+	_, isTerminal := terminalWidth(a.stdout)
 	n := 0
 	for rows.Next() {
 		if n++; n > maxTableRows {
@@ -48,7 +53,11 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 		}
 		cells := make([]any, len(values))
 		for i, v := range values {
-			cells[i] = a.cell(v, types[i].DatabaseTypeName())
+			s := a.cell(v, types[i].DatabaseTypeName())
+			if isTerminal && len(types) > 1 {
+				s = text.Snip(s, maxCell, "…")
+			}
+			cells[i] = s
 		}
 		t.AppendRow(cells)
 	}
@@ -108,7 +117,7 @@ func (a *app) printRowsJSON(rows *sql.Rows) error {
 func jsonPair(name string, value any, kind string) ([]byte, error) {
 	switch v := value.(type) {
 	case time.Time:
-		if strings.Contains(kind, "ZONE") || kind == "TIMESTAMPTZ" {
+		if zoned(kind) {
 			value = v.Format(time.RFC3339Nano)
 		} else {
 			value = store.Text(v, kind)
@@ -151,10 +160,10 @@ func (a *app) cell(v any, kind string) string {
 	case nil:
 		return "–"
 	case time.Time:
-		if kind == "DATE" || kind == "TIME" {
-			return store.Text(v, kind)
+		if zoned(kind) {
+			return v.In(a.zone).Format("2006-01-02 15:04:05")
 		}
-		return v.In(a.zone).Format("2006-01-02 15:04:05")
+		return store.Text(v, kind)
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
@@ -164,6 +173,9 @@ func (a *app) cell(v any, kind string) string {
 	}
 	return printable(store.Text(v, kind))
 }
+
+// zoned says whether a type is a moment, and not what a clock shows somewhere.
+func zoned(kind string) bool { return kind == "TIMESTAMPTZ" || kind == "TIMESTAMP WITH TIME ZONE" }
 
 func isNumeric(kind string) bool {
 	switch kind {

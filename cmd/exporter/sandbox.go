@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,12 +46,12 @@ output is JSON: {"url", "client_id", "client_secret", "project_id"}.`,
 			return a.serveSandbox(c.Context(), s, listen)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "loopback address to listen on; port 0 takes a free one")
 	c.Flags().StringVar(&o.Site, "site", "demo", "documented, demo or large")
 	c.Flags().IntVar(&o.Persons, "persons", 10_000, "persons of the large site")
 	c.Flags().IntVar(&o.Channels, "channels", 20, "channels of the large site")
 	c.Flags().IntVar(&o.Tasks, "tasks", 100, "tasks of the large site")
-	c.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the faults")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "seed of the site's choices and of the faults")
 	c.Flags().StringSliceVar(&o.Faults, "fault", nil, "faults by name, separated by commas")
 	c.Flags().IntVar(&prepare, "prepare", 0, "render the large site's permissions in pages of this size first, to measure clients")
 	c.Flags().BoolVar(&list, "faults", false, "list the faults and stop")
@@ -76,6 +75,9 @@ func (a *app) listFaults() error {
 }
 
 func (a *app) serveSandbox(ctx context.Context, s *sandbox.Server, listen string) error {
+	if host, _, err := net.SplitHostPort(listen); err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return usage(fmt.Errorf("%q is no loopback address with a port", listen), "for example: --listen 127.0.0.1:8080; the sandbox's secret is public, so it stays on this machine")
+	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return &hintError{err, "another program may hold the port; --listen 127.0.0.1:0 takes a free one"}
@@ -88,9 +90,6 @@ func (a *app) serveSandbox(ctx context.Context, s *sandbox.Server, listen string
 		return err
 	}
 	fmt.Fprintln(a.stdout, string(first))
-	if host, _, _ := net.SplitHostPort(l.Addr().String()); !net.ParseIP(host).IsLoopback() {
-		fmt.Fprintf(a.stderr, "exporter: sandbox: %s can be reached from other machines\n", strings.TrimSpace(host))
-	}
 	return serve(ctx, l, s)
 }
 

@@ -83,7 +83,7 @@ func (a *app) showRows(ctx context.Context, query, format string, id *string) er
 	if !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
 	}
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(false)
 	if err != nil {
 		return err
 	}
@@ -109,6 +109,11 @@ func (a *app) showSnapshot(ctx context.Context, id *string, format string) error
 	if format != "table" {
 		return a.showRows(ctx, resourceList, format, id)
 	}
+	cfg, err := a.loadConfig(false)
+	if err != nil {
+		return err
+	}
+	one := len(cfg.Cloud.Projects) == 1 // the first table names it
 	head := `
 SELECT snapshot_id, project_id, verdict, server_time, finished_at, rows, digest
 FROM snapshots
@@ -117,6 +122,9 @@ ORDER BY project_id`
 	for i, query := range []string{head, resourceList, tieOutList} {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
+			if one {
+				query = "SELECT * EXCLUDE (project_id) FROM (" + query + ")"
+			}
 		}
 		if err := a.showRows(ctx, query, format, id); err != nil {
 			return err

@@ -38,7 +38,7 @@ func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error
 		}
 		o.AsOf = t
 	}
-	if f.project != "" {
+	if f.project != "" && len(cfg.Cloud.Projects) > 0 {
 		if _, err := chooseProjects(cfg, f.project); err != nil {
 			return nil, err
 		}
@@ -49,7 +49,11 @@ func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error
 	}
 	r, err := st.Read(ctx, o)
 	if errors.Is(err, store.ErrNotPublished) {
-		return nil, &hintError{err, "make one: exporter collect"}
+		hint := "make one: exporter collect"
+		if all, _ := st.Snapshots(ctx); len(all) > 0 {
+			hint = "what there is: exporter snapshots list"
+		}
+		return nil, &hintError{err, hint}
 	}
 	return r, err
 }
@@ -106,7 +110,7 @@ example. csv has a header line and keeps NULL (nothing) and "" apart.`,
 			if !ok {
 				return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
 			}
-			cfg, err := a.loadConfig()
+			cfg, err := a.loadConfig(false)
 			if err != nil {
 				return err
 			}

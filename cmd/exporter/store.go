@@ -23,6 +23,8 @@ func openStore(cfg *config) (*store.Store, error) {
 	return st, explainDisk(err)
 }
 
+const hintFull = "the disk is full: nothing half-made is left; make room and run again"
+
 // explainDisk adds a hint to errors of the file system.
 func explainDisk(err error) error {
 	switch {
@@ -31,7 +33,7 @@ func explainDisk(err error) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return &hintError{err, "the folder in store.dir must be writable for this account"}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &hintError{err, "the disk is full: nothing was published; make room and run again"}
+		return &hintError{err, hintFull}
 	}
 	return err
 }
@@ -55,10 +57,8 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	snapshots, err := st.Snapshots(ctx)
-	if err != nil {
-		return err
-	}
+	// A damaged file is said, and keeps no other from its entry.
+	snapshots, damaged := st.Snapshots(ctx)
 	slices.SortFunc(snapshots, func(a, b store.Snapshot) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Project, b.Project))
 	})
@@ -74,5 +74,5 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 			return fmt.Errorf("journal: %w", explainDisk(err))
 		}
 	}
-	return nil
+	return damaged
 }

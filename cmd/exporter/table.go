@@ -37,7 +37,7 @@ func (a *app) printTable(t table.Writer) error {
 	if isTerminal && text.LongestLineLen(whole) > width {
 		t.Style().Size.WidthMax = width
 		whole = t.Render()
-		fmt.Fprintln(a.stderr, "exporter: columns are cut to the terminal's width; --format csv gives all")
+		fmt.Fprintln(a.stderr, "exporter: columns are cut to the terminal's width; a pipe or a file gets all")
 	}
 	for line := range strings.Lines(whole + "\n") {
 		if _, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " \n")); err != nil {

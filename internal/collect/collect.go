@@ -16,12 +16,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +64,7 @@ type Collector struct {
 	store *store.Store
 	o     Options
 
+	before  int64                   // requests that the client had made when the run began
 	current atomic.Pointer[project] // whose requests are under way
 }
 
@@ -79,6 +77,8 @@ type Result struct {
 	Took     time.Duration
 	// Problems are what made projects or resources partial, in order.
 	Problems []error
+
+	published bool // also when an error came after the rename
 }
 
 // New returns a collector. [Collector.Observe] must be told of every attempt
@@ -97,7 +97,7 @@ func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 	}
 	defer release()
 	started := c.o.Now()
-	requests := r.Requests()
+	c.before = r.Requests()
 	build, err := c.store.Begin(ctx, store.BuildOptions{
 		Started: started, ProgramVersion: c.o.ProgramVersion, Registers: c.o.Registers, Journal: c.o.Journal,
 	})
@@ -105,10 +105,13 @@ func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 		return nil, err
 	}
 	result, err := c.collect(ctx, build)
-	if err != nil {
+	if err != nil && (result == nil || !result.published) {
 		return nil, errors.Join(err, build.Discard(), c.removeLanding(build))
 	}
-	result.Requests = r.Requests() - requests
+	if err != nil {
+		return nil, fmt.Errorf("snapshot %s is published, but: %w", build.ID(), err)
+	}
+	result.Requests = r.Requests() - c.before
 	result.Took = c.o.Now().Sub(started)
 	return result, nil
 }
@@ -122,33 +125,54 @@ func (c *Collector) removeLanding(b *store.Build) error {
 }
 
 func (c *Collector) collect(ctx context.Context, build *store.Build) (*Result, error) {
+	projects, err := c.walkAll(ctx, build)
+	for _, p := range projects {
+		err = errors.Join(err, p.landing.close())
+	}
+	if err != nil {
+		return nil, err
+	}
 	result := &Result{Snapshot: build.ID()}
-	whole := 0
+	whole := false
+	for _, p := range projects {
+		whole = whole || p.anyWhole()
+		result.Projects = append(result.Projects, p.facts(c.o.Now()))
+		result.Problems = append(result.Problems, p.problems...)
+	}
+	if !whole {
+		return nil, fmt.Errorf("no list was read whole, so nothing was published: %w", errors.Join(result.Problems...))
+	}
+	result.Verdict = worst(result.Projects)
+	published, err := build.Publish(ctx, result.Projects)
+	result.published = len(published) > 0
+	return result, err
+}
+
+// walkAll reads the lists of all projects first, and then what costs a request
+// per row, resource by resource over all projects: so one project does not spend
+// the budget before the lists of the next are read. The projects come back with
+// an error too, for their files are open.
+func (c *Collector) walkAll(ctx context.Context, build *store.Build) (projects []*project, err error) {
 	for _, id := range c.o.Projects {
 		p, err := c.newProject(build, id)
 		if err != nil {
-			return nil, err
+			return projects, err
 		}
-		c.current.Store(p)
-		err = errors.Join(p.walk(ctx), p.landing.close())
-		if err != nil {
-			return nil, err
+		projects = append(projects, p)
+	}
+	for _, p := range projects {
+		if err := p.walkLists(ctx); err != nil {
+			return projects, err
 		}
-		facts := p.facts(c.o.Now())
-		for _, f := range facts.Resources {
-			if f.Verdict != store.Partial {
-				whole++
+	}
+	for _, k := range perKey {
+		for _, p := range projects {
+			if err := p.step(k.resource, func() (store.Resource, error) { return p.walkKeys(ctx, k) }); err != nil {
+				return projects, err
 			}
 		}
-		result.Projects = append(result.Projects, facts)
-		result.Problems = append(result.Problems, p.problems...)
 	}
-	if whole == 0 {
-		return nil, errors.Join(result.Problems...)
-	}
-	result.Verdict = worst(result.Projects)
-	_, err := build.Publish(ctx, result.Projects)
-	return result, err
+	return projects, nil
 }
 
 // worst is the least of the projects' verdicts.
@@ -159,197 +183,6 @@ func worst(projects []store.Project) string {
 		at = max(at, slices.Index(order, p.Verdict))
 	}
 	return order[at]
-}
-
-// project is one project in one run.
-type project struct {
-	*Collector
-	id      string
-	build   *store.Build
-	landing *landing
-	log     *slog.Logger
-	seed    maphash.Seed
-	started time.Time
-
-	mu         sync.Mutex
-	serverTime int64
-	resources  []store.Resource
-	attempts   map[string]*attempts // by resource
-	problems   []error
-	resource   string // being walked
-	// distrusted: a list lost more than is believed, so other answers of this
-	// run may be as empty and are not asked for.
-	distrusted bool
-}
-
-// attempts counts what went wrong on the way to a resource's answers.
-type attempts struct{ retries, errors int64 }
-
-func (c *Collector) newProject(build *store.Build, id string) (*project, error) {
-	dir := build.Landing(id)
-	l, err := newLanding(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &project{
-		Collector: c, id: id, build: build, landing: l, log: c.o.Log.With("project", id, "run", build.ID()),
-		seed: maphash.MakeSeed(), started: c.o.Now(), attempts: map[string]*attempts{},
-	}, nil
-}
-
-// lists are the resources that are read whole in every run. The task list
-// holds what is being sent or what was sent, by a filter whose absence the
-// documents do not explain (A448), so all three are read and united by id.
-var lists = []list{
-	{resource: "permissions", operation: "access-auth"},
-	{resource: "tasks", operation: "access-auth-task"},
-	{resource: "tasks", operation: "access-auth-task", key: "1", params: map[string]any{"issueType": 1}},
-	{resource: "tasks", operation: "access-auth-task", key: "2", params: map[string]any{"issueType": 2}},
-	{resource: "persons", operation: "list-auth-person"},
-	{resource: "rules", operation: "query-rules"},
-}
-
-// walk reads the whole project. What the cloud refuses becomes a problem of
-// its resource; once it refuses in a way that every request would meet, the
-// remaining resources are not tried.
-func (p *project) walk(ctx context.Context) error {
-	var refused error
-	step := func(resource string, walk func() (store.Resource, error)) error {
-		if refused != nil {
-			p.settle(store.Resource{Name: resource, Verdict: store.Partial, Problem: "not tried: see above"})
-			return nil
-		}
-		p.begin(resource)
-		fact, err := walk()
-		var e *cloud.Error
-		switch {
-		case errors.As(err, &e):
-			fact.Name, fact.Verdict, fact.Problem = resource, store.Partial, err.Error()
-			p.fail(resource, err)
-			if ends(err) {
-				refused = err
-			}
-		case err != nil:
-			return fmt.Errorf("%s: %w", resource, err)
-		}
-		p.settle(fact)
-		return nil
-	}
-	for _, resource := range []string{"permissions", "tasks", "persons", "structures", "rules"} {
-		if err := step(resource, func() (store.Resource, error) { return p.walkWhole(ctx, resource) }); err != nil {
-			return err
-		}
-	}
-	if p.distrusted {
-		refused = errDistrusted
-	}
-	for _, k := range perKey {
-		if err := step(k.resource, func() (store.Resource, error) { return p.walkKeys(ctx, k) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// walkWhole reads all lists of a resource, or the tree, guards against a
-// sudden loss and loads what came.
-func (p *project) walkWhole(ctx context.Context, resource string) (store.Resource, error) {
-	var fact store.Resource
-	if resource == "structures" {
-		w, err := p.walkTree(ctx)
-		fact = w.fact(resource)
-		if err != nil {
-			return fact, err
-		}
-		p.see(w.serverTime)
-	} else {
-		for _, l := range lists {
-			if l.resource != resource {
-				continue
-			}
-			w, err := p.walkList(ctx, l)
-			if w != nil {
-				fact = unite(fact, w.fact(resource))
-				p.see(w.serverTime)
-			}
-			if err != nil {
-				return fact, err
-			}
-		}
-	}
-	if fact.Verdict == store.Partial {
-		p.fail(resource, errors.New(fact.Problem))
-		return fact, p.landing.flush(resource)
-	}
-	if err := p.guard(ctx, &fact); err != nil || fact.Verdict == store.Partial {
-		return fact, errors.Join(err, p.landing.flush(resource))
-	}
-	return fact, p.load(ctx, resource)
-}
-
-// unite adds the fact of a filtered walk to that of the whole list: its pages
-// and problems count, its rows are among the whole's.
-func unite(whole, part store.Resource) store.Resource {
-	if whole.Name == "" {
-		return part
-	}
-	whole.Pages += part.Pages
-	if part.Verdict == store.Partial && whole.Verdict != store.Partial {
-		whole.Verdict, whole.Problem = part.Verdict, part.Problem
-	}
-	return whole
-}
-
-var errDistrusted = errors.New("a list lost more rows than is believed")
-
-// guardFrom is the number of rows from which a share can say anything.
-const guardFrom = 20
-
-// guard makes a walk partial that lost more rows than a site loses in a day. A
-// lapsed plan answers success with an empty list (protocol.md 4), which must
-// not look as if all permissions had been revoked.
-func (p *project) guard(ctx context.Context, fact *store.Resource) error {
-	before, err := p.build.Previous(ctx, p.id, fact.Name)
-	if err != nil || p.o.AcceptDrop {
-		return err
-	}
-	lost := before - fact.Distinct
-	emptied := before > 0 && fact.Distinct == 0
-	// The cloud may forget old tasks, and nothing is closed by that.
-	dropped := before >= guardFrom && float64(lost) > p.o.MaxDrop*float64(before) && fact.Name != "tasks"
-	if !emptied && !dropped {
-		return nil
-	}
-	p.distrusted = true
-	fact.Verdict = store.Partial
-	fact.Problem = fmt.Sprintf("the cloud now lists %d of %d rows", fact.Distinct, before)
-	p.fail(fact.Name, &DropError{Resource: fact.Name, Before: before, Now: fact.Distinct})
-	return nil
-}
-
-// DropError is a list that lost more rows than is believed.
-type DropError struct {
-	Resource    string
-	Before, Now int64
-}
-
-func (e *DropError) Error() string {
-	return fmt.Sprintf("the cloud now lists %d of %d rows", e.Now, e.Before)
-}
-
-// Hint says how to go on.
-func (e *DropError) Hint() string {
-	return "a lapsed plan answers like this; nothing was closed. If so many were really removed: exporter collect --accept-drop"
-}
-
-// load gives a resource's landed pages to the store and compares what the
-// store found with what the walk counted.
-func (p *project) load(ctx context.Context, resource string) error {
-	if err := p.landing.flush(resource); err != nil {
-		return err
-	}
-	_, err := p.build.Load(ctx, p.id, resource)
-	return err
 }
 
 // Observe counts an attempt of the client, and files one that did not succeed
@@ -389,73 +222,17 @@ func (c *Collector) Observe(a cloud.Attempt) {
 	}
 }
 
-// begin names the resource whose attempts are counted from now on.
-func (p *project) begin(resource string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.resource = resource
-	p.attempts[resource] = &attempts{}
+// DropError is a list that lost more rows than is believed.
+type DropError struct {
+	Resource    string
+	Before, Now int64
 }
 
-// settle files a resource's fact.
-func (p *project) settle(fact store.Resource) {
-	p.mu.Lock()
-	if a := p.attempts[fact.Name]; a != nil {
-		fact.Retries, fact.Errors = a.retries, a.errors
-	}
-	p.resources = append(p.resources, fact)
-	p.mu.Unlock()
-	if p.o.Progress != nil {
-		p.o.Progress(Progress{Project: p.id, Resource: fact.Name, Done: true, Verdict: fact.Verdict, Note: fact.Problem})
-	}
-	if fact.Pages == 0 && fact.Verdict == store.Partial {
-		return
-	}
-	p.log.Info("walked", "resource", fact.Name, "pages", fact.Pages, "rows", fact.Distinct, "verdict", fact.Verdict)
+func (e *DropError) Error() string {
+	return fmt.Sprintf("the cloud now lists %d of %d rows", e.Now, e.Before)
 }
 
-func (p *project) fail(resource string, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.problems = append(p.problems, fmt.Errorf("project %q: %s: %w", p.id, resource, err))
-}
-
-// see keeps the newest time of the cloud's clock.
-func (p *project) see(t int64) { p.serverTime = max(p.serverTime, t) }
-
-func (p *project) progress(resource string, rows int64, total *int64) {
-	if p.o.Progress != nil {
-		p.o.Progress(Progress{Project: p.id, Resource: resource, Rows: rows, Total: total})
-	}
-}
-
-func (p *project) withinBudget() bool {
-	return p.o.Budget == 0 || p.cloud.Requests() < p.o.Budget
-}
-
-// facts is the project as the snapshot will say it.
-func (p *project) facts(finished time.Time) store.Project {
-	f := store.Project{ID: p.id, Started: p.started, Finished: finished, Verdict: store.Complete, Resources: p.resources}
-	if p.serverTime > 0 {
-		f.ServerTime = time.UnixMilli(p.serverTime)
-	}
-	for _, r := range p.resources {
-		if r.Verdict == store.Partial {
-			f.Verdict = store.Partial
-		} else if r.Verdict == store.CompleteWithDrift && f.Verdict == store.Complete {
-			f.Verdict = store.CompleteWithDrift
-		}
-	}
-	return f
-}
-
-// Lacks says in words what a project's snapshot lacks, "" when nothing.
-func Lacks(p store.Project) string {
-	var parts []string
-	for _, r := range p.Resources {
-		if r.Verdict != store.Complete {
-			parts = append(parts, r.Name+": "+r.Problem)
-		}
-	}
-	return strings.Join(parts, "; ")
+// Hint says how to go on.
+func (e *DropError) Hint() string {
+	return "a lapsed plan answers like this; nothing was closed. If so many were really removed: exporter collect --accept-drop"
 }

@@ -65,6 +65,10 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 	p := &project{Collector: c, id: id}
 	var lines []ForecastLine
 	add := func(resource string, requests int64, basis string, args ...any) {
+		if i := len(lines) - 1; i >= 0 && lines[i].Resource == resource {
+			lines[i].Requests += requests
+			return
+		}
 		lines = append(lines, ForecastLine{id, resource, max(requests, 0), fmt.Sprintf(basis, args...)})
 	}
 	totals := map[string]int64{}

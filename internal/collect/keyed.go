@@ -19,8 +19,8 @@ type keyed struct {
 }
 
 // perKey in the order in which they are asked. The operations are those of the
-// API documents; the parameter of issue-info is a record's id although A721
-// calls it "The task ID" (A737 says what it is).
+// API documents; the parameter of issue-info is a record's id although the
+// table of its request calls it "The task ID": its result says what it is.
 var perKey = []keyed{
 	{resource: "rule_channels", operation: "channel-detail", param: "authRelationId", list: true},
 	{resource: "task_details", operation: "access-auth-task/{authTaskId}", param: "authTaskId"},
@@ -32,8 +32,8 @@ var perKey = []keyed{
 // codeNotExist is what the cloud answers for an id that it no longer knows.
 const codeNotExist = 1000
 
-// maxKeyErrors is how many keys of a resource may fail before the rest is left
-// for the next run.
+// maxKeyErrors is how many keys of a resource may fail one after the other before
+// the rest is left for the next run.
 const maxKeyErrors = 20
 
 // keyedResult gathers what the walks of one resource's keys saw.
@@ -41,6 +41,7 @@ type keyedResult struct {
 	mu     sync.Mutex
 	fact   store.Resource
 	failed int
+	inRow  int // failures since the last success
 	gone   int64
 	first  error // the first failure, for the problem's text
 	stop   error // why no more keys are asked
@@ -77,18 +78,13 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	if ctx.Err() != nil {
 		return res.fact, context.Cause(ctx)
 	}
-	var disk *diskError
-	if errors.As(res.stop, &disk) {
-		return res.fact, disk.err
+	if res.stop != nil && !ofCloud(res.stop) {
+		return res.fact, res.stop
 	}
+	p.refused = p.refused || lasts(res.stop)
 	res.settle(p)
-	return res.fact, p.load(ctx, k.resource)
+	return res.fact, p.load(ctx, &res.fact)
 }
-
-// diskError marks a failure that is not the cloud's.
-type diskError struct{ err error }
-
-func (e *diskError) Error() string { return e.err.Error() }
 
 func (p *project) walkKey(ctx context.Context, k keyed, key string) (*walk, error) {
 	params := map[string]any{k.param: key}
@@ -107,22 +103,22 @@ func (r *keyedResult) add(w *walk, err error) {
 	case errors.As(err, &e) && e.Code == codeNotExist:
 		r.gone++
 		return
-	case errors.As(err, &e):
-		if r.failed++; r.first == nil {
-			r.first = err
-		}
-		if r.failed >= maxKeyErrors || ends(err) {
+	case err != nil && !ofCloud(err):
+		r.stop = err
+		return
+	case err != nil:
+		r.failed++
+		r.inRow++
+		r.first = cmp.Or(r.first, err)
+		if r.inRow >= maxKeyErrors || lasts(err) {
 			r.stop = err
 		}
 		return
-	case err != nil:
-		r.stop = &diskError{err}
-		return
 	}
+	r.inRow = 0
 	if w.problem != "" {
-		if r.failed++; r.first == nil {
-			r.first = errors.New(w.problem)
-		}
+		r.failed++
+		r.first = cmp.Or(r.first, errors.New(w.problem))
 	}
 	r.fact.Pages += int64(w.pages)
 	r.fact.Rows += w.rows

@@ -27,7 +27,8 @@ type walk struct {
 	pages                 int
 	totalFirst, totalLast *int64
 	rows, distinct        int64
-	serverTime            int64 // newest t of its pages, ms; 0 if none had one
+	ids                   []uint64 // distinct, sorted; see [project.number]
+	serverTime            int64    // newest t of its pages, ms; 0 if none had one
 	problem               string
 }
 
@@ -68,6 +69,7 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, error) {
 	w := &walk{}
 	var ids []uint64
+	var received int // ids, repeated ones too
 	var lastPage []string
 	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Parallel: p.o.Parallel}) {
 		if err != nil {
@@ -85,8 +87,11 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		}
 		w.totalLast = page.Total
 		for _, id := range page.IDs {
-			ids = append(ids, p.number(id))
+			if id != "" {
+				ids = append(ids, p.number(id))
+			}
 		}
+		received = len(ids)
 		if l.key == "" {
 			p.progress(l.resource, int64(page.Items), w.totalFirst)
 		}
@@ -97,9 +102,10 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		lastPage = slices.Clone(page.IDs)
 	}
 	slices.Sort(ids)
-	w.distinct = int64(len(slices.Compact(ids)))
+	w.ids = slices.Compact(ids)
+	w.distinct = int64(len(w.ids))
 	if w.problem == "" {
-		w.problem = w.judge(int64(len(ids)))
+		w.problem = w.judge(int64(received))
 	}
 	return w, nil
 }
@@ -146,7 +152,7 @@ func (w *walk) fact(resource string) store.Resource {
 // walkTree reads the organisation tree: the roots by match-auth-structure
 // without a name, then the children of each structure by list-auth-structure.
 // The documents leave open whether either gives one level or the subtree
-// (protocol.md 6.7 no. 74), so each id is asked once and what comes is united.
+// , so each id is asked once and what comes is united.
 func (p *project) walkTree(ctx context.Context) (*walk, error) {
 	w := &walk{}
 	asked := map[string]bool{}
@@ -173,7 +179,7 @@ func (p *project) walkTree(ctx context.Context) (*walk, error) {
 		}
 		p.progress("structures", 1, nil)
 		if len(asked) > maxStructures {
-			return w, fmt.Errorf("structures: more than %d organizations: the tree has no end", maxStructures)
+			return w, errManyStructures
 		}
 	}
 	w.distinct = int64(len(asked))
@@ -207,9 +213,18 @@ func (p *project) with(params map[string]any) map[string]any {
 	return all
 }
 
-// ends says whether err ends the whole collection of a project: what the next
-// request would meet too.
-func ends(err error) bool {
+// errManyStructures is a tree that does not end.
+var errManyStructures = fmt.Errorf("more than %d organizations: the tree does not end", maxStructures)
+
+// ofCloud says whether err is about the cloud's answers, not about the disk, the
+// store or ctx.
+func ofCloud(err error) bool {
+	var e *cloud.Error
+	return errors.As(err, &e) || errors.Is(err, cloud.ErrEndless) || errors.Is(err, cloud.ErrParams) || errors.Is(err, errManyStructures)
+}
+
+// lasts says whether the next request would meet err too.
+func lasts(err error) bool {
 	var e *cloud.Error
 	return errors.As(err, &e) && e.Lasting()
 }
