@@ -50,7 +50,7 @@ func show(value any, format string, zone *time.Location) string {
 		return decimal(x)
 	case time.Time:
 		if format == formatDate {
-			return x.In(zone).Format(time.DateOnly)
+			return inZone(x, zone).Format(time.DateOnly)
 		}
 		return moment(x, zone)
 	default:
@@ -130,7 +130,19 @@ func duration(seconds float64) string {
 
 // moment is a time to the minute in a zone that is named elsewhere.
 func moment(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("2006-01-02 15:04")
+	return inZone(t, zone).Format("2006-01-02 15:04")
+}
+
+// wall is the location of a value that has no zone: a day, or what a clock on
+// a wall said. Such a value is the same in every zone.
+var wall = time.FixedZone("wall", 0)
+
+// inZone moves a moment into a zone, and leaves a value of [wall] as it is.
+func inZone(t time.Time, zone *time.Location) time.Time {
+	if t.Location() == wall {
+		return t
+	}
+	return t.In(zone)
 }
 
 // known is [moment] of a time that may be missing.

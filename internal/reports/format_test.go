@@ -32,6 +32,8 @@ func TestShow(t *testing.T) {
 		{"more than all", 1.33, formatShare, "133 %"},
 		{"a date", at, formatDate, "2026-03-31"},
 		{"a time", at, formatDatetime, "2026-03-31 14:05"},
+		{"a time without a zone", at.In(wall), formatDatetime, "2026-03-31 06:05"},
+		{"a day", time.Date(2026, 3, 31, 20, 0, 0, 0, wall), formatDate, "2026-03-31"},
 		{"days", int64(3*86400 + 4*3600 + 59), formatDuration, "3 d 4 h"},
 		{"hours", int64(2 * 3600), formatDuration, "2 h"},
 		{"seconds", int64(59), formatDuration, "59 s"},

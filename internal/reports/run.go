@@ -193,6 +193,8 @@ func (r *runner) summary() error {
 		format := ""
 		if strings.HasSuffix(c.Name, "_share") {
 			format = formatShare
+		} else if c.Format == formatDate {
+			format = formatDate
 		}
 		r.facts[c.Name] = fact{t.vectors[i].at(0), format}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"exporter/internal/store"
 	"exporter/internal/store/storetest"
 )
@@ -31,6 +33,39 @@ func TestOwnReport(t *testing.T) {
 	}
 	pdfOf(t, p)
 	xlsxOf(t, p)
+}
+
+// TestTimesWithoutZone shows what has no zone as the query gives it, wherever
+// the report is made.
+func TestTimesWithoutZone(t *testing.T) {
+	dir := t.TempDir()
+	query := "SELECT DATE '2026-03-31' AS day, TIMESTAMP '2026-03-31 02:30:00' AS wall, TIMESTAMP_S '2026-03-31 02:30:00' AS s, " +
+		"TIMESTAMPTZ '2026-03-31 02:30:00+00' AS moment, DATE '2026-03-31' + 1 AS as_time"
+	if err := os.WriteFile(filepath.Join(dir, "own.sql"), []byte(query), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := reader(t, handSite(t))
+	d := Definition{Name: "own", Title: "Own", Summary: "own.sql", Answer: "{day}, {wall}, {moment}",
+		Sections: []Section{{Title: "All", Query: "own.sql", Columns: []Column{{Name: "moment"}, {Name: "as_time", Format: formatDatetime}}}}}
+	for zone, want := range map[string][2]string{
+		"Asia/Shanghai":       {"2026-03-31, 2026-03-31 02:30, 2026-03-31 10:30", "2026-03-31 10:30 2026-04-01 00:00 2026-03-31 2026-03-31 02:30 2026-03-31 02:30"},
+		"America/Los_Angeles": {"2026-03-31, 2026-03-31 02:30, 2026-03-30 19:30", "2026-03-30 19:30 2026-04-01 00:00 2026-03-31 2026-03-31 02:30 2026-03-31 02:30"},
+	} {
+		p, err := Run(t.Context(), r, d, Options{QueryDir: dir, Timezone: zone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Answer(); got != want[0] {
+			t.Errorf("%s: answer %q, want %q", zone, got, want[0])
+		}
+		if got := column(p.tables[0], "moment", "as_time", "day", "wall", "s"); got[0] != want[1] {
+			t.Errorf("%s: row %q, want %q", zone, got[0], want[1])
+		}
+		f := openXLSX(t, xlsxOf(t, p))
+		if got, err := f.GetCellValue("All", "C2", excelize.Options{RawCellValue: true}); err != nil || got != "46112" {
+			t.Errorf("%s: the day's cell is %q, %v; want 46112", zone, got, err)
+		}
+	}
 }
 
 func TestRunErrors(t *testing.T) {

@@ -33,6 +33,8 @@ const (
 	kindNumber // bits of a float
 	kindYesNo
 	kindMoment // microseconds since 1970
+	kindWall   // the same of a time without a zone
+	kindDay    // the same of a day
 )
 
 // A vector holds the values of one column. A column takes the kind of its
@@ -40,6 +42,7 @@ const (
 type vector struct {
 	kind   kind
 	typed  bool
+	times  kind // what a time of this column is: a moment where this is 0
 	values []int64
 	nulls  []uint64 // a bit a row
 	anyNil bool
@@ -100,12 +103,15 @@ func (v *vector) add(value any) {
 		v.values = append(v.values, 0)
 		return
 	}
+	if k == kindMoment && v.times != 0 {
+		k = v.times
+	}
 	if !v.typed {
 		v.kind, v.typed = k, true
 	}
 	if k != v.kind {
 		v.mix()
-		x, k = asText(x), kindText
+		x = asText(x)
 	}
 	switch x := x.(type) {
 	case string:
@@ -154,6 +160,8 @@ func (v *vector) at(row int) any {
 		return x != 0
 	case kindMoment:
 		return time.UnixMicro(x).UTC()
+	case kindWall, kindDay:
+		return time.UnixMicro(x).In(wall)
 	default:
 		return x
 	}
@@ -243,9 +251,13 @@ func readTable(rows *sql.Rows, s Section, zone *time.Location) (*table, error) {
 	}
 	values := make([]any, len(names))
 	targets := make([]any, len(names))
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, err
+	}
 	for i := range values {
 		targets[i] = &values[i]
-		t.vectors = append(t.vectors, &vector{})
+		t.vectors = append(t.vectors, &vector{times: timeKind(types[order[i]].DatabaseTypeName())})
 	}
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
@@ -261,6 +273,18 @@ func readTable(rows *sql.Rows, s Section, zone *time.Location) (*table, error) {
 	}
 	t.settle()
 	return t, rows.Close()
+}
+
+// timeKind is what the times of a column of a database's type are.
+func timeKind(databaseType string) kind {
+	switch databaseType {
+	case "DATE":
+		return kindDay
+	case "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS":
+		return kindWall
+	default:
+		return kindMoment
+	}
 }
 
 // arrange puts the columns in the definition's order, then those that it does
@@ -313,8 +337,10 @@ func (t *table) settle() {
 			c.Format = formatNumber
 		case kindYesNo:
 			c.Format = formatYesNo
-		case kindMoment:
+		case kindMoment, kindWall:
 			c.Format = formatDatetime
+		case kindDay:
+			c.Format = formatDate
 		default:
 			c.Format = formatText
 		}

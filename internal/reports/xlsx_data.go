@@ -229,7 +229,7 @@ func (b *workbook) cellOf(value any, format string, zone *time.Location, s colum
 	switch x := value.(type) {
 	case time.Time:
 		if format == formatDate || format == formatDatetime {
-			number, ok = excelDate(x.In(zone))
+			number, ok = excelDate(inZone(x, zone))
 		}
 	case int64:
 		if ok = rightAligned(format) && x > -1e15 && x < 1e15; ok {
