@@ -23,8 +23,9 @@ func Builtin() []Definition {
 
 // Merge returns the built-in definitions with the own ones laid over them. An
 // own definition with a built-in's name replaces the keys that it gives, and
-// in parameters the values that it gives; the others follow in their order.
-// Neither argument is changed.
+// in parameters the values that it gives; [Validate] refuses one that the
+// built-in does not declare. The others follow in their order. Neither
+// argument is changed.
 func Merge(builtin, own []Definition) []Definition {
 	merged := append([]Definition(nil), builtin...)
 	at := map[string]int{}

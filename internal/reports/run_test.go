@@ -142,6 +142,24 @@ func TestPartialSnapshot(t *testing.T) {
 	}
 }
 
+// TestLackWords says of a list what is shown instead, and of what is asked one
+// by one how much of it came.
+func TestLackWords(t *testing.T) {
+	for _, c := range []struct {
+		r    resourceTrust
+		want string
+	}{
+		{resourceTrust{resource: "rules", walkedIn: "A"}, "Rules could not be read whole in this snapshot; shown as last read whole in A"},
+		{resourceTrust{resource: "rules"}, "Rules could not be read whole in this snapshot nor in any before it"},
+		{resourceTrust{resource: "records", walkedIn: "A", problem: "budget"}, "Records of tasks could not be read whole in this snapshot (budget); some could not be read"},
+		{resourceTrust{resource: "issue_infos", walkedIn: "A", covered: int64(1010), coverable: int64(1011)}, "Issue results of records could not be read whole in this snapshot; 1,010 of 1,011 are covered"},
+	} {
+		if got := lackWords(resourceWords(c.r.resource), c.r, "B", true); got != c.want {
+			t.Errorf("%s: %q, want %q", c.r.resource, got, c.want)
+		}
+	}
+}
+
 // TestAsOf makes the same report from a snapshot's own file and from a later
 // one.
 func TestAsOf(t *testing.T) {

@@ -117,12 +117,22 @@ func (t *trust) judge(depends []string) {
 	}
 }
 
+// perKey are the resources that are asked for one key at a time. What came is
+// in the snapshot even when the rest did not come.
+var perKey = []string{"records", "issue_infos", "details", "task_details", "rule_channels"}
+
 func lackWords(name string, r resourceTrust, snapshot string, relevant bool) string {
 	s := upperFirst(name) + " could not be read whole in this snapshot"
 	if r.problem != "" {
 		s += " (" + cut(r.problem, 200) + ")"
 	}
+	covered, ok1 := r.covered.(int64)
+	coverable, ok2 := r.coverable.(int64)
 	switch {
+	case slices.Contains(perKey, r.resource) && ok1 && ok2:
+		s += fmt.Sprintf("; %s of %s are covered", number(covered), number(coverable))
+	case slices.Contains(perKey, r.resource):
+		s += "; some could not be read"
 	case r.walkedIn == "":
 		s += " nor in any before it"
 	case r.walkedIn != snapshot:
