@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -136,10 +138,15 @@ var (
 
 // Validate returns every fault of the definitions at once, joined: names that
 // are missing, wrong or used twice, unknown formats, parameters whose default
-// has another type, columns named twice, and queries that are neither in
-// queryDir (which may be empty) nor built in.
+// has another type or, under a built-in's name, that the built-in does not
+// declare, columns named twice, and queries that are neither in queryDir
+// (which may be empty) nor built in.
 func Validate(definitions []Definition, queryDir string) error {
 	var faults []error
+	declared := map[string]map[string]Parameter{}
+	for _, d := range Builtin() {
+		declared[d.Name] = d.Parameters
+	}
 	seen := map[string]bool{}
 	for i, d := range definitions {
 		name := d.Name
@@ -153,12 +160,59 @@ func Validate(definitions []Definition, queryDir string) error {
 			add("defined twice")
 		}
 		seen[d.Name] = true
+		if known, ok := declared[d.Name]; ok {
+			d.validateNames(add, known)
+		}
 		d.validate(add, func(query string) error {
 			_, err := queryFile(queryDir, query)
 			return err
 		})
 	}
 	return errors.Join(faults...)
+}
+
+// validateNames refuses a parameter that the built-in definition of the same
+// name does not declare: its queries would not use it.
+func (d Definition) validateNames(add fault, declared map[string]Parameter) {
+	names := slices.Sorted(maps.Keys(declared))
+	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
+		if _, ok := declared[name]; ok {
+			continue
+		}
+		switch near := nearest(name, names); near {
+		case "":
+			add("parameter %q: the built-in report has none", cut(name, 100))
+		default:
+			add("parameter %q: the built-in report does not declare it; the nearest that it does is %q", cut(name, 100), near)
+		}
+	}
+}
+
+// nearest is the name at the smallest Levenshtein distance from word, the
+// first of several; "" of none.
+func nearest(word string, names []string) string {
+	distance := func(to string) int {
+		row := make([]int, len(to)+1)
+		for j := range row {
+			row[j] = j
+		}
+		for i := range len(word) {
+			before := row[0]
+			row[0] = i + 1
+			for j := range len(to) {
+				change := before
+				if word[i] != to[j] {
+					change++
+				}
+				before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
+			}
+		}
+		return row[len(to)]
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
 }
 
 type fault func(format string, args ...any)
