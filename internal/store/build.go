@@ -18,7 +18,6 @@ type Build struct {
 	store    *Store
 	id       string
 	version  string
-	memory   int64
 	file     string // .building-<id>.duckdb
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
@@ -40,6 +39,9 @@ func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 }
 
 func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
+	if err := s.Create(); err != nil {
+		return nil, err
+	}
 	ids, _, err := s.files()
 	if err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	}
 	name := filepath.Join(s.dir, "snapshots", building+id)
 	b := &Build{
-		store: s, id: id, version: o.ProgramVersion, memory: o.MemoryLimit,
+		store: s, id: id, version: o.ProgramVersion,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
 	}
@@ -90,7 +92,7 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	// No log is kept: what is not published is thrown away.
 	tmp := b.store.newTmp()
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
-		if err := exec(settings(b.memory, tmp) + "SET preserve_insertion_order = false;"); err != nil {
+		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false;"); err != nil {
 			return err
 		}
 		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {

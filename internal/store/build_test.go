@@ -35,9 +35,6 @@ func tree(t testing.TB, dir string) []string {
 
 func TestFilesOfASnapshot(t *testing.T) {
 	st := storetest.Open(t)
-	if info, err := os.Stat(st.Dir()); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("store: %v, %v", info.Mode(), err)
-	}
 	id := storetest.Publish(t, st, storetest.Site{Project: "a/b", At: day1})
 	want := []string{
 		"raw/" + id + "/a%2Fb/calls.ndjson.zst", "raw/" + id + "/a%2Fb/permissions.ndjson.zst", "raw/" + id + "/a%2Fb/persons.ndjson.zst",
@@ -47,6 +44,9 @@ func TestFilesOfASnapshot(t *testing.T) {
 	if diff := cmp.Diff(want, tree(t, st.Dir())); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
+	if info, err := os.Stat(st.Dir()); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("store: %v, %v", info.Mode(), err)
+	}
 	if info, err := os.Stat(filepath.Join(st.Dir(), "snapshots", id+".duckdb")); err != nil || info.Mode().Perm() != 0o444 {
 		t.Errorf("snapshot: %v, %v", info.Mode(), err)
 	}
@@ -54,7 +54,7 @@ func TestFilesOfASnapshot(t *testing.T) {
 	if err != nil || len(entries) > 0 {
 		t.Errorf("landing: %v, %v", entries, err)
 	}
-	if ids, err := st.Published(); err != nil || !slices.Equal(ids, []string{id}) {
+	if ids, err := store.Published(st); err != nil || !slices.Equal(ids, []string{id}) {
 		t.Errorf("Published = %q, %v", ids, err)
 	}
 }
@@ -78,37 +78,78 @@ func TestCrash(t *testing.T) {
 	first := storetest.Publish(t, st, small(1))
 	b, _ := storetest.Load(t, st, small(2))
 	check(t, read(t, st, store.ReadOptions{}), "SELECT max(snapshot_id) FROM snapshots", first)
-	landed := tree(t, b.Landing("p1"))
-	if ids, err := st.Published(); err != nil || len(ids) != 1 {
+	if ids, err := store.Published(st); err != nil || len(ids) != 1 {
 		t.Errorf("Published = %q, %v", ids, err)
 	}
-	release, err := st.Lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	raw := tree(t, filepath.Join(st.Dir(), "raw"))
+	lock := func() {
+		t.Helper()
+		release, err := st.Lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := release(); err != nil {
+			t.Fatal(err)
+		}
+		if left := tree(t, filepath.Join(st.Dir(), "landing")); len(left) > 0 {
+			t.Errorf("left over: %q", left)
+		}
 	}
+	lock()
 	left, err := filepath.Glob(filepath.Join(st.Dir(), "snapshots", ".*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left over: %q, %v", left, err)
 	}
-	if diff := cmp.Diff(landed, tree(t, b.Landing("p1"))); diff != "" {
-		t.Errorf("landed pages (-before +after):\n%s", diff)
+	if diff := cmp.Diff(raw, tree(t, filepath.Join(st.Dir(), "raw"))); diff != "" {
+		t.Errorf("raw pages (-before +after):\n%s", diff)
 	}
-	// As if the crash had come after the rename.
+	// As if the crash had come after the rename, beside a run that was killed.
+	b, _ = storetest.Load(t, st, small(3))
+	landed := tree(t, b.Landing("p1"))
+	killed := filepath.Join(st.Dir(), "landing", "p1", "20260101T000000Z")
+	if err := errors.Join(os.MkdirAll(killed, 0o700), os.WriteFile(filepath.Join(killed, "persons.ndjson.zst"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	renamed := filepath.Join(st.Dir(), "snapshots", b.ID()+".duckdb")
 	if err := os.Link(filepath.Join(st.Dir(), "snapshots", first+".duckdb"), renamed); err != nil {
 		t.Fatal(err)
 	}
-	if err := release(); err != nil {
-		t.Fatal(err)
-	}
-	if release, err = st.Lock(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	lock()
 	if diff := cmp.Diff(landed, tree(t, filepath.Join(st.Dir(), "raw", b.ID(), "p1"))); diff != "" {
 		t.Errorf("raw pages (-landed +raw):\n%s", diff)
 	}
-	if err := release(); err != nil {
+}
+
+// Who only reads makes nothing.
+func TestOpenCreatesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	st, err := store.Open(dir)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := st.Read(t.Context(), store.ReadOptions{}); !errors.Is(err, store.ErrNotPublished) {
+		t.Errorf("Read: %v", err)
+	}
+	if list, err := st.Snapshots(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("Snapshots = %v, %v", list, err)
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is there: %v", dir, err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Open of a file: %v", err)
+	}
+	if _, err := st.Lock(t.Context()); err == nil || !strings.Contains(err.Error(), "lock store: create store: mkdir "+dir) {
+		t.Errorf("Lock: %v", err)
+	}
+	if err := errors.Join(os.Remove(dir), st.Create()); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("created store: %v, %v", info, err)
 	}
 }
 
@@ -124,7 +165,7 @@ func TestFailedPublishLeavesNothing(t *testing.T) {
 		if list, err := b.Publish(t.Context(), spoil(b, projects)); err == nil || len(list) > 0 {
 			t.Errorf("%s: Publish = %v, %v", name, list, err)
 		}
-		if ids, err := st.Published(); err != nil || !slices.Equal(ids, []string{first}) {
+		if ids, err := store.Published(st); err != nil || !slices.Equal(ids, []string{first}) {
 			t.Errorf("%s: Published = %q, %v", name, ids, err)
 		}
 		left, err := filepath.Glob(filepath.Join(st.Dir(), "snapshots", ".*"))

@@ -105,8 +105,8 @@ func (b *Build) hash(ctx context.Context, query string) (string, error) {
 		done <- err
 	}()
 	// A sort that spills early is no slower, and leaves room for the text.
-	err = b.exec(ctx, memoryLimit(b.memory, -digestRoom)+"COPY ("+query+") TO "+path+" (FORMAT csv, HEADER, USE_TMP_FILE false)")
-	err = errors.Join(err, w.Close(), b.exec(context.WithoutCancel(ctx), memoryLimit(b.memory, 0)))
+	err = b.exec(ctx, memoryLimit(b.store.memory, -digestRoom)+"COPY ("+query+") TO "+path+" (FORMAT csv, HEADER, USE_TMP_FILE false)")
+	err = errors.Join(err, w.Close(), b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)))
 	if err = errors.Join(err, <-done); err != nil {
 		return "", err
 	}

@@ -84,9 +84,6 @@ func openMemory(init func(exec func(query string, args ...any) error) error) (*s
 
 // memoryLimit is the statement that sets DuckDB's limit.
 func memoryLimit(limit, more int64) string {
-	if limit <= 0 {
-		limit = defaultMemory
-	}
 	return fmt.Sprintf("SET memory_limit = '%dB';", max(limit+more, digestRoom))
 }
 
@@ -105,7 +102,7 @@ SET temp_directory = %s;`, quote(tmp))
 // checkFile returns an error that names path unless it is a snapshot of this
 // program or an older one.
 func (s *Store) checkFile(ctx context.Context, path string) error {
-	db, err := s.attach(path, 0, nil)
+	db, err := s.attach(path, nil)
 	if err != nil {
 		return err
 	}
@@ -115,7 +112,7 @@ func (s *Store) checkFile(ctx context.Context, path string) error {
 
 // attach opens an in-memory database with the snapshot file at path attached
 // read only under the name snap, and chosen.
-func (s *Store) attach(path string, memory int64, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
+func (s *Store) attach(path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
 	if err := checkMagic(path); err != nil {
 		return nil, err
 	}
@@ -127,7 +124,7 @@ func (s *Store) attach(path string, memory int64, prepare func(exec func(string,
 	first := true
 	db, err := openMemory(func(exec func(string, ...any) error) error {
 		if first {
-			if err := exec(settings(memory, tmp)); err != nil {
+			if err := exec(settings(s.memory, tmp)); err != nil {
 				return err
 			}
 			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {

@@ -10,6 +10,15 @@ import (
 // SetRewriteFloor makes small files worth rewriting.
 func SetRewriteFloor(s *Store, n int64) { s.floor = n }
 
+// SetMemory sets the limit of every database that is opened from now on.
+func SetMemory(s *Store, n int64) { s.memory = n }
+
+// Published lists the snapshots whose files are there, oldest first.
+func Published(s *Store) ([]string, error) {
+	ids, _, err := s.files()
+	return ids, err
+}
+
 // ReadFile reads as of what o chooses, from the file of one snapshot.
 func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reader, error) {
 	return s.readFile(ctx, s.path(file), time.UTC, o)

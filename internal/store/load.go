@@ -115,13 +115,13 @@ GROUP BY ALL`)
 // fail, a page may be larger than usual: it is read again with large buffers.
 func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []column, page string) (err error) {
 	defer func() {
-		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.memory, 0)+"SET threads = 2; RESET force_compression"))
+		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+"SET threads = 2; RESET force_compression"))
 	}()
 	for i, read := range []struct {
 		page, memory int64
 		threads      int
 	}{{16 << 20, pageMemory, 2}, {64 << 20, 1 << 30, 1}} {
-		if err := b.exec(ctx, memoryLimit(b.memory, read.memory)+fmt.Sprintf("SET threads = %d; SET force_compression = 'uncompressed'", read.threads)); err != nil {
+		if err := b.exec(ctx, memoryLimit(b.store.memory, read.memory)+fmt.Sprintf("SET threads = %d; SET force_compression = 'uncompressed'", read.threads)); err != nil {
 			return err
 		}
 		err = b.exec(ctx, stageSQL(st, r, cols, page, read.page))

@@ -18,7 +18,6 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
-	zone     *time.Location
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
@@ -70,7 +69,7 @@ func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, 
 		}
 	}
 	locked := false
-	db, err := s.attach(file, o.MemoryLimit, func(exec func(string, ...any) error) error {
+	db, err := s.attach(file, func(exec func(string, ...any) error) error {
 		if !locked {
 			// Last, since it forbids every further setting.
 			if err := exec("SET GLOBAL TimeZone = " + quote(zone.String()) + `;
@@ -85,7 +84,7 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, zone: zone}
+	r := &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}
 	if err := checkVersion(ctx, db, file); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -113,7 +112,7 @@ func (m moment) set(exec func(string, ...any) error, project string) error {
 
 // moment finds the snapshot that o chooses among those that file knows.
 func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment, error) {
-	db, err := s.attach(file, o.MemoryLimit, nil)
+	db, err := s.attach(file, nil)
 	if err != nil {
 		return moment{}, err
 	}
@@ -174,9 +173,6 @@ func (r *Reader) Snapshot() string { return r.snapshot }
 // AsOf returns the time that was asked for, else the snapshot's server time;
 // with several projects the latest of theirs.
 func (r *Reader) AsOf() time.Time { return r.asOf }
-
-// Timezone returns the zone that times are shown in.
-func (r *Reader) Timezone() *time.Location { return r.zone }
 
 // Close closes the reader; rows that are still open become unusable.
 func (r *Reader) Close() error { return r.db.Close() }
@@ -311,7 +307,7 @@ func (s *Store) Snapshots(ctx context.Context) ([]Snapshot, error) {
 }
 
 func (s *Store) list(ctx context.Context, path string) ([]Snapshot, error) {
-	db, err := s.attach(path, 0, nil)
+	db, err := s.attach(path, nil)
 	if err != nil {
 		return nil, err
 	}

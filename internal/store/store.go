@@ -30,24 +30,21 @@ var (
 // Store is a directory of snapshots and of what belongs to them. Its methods
 // are safe for concurrent use.
 type Store struct {
-	dir   string
-	floor int64 // see rewriteFloor
+	dir    string
+	memory int64 // DuckDB's limit for each database, in bytes
+	floor  int64 // see rewriteFloor
 }
 
-// Open opens the store in dir and makes what is missing of it. It returns an
-// [*ErrNewer] when the newest snapshot was written by a newer program. A
-// damaged file is no error here, but where it is used.
+// Open opens the store in dir, which need not be there: it creates nothing, and
+// without its folders a store has no snapshots. It returns an [*ErrNewer] when
+// the newest snapshot was written by a newer program. A damaged file is no
+// error here, but where it is used.
 func Open(dir string) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	for _, d := range []string{"", "snapshots", "landing", "raw", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-	}
-	s := &Store{dir: dir, floor: rewriteFloor}
+	s := &Store{dir: dir, memory: defaultMemory, floor: rewriteFloor}
 	ids, _, err := s.files()
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -61,6 +58,17 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
+// Create makes what is missing of the store's folders, for their owner alone.
+// [Store.Lock] and [Store.Begin] do so themselves.
+func (s *Store) Create() error {
+	for _, d := range []string{"", "snapshots", "landing", "raw", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, d), 0o700); err != nil {
+			return fmt.Errorf("create store: %w", err)
+		}
+	}
+	return nil
+}
+
 // Dir returns the store's directory.
 func (s *Store) Dir() string { return s.dir }
 
@@ -72,6 +80,9 @@ func (s *Store) path(id string) string {
 // snapshots/ that do not belong there.
 func (s *Store) files() (ids, foreign []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "snapshots"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,24 +100,17 @@ func (s *Store) files() (ids, foreign []string, err error) {
 	return ids, foreign, nil
 }
 
-// Published lists the snapshots whose files are there, oldest first. cmd
-// compares them with the journal to find one that a crash left without its
-// line.
-func (s *Store) Published() ([]string, error) {
-	ids, _, err := s.files()
-	if err != nil {
-		return nil, fmt.Errorf("list snapshots: %w", err)
-	}
-	return ids, nil
-}
-
-// Lock takes the store for one collector until release is called, and clears
-// away what a crash left: files that were never published, and landed pages of
-// a published snapshot that were not yet moved to raw/. It does not wait: when
+// Lock takes the store for one collector until release is called, making its
+// folders where they are missing, and clears away what a crash left: files that
+// were never published, and landed pages, which move to raw/ where their
+// snapshot is published and are removed where it is not. It does not wait: when
 // another process holds the store it returns a [*Locked].
 func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if err := s.Create(); err != nil {
+		return nil, fmt.Errorf("lock store: %w", err)
 	}
 	path := filepath.Join(s.dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -160,6 +164,22 @@ func (s *Store) claim(lock *os.File) error {
 	}
 	for _, id := range ids {
 		if err := s.keepRaw(id); err != nil {
+			return err
+		}
+	}
+	return s.clearLanding()
+}
+
+// clearLanding removes what has landed in runs that came to nothing: it names
+// people, and no snapshot will ever refer to it.
+func (s *Store) clearLanding() error {
+	dir := filepath.Join(s.dir, "landing")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}

@@ -67,26 +67,23 @@ type Loaded struct {
 // BuildOptions says how a snapshot is built. Registers maps the tables
 // channel_register, roster and exceptions to the paths of their files; a file
 // that does not exist gives no rows. Journal is the path of the journal, ""
-// for none. MemoryLimit is DuckDB's, in bytes; 0 means 192 MiB, with which the
-// process stays under 512 MB.
+// for none.
 type BuildOptions struct {
 	Started        time.Time
 	ProgramVersion string
 	Registers      map[string]string
 	Journal        string
-	MemoryLimit    int64
 }
 
 // ReadOptions chooses what a [Reader] sees. Snapshot names a snapshot; without
 // it AsOf takes the newest one whose server time is not after it; without both
 // it is the newest. Project limits every view to one project. Timezone is an
-// IANA name, UTC by default. MemoryLimit is in bytes; 0 means 192 MiB.
+// IANA name, UTC by default.
 type ReadOptions struct {
-	Snapshot    string
-	AsOf        time.Time
-	Project     string
-	Timezone    string
-	MemoryLimit int64
+	Snapshot string
+	AsOf     time.Time
+	Project  string
+	Timezone string
 }
 
 var (
