@@ -263,3 +263,41 @@ func TestWanted(t *testing.T) {
 	wanted(b, "records", "t4", "t3")
 	wanted(b, "details", "a3", "a2")
 }
+
+// Of a finished task with something to send, an answer without records is asked
+// again; what tie-outs compare are both of the cloud's numbers.
+func TestFinishedTasksWithoutRecords(t *testing.T) {
+	st := storetest.Open(t)
+	task := func(id string, size, finished int) string {
+		return fmt.Sprintf(`{"auth_task_id":%q,"task_start_time":%s,"auth_num":%d,"task_finish_time":%d}`, id, id[1:], size, finished)
+	}
+	record := func(id string) string { return fmt.Sprintf(`{"auth_task_record_id":%q,"issue_status":4}`, id) }
+	tasks := list(task("t1", 1, 1), task("t2", 2, 1), task("t3", 0, 1), task("t4", 3, 0), `{"auth_task_id":"t5","task_finish_time":1}`)
+	publish := func(n int, records map[string][]string, want ...string) {
+		t.Helper()
+		b, projects := storetest.Load(t, st, storetest.Site{Project: "p1", At: day(n), Rows: rows{"tasks": tasks, "records": records}})
+		if _, err := b.Publish(t.Context(), projects); err != nil {
+			t.Fatal(err)
+		}
+		check(t, read(t, st, store.ReadOptions{}), "SELECT name, ours, theirs, result FROM tie_outs WHERE name LIKE 'task %' AND snapshot_id = '"+b.ID()+"' ORDER BY 1", want...)
+	}
+	wanted := func(n int, want ...string) {
+		t.Helper()
+		b, err := st.Begin(t.Context(), store.BuildOptions{Started: day(n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Discard()
+		got, err := b.Wanted(t.Context(), "p1", "records")
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("Wanted(records) on day %d (-want +got): %v\n%s", n, err, diff)
+		}
+	}
+	publish(1, map[string][]string{"t1": {record("e11")}, "t2": {}, "t3": {}, "t4": {record("e41")}, "t5": {}},
+		"task records,4,4,agrees", "task sizes,2,3,differs")
+	wanted(2, "t4", "t2")
+	// What was not asked in this run is not compared anew.
+	publish(2, nil, "task records,3,3,agrees", "task sizes,2,2,agrees")
+	publish(3, map[string][]string{"t2": {record("e21"), record("e22")}}, "task records,4,4,agrees", "task sizes,3,3,agrees")
+	wanted(4, "t4")
+}

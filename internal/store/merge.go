@@ -111,7 +111,9 @@ var taskOf = map[string]string{
 
 // recordAsked remembers which keys have been asked, for [Build.Wanted] and for
 // coverage. The task list is walked and merged before the resources that depend
-// on it, so a task that it shows as finished was so when they were asked.
+// on it, so a task that it shows as finished was so when they were asked. Of a
+// task with something to send an answer without records is not believed for
+// ever: it is asked again.
 func (b *Build) recordAsked(ctx context.Context, project, st string, r resource) error {
 	if err := b.exec(ctx, `
 DELETE FROM base.asked
@@ -121,6 +123,10 @@ WHERE project_id = $1 AND resource = $2 AND key IN (SELECT key FROM `+st+`_walks
 	finished := "false"
 	if task := taskOf[r.name]; task != "" {
 		finished = task + " IN (SELECT auth_task_id FROM base.current_tasks WHERE task_finish_time > 0)"
+	}
+	if r.name == "records" {
+		finished += " AND (key IN (SELECT auth_task_id FROM " + st + ")" +
+			" OR key NOT IN (SELECT auth_task_id FROM base.current_tasks WHERE auth_num > 0))"
 	}
 	return b.exec(ctx, `
 INSERT INTO base.asked

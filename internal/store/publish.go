@@ -296,21 +296,45 @@ func (b *Build) tieOut(ctx context.Context, project string, given map[string]Res
 			return err
 		}
 	}
-	var agree, compared int64
+	return b.tieOutTasks(ctx, project)
+}
+
+// tieOutTasks compares the records of each finished task with the two numbers
+// that the cloud has of them: totalNum beside the records themselves, and
+// auth_num of the task. Records that were asked before their task was finished
+// are not compared.
+func (b *Build) tieOutTasks(ctx context.Context, project string) error {
+	var total, totals, size, sizes int64
 	err := b.conn.QueryRowContext(ctx, `
-SELECT count(*) FILTER (WHERE coalesce(r.n, 0) = a.total), count(*)
+SELECT
+    count(*) FILTER (WHERE coalesce(r.n, 0) = a.total),
+    count(a.total),
+    count(*) FILTER (WHERE coalesce(r.n, 0) = t.auth_num),
+    count(t.auth_num)
 FROM base.asked AS a
+LEFT JOIN base.current_tasks AS t
+    ON t.auth_task_id = a.key
 LEFT JOIN (SELECT auth_task_id, count(*) AS n FROM base.current_records GROUP BY auth_task_id) AS r
     ON r.auth_task_id = a.key
-WHERE a.project_id = $1 AND a.resource = 'records' AND a.finished AND a.total IS NOT NULL`, project).Scan(&agree, &compared)
+WHERE a.project_id = $1
+    AND a.resource = 'records'
+    AND (a.finished OR a.snapshot_id = $2 AND t.task_finish_time > 0)`, project, b.id).Scan(&total, &totals, &size, &sizes)
 	if err != nil {
 		return err
 	}
-	result := "not tried"
-	if compared > 0 {
-		result = agreement(agree == compared)
+	for _, x := range []struct {
+		name         string
+		ours, theirs int64
+	}{{"task records", total, totals}, {"task sizes", size, sizes}} {
+		result := "not tried"
+		if x.theirs > 0 {
+			result = agreement(x.ours == x.theirs)
+		}
+		if err := b.insertTieOut(ctx, project, x.name, x.ours, x.theirs, result); err != nil {
+			return err
+		}
 	}
-	return b.insertTieOut(ctx, project, "task records", agree, compared, result)
+	return nil
 }
 
 func agreement(agrees bool) string {
