@@ -12,7 +12,7 @@ WITH effective AS (
     WHERE coalesce(p.auth_start <= CAST($as_of AS TIMESTAMPTZ), true)
         AND coalesce(p.auth_end > CAST($as_of AS TIMESTAMPTZ), true)
 ),
-per_channel AS (
+persons_each AS (
     SELECT
         c.project_id,
         c.access_control_channel_id,
@@ -41,7 +41,7 @@ SELECT
     count(c.access_control_channel_id) FILTER (WHERE NOT c.sensitive) AS other,
     count(c.access_control_channel_id) FILTER (WHERE c.sensitive) AS sensitive
 FROM ranges AS r
-LEFT JOIN per_channel AS c
+LEFT JOIN persons_each AS c
     ON c.persons BETWEEN r.low AND r.high
 GROUP BY r.place, r.persons
 ORDER BY r.place

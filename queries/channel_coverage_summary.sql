@@ -24,6 +24,7 @@ holders AS (
         project_id,
         access_control_channel_id,
         coalesce(person_id, access_auth_id) AS person_id,
+        min(name) AS name,
         bool_or(effective) AS effective,
         coalesce(bool_or(permanent) FILTER (WHERE effective), false) AS permanent,
         count(*) FILTER (

@@ -57,19 +57,39 @@ candidates AS (
     WHERE (r.source_kind = 'person' AND r.auth_id = d.person_id)
         OR (r.source_kind = 'structure' AND list_contains(d.structure_ids, r.auth_id))
 ),
-matches AS (
+-- One struct, not a value at a time: arg_min passes over NULL, so that the name
+-- of a source without one would be that of another rule.
+chosen AS (
     SELECT
         project_id,
         access_auth_id,
         count(*) AS rules,
         count(*) = 1 OR count(*) FILTER (WHERE same_end) = 1 AS known,
-        arg_min(auth_relation_id, (NOT same_end, auth_relation_id)) AS auth_relation_id,
-        arg_min(source_kind, (NOT same_end, auth_relation_id)) AS source_kind,
-        arg_min(source_name, (NOT same_end, auth_relation_id)) AS source_name,
-        arg_min(auth_end, (NOT same_end, auth_relation_id)) AS rule_end,
-        arg_min(permanent, (NOT same_end, auth_relation_id)) AS rule_permanent
+        arg_min(
+            {
+                'auth_relation_id': auth_relation_id,
+                'source_kind': source_kind,
+                'source_name': source_name,
+                'auth_end': auth_end,
+                'permanent': permanent
+            },
+            (NOT same_end, auth_relation_id)
+        ) AS rule
     FROM candidates
     GROUP BY project_id, access_auth_id
+),
+matches AS (
+    SELECT
+        project_id,
+        access_auth_id,
+        rules,
+        known,
+        rule.auth_relation_id AS auth_relation_id,
+        rule.source_kind AS source_kind,
+        rule.source_name AS source_name,
+        rule.auth_end AS rule_end,
+        rule.permanent AS rule_permanent
+    FROM chosen
 ),
 settled AS (
     SELECT

@@ -36,7 +36,7 @@ bounds AS (
         least(first_day + (width - 1), last_day) AS last_day
     FROM spans
 ),
-due AS (
+ending_days AS (
     SELECT
         p.access_auth_id,
         CAST(timezone(a.zone, p.auth_end) AS DATE) AS end_day,
@@ -60,7 +60,7 @@ SELECT
     count(d.access_auth_id) FILTER (WHERE NOT d.sensitive) AS other,
     count(d.access_auth_id) FILTER (WHERE d.sensitive) AS sensitive
 FROM bounds AS b
-LEFT JOIN due AS d
+LEFT JOIN ending_days AS d
     ON d.end_day BETWEEN b.first_day AND b.last_day
 GROUP BY b.first_day, b.last_day
 ORDER BY b.first_day

@@ -49,7 +49,7 @@ deletions AS (
         ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
     WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
 ),
-latest AS (
+last_deletions AS (
     SELECT
         *,
         min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS first_failed,
@@ -67,7 +67,7 @@ cleared AS (
         l.auth_task_record_id,
         l.credential,
         arg_min(t.auth_task_id, (t.task_start, t.auth_task_id)) AS auth_task_id
-    FROM latest AS l
+    FROM last_deletions AS l
     JOIN tasks AS t
         ON t.project_id = l.project_id
         AND t.access_control_channel_id = l.access_control_channel_id
@@ -124,7 +124,7 @@ SELECT
     l.access_control_channel_id,
     l.auth_task_id,
     l.auth_task_record_id
-FROM latest AS l
+FROM last_deletions AS l
 CROSS JOIN asked AS a
 LEFT JOIN cleared AS c
     ON c.project_id = l.project_id

@@ -40,13 +40,13 @@ writes shows what it would send, is sent only with --write, and is journalled.`,
 }
 
 func (a *app) listOperations() error {
-	t := newTable("OPERATION", "WRITES", "PARAMETERS (* REQUIRED)", "DOES")
+	t := newTable("OPERATION", "", "DOES", "PARAMETERS (* REQUIRED)")
 	for _, op := range cloud.Operations() {
 		writes := ""
 		if op.Writes {
 			writes = "writes"
 		}
-		t.AppendRow([]any{op.Name, writes, parameterNames(op), op.Doc})
+		t.AppendRow([]any{op.Name, writes, op.Doc, parameterNames(op)})
 	}
 	return a.printTable(t)
 }

@@ -53,6 +53,7 @@ type trial struct {
 	ctx   context.Context
 	dir   string
 	store *store.Store
+	more  []string // projects beside the site's
 	o     Options
 }
 
@@ -72,7 +73,7 @@ func newTrial(t *testing.T) *trial {
 func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
 	tr.t.Helper()
 	id, secret, project := s.Credentials()
-	tr.o.Projects = []string{project}
+	tr.o.Projects = append([]string{project}, tr.more...)
 	c := New(tr.store, tr.o)
 	client, err := cloud.New(cloud.Config{
 		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
@@ -332,6 +333,29 @@ func TestInterruptionPublishesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A project that the cloud refuses is partial, and keeps nothing from the other.
+func TestOneProjectOfTwoIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alone := newTrial(t)
+		if _, err := alone.collect(documented()); err != nil {
+			t.Fatal(err)
+		}
+		tr := newTrial(t)
+		tr.more = []string{"99"}
+		result, err := tr.collect(documented())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Verdict != store.Partial || result.Projects[0].Verdict != store.Complete || result.Projects[1].Verdict != store.Partial {
+			t.Errorf("verdicts: %s, %+v", result.Verdict, result.Projects)
+		}
+		query := "SELECT resource, sha256 FROM digests WHERE snapshot_id = getvariable('snapshot_id') AND project_id <> '99'"
+		if diff := cmp.Diff(alone.pairs(query), tr.pairs(query)); diff != "" {
+			t.Errorf("tables mismatch (-alone +beside the refused one):\n%s", diff)
+		}
+	})
 }
 
 // What every request would meet is met once, and publishes nothing.

@@ -151,6 +151,23 @@ func TestRulesAndChannels(t *testing.T) {
 		`c1,"[permissions, rules]"`, "c2,[history]", "c3,[history]", "c8,[history]", "c9,[register]")
 }
 
+// channel-detail may name persons among the channels of a rule.
+func TestPersonsAmongChannels(t *testing.T) {
+	st := storetest.Open(t)
+	site := storetest.Site{Project: "p1", At: day1, Registers: map[string]string{"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc4,1,,,\n"}, Rows: rows{
+		"permissions": list(permissionRow("a1", "u1", "c1", "")),
+		"persons":     list(`{"person_id":"u1","name":"Ann"}`),
+		"rules":       list(`{"auth_relation_id":"r1","relation_type":1}`, `{"auth_relation_id":"r2","relation_type":2,"relation_id":"c2"}`),
+		"rule_channels": {"r1": {`{"relation_id":"u1"}`, `{"relation_id":"u9","business_device_id":""}`, `{"relation_id":"c1"}`, `{"relation_id":"c2"}`,
+			`{"relation_id":"c3","access_control_channel_no":3}`, `{"relation_id":"c4"}`}},
+	}}
+	storetest.Publish(t, st, site)
+	query := "SELECT access_control_channel_id, named_by FROM channels ORDER BY 1"
+	check(t, read(t, st, store.ReadOptions{}), query, `c1,"[permissions, details]"`, `c2,"[rules, details]"`, "c3,[details]", `c4,"[details, register]"`)
+	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(2)})
+	check(t, read(t, st, store.ReadOptions{}), query, "c1,[history]", "c2,[history]", "c3,[history]")
+}
+
 func TestTasksAndRecords(t *testing.T) {
 	st := storetest.Open(t)
 	place := func(name, no string) string {

@@ -1,4 +1,4 @@
--- Physical tables. What a reader sees are the views of 2_views.sql and the
+-- Physical tables. What a reader sees are the views of 2_current.sql and the
 -- files after it; these tables may change shape with schema_version, the
 -- views only grow.
 --
@@ -221,8 +221,8 @@ CREATE TABLE base.details (
 );
 
 -- The last whole walk of each key of a resource that is asked one by one.
--- finished: the task was finished when it was asked, so it need not be asked
--- again. total: records only, the task's own totalNum. Planning only; no view
+-- finished: the task was finished when it was asked, and the answer was not
+-- empty against its size, so it need not be asked again. total: records only, the task's own totalNum. Planning only; no view
 -- shows it, so it may be changed in place.
 CREATE TABLE base.asked (
     project_id VARCHAR NOT NULL,

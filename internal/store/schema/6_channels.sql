@@ -49,7 +49,32 @@ COMMENT ON COLUMN rule_channels.landed_snapshot IS 'Ours: the snapshot whose raw
 COMMENT ON COLUMN rule_channels.landed_line IS 'Ours: the line of the landed file of rule_channels, or of rules where named_by is rule';
 
 CREATE VIEW channels AS
-WITH mentions AS (
+WITH others AS (
+    SELECT h.project_id, h.access_control_channel_id
+    FROM base.permissions AS h
+    CROSS JOIN base.as_of AS a
+    WHERE h.first_snapshot <= a.snapshot_id
+    UNION
+    SELECT h.project_id, h.relation_id
+    FROM base.rules AS h
+    CROSS JOIN base.as_of AS a
+    WHERE h.first_snapshot <= a.snapshot_id AND h.relation_type = 2
+),
+-- What channel-detail names may be a person ("entrance and exit, or person"): it
+-- is a channel where it has a channel's name or number, or something else names
+-- its id.
+details AS (
+    SELECT c.*
+    FROM base.rule_channels AS c
+    CROSS JOIN base.as_of AS a
+    WHERE c.first_snapshot <= a.snapshot_id
+        AND (
+            coalesce(nullif(c.access_control_channel_name, ''), nullif(c.access_control_channel_no, '')) IS NOT NULL
+            OR c.relation_id IN (SELECT access_control_channel_id FROM others)
+            OR c.relation_id IN (SELECT access_control_channel_id FROM channel_register)
+        )
+),
+mentions AS (
     SELECT
         p.project_id,
         p.access_control_channel_id,
@@ -74,7 +99,10 @@ WITH mentions AS (
         c.access_channel_position_path,
         c.business_device_id,
         c.business_device_name
-    FROM base.current_rule_channels AS c
+    FROM details AS c
+    CROSS JOIN base.as_of AS a
+    WHERE (c.closed_snapshot IS NULL OR c.closed_snapshot > a.snapshot_id)
+        AND (a.project_id IS NULL OR c.project_id = a.project_id)
     UNION ALL
     SELECT
         r.project_id,
@@ -117,7 +145,7 @@ WITH mentions AS (
         h.access_channel_position_path,
         h.business_device_id,
         h.business_device_name
-    FROM base.rule_channels AS h
+    FROM details AS h
     CROSS JOIN base.as_of AS a
     WHERE h.closed_snapshot <= a.snapshot_id
         AND (a.project_id IS NULL OR h.project_id = a.project_id)
@@ -158,20 +186,11 @@ places AS (
 -- The register names channels, not projects: one that some project names or
 -- named is that project's, one that none names stands in every project.
 named AS (
-    SELECT h.project_id, h.access_control_channel_id
-    FROM base.permissions AS h
-    CROSS JOIN base.as_of AS a
-    WHERE h.first_snapshot <= a.snapshot_id
+    SELECT project_id, access_control_channel_id
+    FROM others
     UNION
-    SELECT h.project_id, h.relation_id
-    FROM base.rule_channels AS h
-    CROSS JOIN base.as_of AS a
-    WHERE h.first_snapshot <= a.snapshot_id
-    UNION
-    SELECT h.project_id, h.relation_id
-    FROM base.rules AS h
-    CROSS JOIN base.as_of AS a
-    WHERE h.first_snapshot <= a.snapshot_id AND h.relation_type = 2
+    SELECT project_id, relation_id
+    FROM details
 ),
 registered AS (
     SELECT
