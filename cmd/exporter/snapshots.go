@@ -115,7 +115,7 @@ func (a *app) showSnapshot(ctx context.Context, id *string, format string) error
 	}
 	one := len(cfg.Cloud.Projects) == 1 // the first table names it
 	head := `
-SELECT snapshot_id, project_id, verdict, server_time, finished_at, rows, digest
+SELECT snapshot_id, project_id, verdict, server_time, finished_at, rows, digest[:12] AS digest
 FROM snapshots
 WHERE snapshot_id = getvariable('snapshot_id')
 ORDER BY project_id`
