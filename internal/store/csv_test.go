@@ -104,7 +104,11 @@ func FuzzQuotePath(f *testing.F) {
 func TestAttachOddPaths(t *testing.T) {
 	for _, name := range []string{"it's", `a"b`, "a;b", "中文", "$1", "a\\b", "-- x", "a b"} {
 		dir := filepath.Join(t.TempDir(), name)
-		if _, err := Open(dir); err != nil {
+		st, err := Open(dir)
+		if err == nil {
+			err = st.Create()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		db := memory(t)

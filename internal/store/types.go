@@ -20,7 +20,7 @@ type Snapshot struct {
 	Project        string
 	Started        time.Time
 	Finished       time.Time
-	ServerTime     time.Time // newest t of the pages of its lists; zero when none came
+	ServerTime     time.Time // newest t of its lists and tree; zero when none came
 	Verdict        string
 	Rows           int64 // current rows over all resources
 	Digest         string
@@ -32,7 +32,7 @@ type Project struct {
 	ID         string
 	Started    time.Time
 	Finished   time.Time
-	ServerTime time.Time // newest t of the pages of its lists; zero when none came
+	ServerTime time.Time // newest t of its lists and tree; zero when none came
 	Verdict    string
 	Resources  []Resource // the resources that were walked, or tried
 }
