@@ -7,9 +7,18 @@
 --             0. Only a later record of the same person, channel and credential
 --             that deleted and failed nothing closes it. That the permission is
 --             no longer listed does not: the person may still open the channel.
+--             First failed, times and open for count from the first failure
+--             after the last such record.
 -- Inferred    a later task that issued all permissions of the channel, and
 --             succeeded for all, may have cleared the device. That is inferred,
 --             not proven; such a row stays, with severity low.
+-- Work no.    the newest not blank that the list of persons gave for the
+--             person_id up to this snapshot, else the list of permissions:
+--             whoever was removed is in neither any more. "unknown" where none
+--             gave one, or gave the same one for another person too.
+-- Roster      status of that work number in the roster; "not in the roster";
+--             "no roster"; "unknown" where the work number is, or the roster
+--             has no status or several.
 -- Severity    critical: open; low: inferred to be cleared.
 -- Limits      Only records whose results were read show a deletion: where they
 --             were not read for all, that nobody is listed here cannot be
@@ -49,13 +58,24 @@ deletions AS (
         ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
     WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
 ),
+-- A record that deleted and failed nothing closes what failed before it.
+spells AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE fail_issue_del_num = 0) OVER (
+            PARTITION BY project_id, person_id, channel_key, credential
+            ORDER BY attempted NULLS FIRST, auth_task_record_id
+            ROWS UNBOUNDED PRECEDING
+        ) AS closings
+    FROM deletions
+),
 last_deletions AS (
     SELECT
         *,
-        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS first_failed,
-        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS times_failed
-    FROM deletions
-    WINDOW same_key AS (PARTITION BY project_id, person_id, channel_key, credential)
+        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS first_failed,
+        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS times_failed
+    FROM spells
+    WINDOW same_spell AS (PARTITION BY project_id, person_id, channel_key, credential, closings)
     QUALIFY row_number() OVER (
         PARTITION BY project_id, person_id, channel_key, credential
         ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
@@ -77,25 +97,54 @@ cleared AS (
         AND t.task_start > l.attempted
     GROUP BY l.project_id, l.auth_task_record_id, l.credential
 ),
-codes AS (
-    SELECT
-        project_id,
-        person_code,
-        min(person_id) AS person_id
-    FROM persons
-    WHERE person_code <> ''
+mentions AS (
+    SELECT project_id, person_id, person_code, 2 AS place, first_snapshot, landed_line
+    FROM person_history
+    WHERE trim(person_code) <> ''
+    UNION ALL
+    SELECT project_id, person_id, person_code, 1, first_snapshot, landed_line
+    FROM permission_history
+    WHERE trim(person_code) <> ''
+),
+unique_codes AS (
+    SELECT project_id, person_code
+    FROM mentions
     GROUP BY project_id, person_code
     HAVING count(DISTINCT person_id) = 1
+),
+newest_codes AS (
+    SELECT
+        project_id,
+        person_id,
+        arg_max(person_code, (place, first_snapshot, landed_line)) AS person_code
+    FROM mentions
+    GROUP BY project_id, person_id
+),
+codes AS (
+    SELECT n.project_id, n.person_id, n.person_code
+    FROM newest_codes AS n
+    JOIN unique_codes AS u
+        ON u.project_id = n.project_id AND u.person_code = n.person_code
+),
+roster_codes AS (
+    SELECT
+        person_code,
+        count(DISTINCT status) AS statuses,
+        min(status) AS status
+    FROM roster
+    GROUP BY person_code
 )
 SELECT
     if(c.auth_task_id IS NULL, 'critical', 'low') AS severity,
     if(c.auth_task_id IS NULL, 'open', 'cleared (inferred)') AS state,
     l.name,
-    k.person_code,
+    coalesce(k.person_code, 'unknown') AS person_code,
     CASE
-        WHEN o.status IS NOT NULL THEN o.status
-        WHEN k.person_code IS NULL OR (SELECT count(*) FROM roster) = 0 THEN NULL
-        ELSE 'not in the roster'
+        WHEN (SELECT count(*) FROM roster_codes) = 0 THEN 'no roster'
+        WHEN k.person_code IS NULL THEN 'unknown'
+        WHEN o.person_code IS NULL THEN 'not in the roster'
+        WHEN o.statuses = 1 THEN o.status
+        ELSE 'unknown'
     END AS roster_status,
     l.access_control_channel_name,
     l.access_control_channel_no,
@@ -132,12 +181,7 @@ LEFT JOIN cleared AS c
     AND c.credential = l.credential
 LEFT JOIN codes AS k
     ON k.project_id = l.project_id AND k.person_id = l.person_id
-LEFT JOIN (
-    SELECT person_code, any_value(status ORDER BY line) AS status
-    FROM roster
-    GROUP BY person_code
-    HAVING count(DISTINCT status) = 1
-) AS o
+LEFT JOIN roster_codes AS o
     ON o.person_code = k.person_code
 WHERE l.fail_issue_del_num > 0
 ORDER BY

@@ -247,13 +247,24 @@ deletions AS (
         ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
     WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
 ),
+-- A record that deleted and failed nothing closes what failed before it.
+spells AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE fail_issue_del_num = 0) OVER (
+            PARTITION BY project_id, person_id, channel_key, credential
+            ORDER BY attempted NULLS FIRST, auth_task_record_id
+            ROWS UNBOUNDED PRECEDING
+        ) AS closings
+    FROM deletions
+),
 last_deletions AS (
     SELECT
         *,
-        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS first_failed,
-        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_key AS times_failed
-    FROM deletions
-    WINDOW same_key AS (PARTITION BY project_id, person_id, channel_key, credential)
+        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS first_failed,
+        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS times_failed
+    FROM spells
+    WINDOW same_spell AS (PARTITION BY project_id, person_id, channel_key, credential, closings)
     QUALIFY row_number() OVER (
         PARTITION BY project_id, person_id, channel_key, credential
         ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC

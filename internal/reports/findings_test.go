@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"exporter/internal/store"
+	"exporter/internal/store/storetest"
 	"exporter/queries"
 )
 
@@ -26,6 +28,63 @@ func TestSourceIsOfOneRule(t *testing.T) {
 	}
 	if !strings.Contains(p.whatToDo, "an organization without a name (2 permissions)") {
 		t.Errorf("what to do: %s", p.whatToDo)
+	}
+}
+
+// TestRemovedPersonIsKnown finds the work number of a person whom the lists no
+// longer have in what they had before, and never in what they have later.
+func TestRemovedPersonIsKnown(t *testing.T) {
+	st := storetest.Open(t)
+	roster := "person_code,status,terminated_at,organisation,manager,manager_email\n777,terminated,2026-03-15,,,\n778,active,,,,\n555,terminated,,,,\n"
+	var ids []string
+	for day, codes := range [][2]string{{"777", "555"}, {"", ""}, {"778", "999"}} {
+		site := handSite(t)
+		site.At = siteAt.AddDate(0, 0, day)
+		site.Registers["roster"] = roster
+		site.Rows["persons"] = map[string][]string{"": lines(t, fields{"person_id": "u1", "name": "张伟", "person_code": "090909"})}
+		if codes[0] != "" { // the first in the list of persons, the other only in that of permissions
+			site.Rows["persons"][""] = append(site.Rows["persons"][""], lines(t, fields{"person_id": "u9", "name": "Gone Person", "person_code": codes[0]})...)
+			p := handPermission("a0", "u1", "c1", 0, forever, [3]int{}, [3]int{})
+			p["person_id"], p["person_code"] = "u7", codes[1]
+			site.Rows["permissions"][""] = append(site.Rows["permissions"][""], lines(t, p)...)
+		}
+		ids = append(ids, storetest.Publish(t, st, site))
+	}
+	for i, want := range [][]string{
+		{"555 terminated u7", "777 terminated u9"},
+		{"555 terminated u7", "777 terminated u9"},
+		{"778 active u9", "999 not in the roster u7"},
+	} {
+		p := makeReport(t, readerAt(t, st, ids[i]), "failed-issues", nil)
+		same(t, "persons of snapshot "+ids[i], want, column(p.tables[0], "person_code", "roster_status", "person_id"))
+	}
+}
+
+// TestUnknownPersonOfDeletion says unknown where no list ever had the person,
+// or where the work number has been another person's too.
+func TestUnknownPersonOfDeletion(t *testing.T) {
+	site := handSite(t)
+	site.Rows["persons"][""] = append(site.Rows["persons"][""], lines(t, fields{"person_id": "u99", "name": "Namesake", "person_code": "777"})...)
+	p := makeReport(t, reader(t, site), "failed-issues", nil)
+	same(t, "persons", []string{"unknown unknown u7", "unknown unknown u9"}, column(p.tables[0], "person_code", "roster_status", "person_id"))
+}
+
+// TestDeletionFailsAgain counts from the last deletion that succeeded.
+func TestDeletionFailsAgain(t *testing.T) {
+	site := handSite(t)
+	for i, n := range [][4]int{{0, 0, 0, 1}, {0, 0, 1, 0}, {0, 0, 0, 1}, {0, 0, 1, 1}} {
+		id, at := string(rune('w'+i)), beijing("2026-03-2"+string(rune('6'+i)), "10:00:00")
+		site.Rows["tasks"][""] = append(site.Rows["tasks"][""], lines(t, handTask("t"+id, "c2", 2, 1, 0, at, at+60000))...)
+		site.Rows["task_details"]["t"+id] = lines(t, fields{"auth_issue_certificate": 1})
+		site.Rows["records"]["t"+id] = lines(t, handRecord("k"+id, "u9", "Gone Person", 3, at))
+		info := handInfo("card", n)
+		info["auth_task_record_id"] = "k" + id
+		site.Rows["issue_infos"]["k"+id] = lines(t, info)
+	}
+	p := makeReport(t, reader(t, site), "failed-issues", nil)
+	got := column(p.tables[0], "person_id", "times_failed", "first_failed", "last_failed", "open_seconds", "auth_task_record_id")
+	if want := "u9 2 2026-03-28 10:00 2026-03-29 10:00 3 d 3 h kz"; !slices.Contains(got, want) {
+		t.Errorf("deletions are %q, want %q among them", got, want)
 	}
 }
 
@@ -67,3 +126,14 @@ func TestSharedThoughts(t *testing.T) {
 // ctePattern is a CTE as the queries write one: its name at the begin of a
 // line, its body up to a closing bracket there.
 var ctePattern = regexp.MustCompile(`(?ms)^(?:WITH )?([a-z_]+) AS \(\n(.*?)^\)`)
+
+// readerAt opens a snapshot of a store.
+func readerAt(t *testing.T, st *store.Store, id string) *store.Reader {
+	t.Helper()
+	r, err := st.Read(t.Context(), store.ReadOptions{Snapshot: id, Timezone: siteZone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
