@@ -12,7 +12,9 @@
 // whole walk of a list opens, changes or closes rows of it; tasks, records,
 // their counters and details are events, which get new versions but are never
 // closed by absence. Hence the law of as-of: what a view shows as of s is the
-// same from the file of s and from every later file.
+// same from the file of s and from every later file. Every project that a
+// snapshot has, each later one has too: one that was not collected keeps its
+// rows, and its verdict is partial.
 //
 // # Digests
 //
