@@ -8,7 +8,9 @@
 --             register or history name; named_by says which. The cloud has no
 --             list of all channels: one that none of these names is not here,
 --             and that nobody may open one can be seen only where something
---             other than a permission names it.
+--             other than a permission names it. One that only history names
+--             is here while a permission or rule named it in the 90 days before
+--             $as_of.
 -- Headcount   persons with a permission on the channel, in force or not.
 -- Effective   of them, those with one in force: begun and not ended at $as_of;
 --             an absent time does not limit.
@@ -18,19 +20,49 @@
 --             apart, in neither number; unknown counts in neither.
 -- Nothing     effective persons of whom no credential is delivered, partial or
 --             in excess.
--- Face only   effective persons with a face enrolled and no card and no
---             fingerprint.
+-- Face only   effective persons with a face enrolled and, as the list says, 0
+--             cards. A person whose number of cards the list leaves out is not.
 -- Severity    high: fewer than $min_people effective persons, or nobody where
 --             the channel is sensitive (tier "sensitive" or "1" in the channel
 --             register); medium: nobody, more than $max_people (0: no limit),
 --             somebody with nothing on the device, or by face only; else good.
--- Limits      The time of day is not limited by what the list says. Whether a
---             device opens was not tried: there are no door events.
+-- Limits      The cloud may leave the number of fingerprints out. Face only then
+--             does not count any: such a person may have a fingerprint all the
+--             same. When a rule's channel-detail last named a channel is not in
+--             the history: a channel that only such a former rule names is here
+--             however old it is. The time of day is not limited by what the list
+--             says. Whether a device opens was not tried: there are no door
+--             events.
 WITH asked AS (
     SELECT
         CAST($as_of AS TIMESTAMPTZ) AS as_of,
         CAST($min_people AS INTEGER) AS min_people,
         CAST($max_people AS INTEGER) AS max_people
+),
+last_named AS (
+    SELECT
+        project_id,
+        access_control_channel_id,
+        max(last_seen) AS last_seen
+    FROM (
+        SELECT project_id, access_control_channel_id, last_seen
+        FROM permission_history
+        UNION ALL
+        SELECT project_id, relation_id, last_seen
+        FROM rule_history
+        WHERE relation_type = 2
+    )
+    GROUP BY project_id, access_control_channel_id
+),
+universe AS (
+    SELECT c.*
+    FROM channels AS c
+    CROSS JOIN asked AS a
+    LEFT JOIN last_named AS l
+        ON l.project_id = c.project_id
+        AND l.access_control_channel_id = c.access_control_channel_id
+    WHERE c.named_by <> ['history']
+        OR coalesce(l.last_seen >= a.as_of - to_hours(24 * 90), true)
 ),
 held AS (
     SELECT
@@ -71,7 +103,7 @@ holders AS (
             )
         ) > 0 AS reached,
         coalesce(max(total_face_num) FILTER (WHERE effective), 0) > 0
-            AND coalesce(max(total_card_num) FILTER (WHERE effective), 0) = 0
+            AND count(*) FILTER (WHERE effective AND total_card_num IS DISTINCT FROM 0) = 0
             AND coalesce(max(total_fingerprint_num) FILTER (WHERE effective), 0) = 0 AS face_only
     FROM held
     GROUP BY ALL
@@ -151,7 +183,7 @@ covered AS (
         u.last_success_task,
         a.min_people,
         a.max_people
-    FROM channels AS c
+    FROM universe AS c
     CROSS JOIN asked AS a
     LEFT JOIN counts AS n
         ON n.project_id = c.project_id

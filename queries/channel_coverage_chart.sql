@@ -3,7 +3,38 @@
 -- Question    How many channels can so many persons open?
 -- A row is    a range of effective persons.
 -- Counted     as in channel_coverage.sql.
-WITH effective AS (
+WITH asked AS (
+    SELECT
+        CAST($as_of AS TIMESTAMPTZ) AS as_of,
+        CAST($min_people AS INTEGER) AS min_people,
+        CAST($max_people AS INTEGER) AS max_people
+),
+last_named AS (
+    SELECT
+        project_id,
+        access_control_channel_id,
+        max(last_seen) AS last_seen
+    FROM (
+        SELECT project_id, access_control_channel_id, last_seen
+        FROM permission_history
+        UNION ALL
+        SELECT project_id, relation_id, last_seen
+        FROM rule_history
+        WHERE relation_type = 2
+    )
+    GROUP BY project_id, access_control_channel_id
+),
+universe AS (
+    SELECT c.*
+    FROM channels AS c
+    CROSS JOIN asked AS a
+    LEFT JOIN last_named AS l
+        ON l.project_id = c.project_id
+        AND l.access_control_channel_id = c.access_control_channel_id
+    WHERE c.named_by <> ['history']
+        OR coalesce(l.last_seen >= a.as_of - to_hours(24 * 90), true)
+),
+effective AS (
     SELECT DISTINCT
         p.project_id,
         p.access_control_channel_id,
@@ -18,7 +49,7 @@ persons_each AS (
         c.access_control_channel_id,
         coalesce(lower(trim(c.tier)) IN ('sensitive', '1'), false) AS sensitive,
         count(e.person_id) AS persons
-    FROM channels AS c
+    FROM universe AS c
     LEFT JOIN effective AS e
         ON e.project_id = c.project_id
         AND e.access_control_channel_id = c.access_control_channel_id

@@ -11,6 +11,31 @@ WITH asked AS (
         CAST($min_people AS INTEGER) AS min_people,
         CAST($max_people AS INTEGER) AS max_people
 ),
+last_named AS (
+    SELECT
+        project_id,
+        access_control_channel_id,
+        max(last_seen) AS last_seen
+    FROM (
+        SELECT project_id, access_control_channel_id, last_seen
+        FROM permission_history
+        UNION ALL
+        SELECT project_id, relation_id, last_seen
+        FROM rule_history
+        WHERE relation_type = 2
+    )
+    GROUP BY project_id, access_control_channel_id
+),
+universe AS (
+    SELECT c.*
+    FROM channels AS c
+    CROSS JOIN asked AS a
+    LEFT JOIN last_named AS l
+        ON l.project_id = c.project_id
+        AND l.access_control_channel_id = c.access_control_channel_id
+    WHERE c.named_by <> ['history']
+        OR coalesce(l.last_seen >= a.as_of - to_hours(24 * 90), true)
+),
 held AS (
     SELECT
         p.*,
@@ -50,7 +75,7 @@ holders AS (
             )
         ) > 0 AS reached,
         coalesce(max(total_face_num) FILTER (WHERE effective), 0) > 0
-            AND coalesce(max(total_card_num) FILTER (WHERE effective), 0) = 0
+            AND count(*) FILTER (WHERE effective AND total_card_num IS DISTINCT FROM 0) = 0
             AND coalesce(max(total_fingerprint_num) FILTER (WHERE effective), 0) = 0 AS face_only
     FROM held
     GROUP BY ALL
@@ -65,7 +90,7 @@ per_channel AS (
         count(h.person_id) FILTER (WHERE h.effective) AS effective,
         count(h.person_id) FILTER (WHERE h.effective AND h.reached) AS reached,
         count(h.person_id) FILTER (WHERE h.effective AND h.permanent) AS permanent
-    FROM channels AS c
+    FROM universe AS c
     LEFT JOIN holders AS h
         ON h.project_id = c.project_id
         AND h.access_control_channel_id = c.access_control_channel_id

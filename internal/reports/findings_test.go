@@ -88,6 +88,50 @@ func TestDeletionFailsAgain(t *testing.T) {
 	}
 }
 
+// TestFaceOnly counts whom the list gives 0 cards, and not whose number of
+// cards it leaves out.
+func TestFaceOnly(t *testing.T) {
+	site := handSite(t)
+	began, none, sent := beijing("2026-01-01", "00:00:00"), [3]int{}, [3]int{1, 1, 1}
+	for i, change := range []func(fields){
+		func(p fields) {}, // by face only
+		func(p fields) { delete(p, "total_card_num") },
+		func(p fields) { p["total_fingerprint_num"], p["auth_fingerprint_num"] = 1, 1 },
+		func(p fields) { p["total_fingerprint_num"], p["auth_fingerprint_num"] = 0, 0 }, // by face only
+	} {
+		id := string(rune('w' + i))
+		p := handPermission("b"+id, "u1", "c2", began, forever, none, sent)
+		p["person_id"] = "u" + id
+		change(p)
+		site.Rows["permissions"][""] = append(site.Rows["permissions"][""], lines(t, p)...)
+	}
+	p := makeReport(t, reader(t, site), "channel-coverage", nil)
+	if got := column(p.tables[0], "access_control_channel_id", "effective", "face_only"); !slices.Contains(got, "c2 6 2") {
+		t.Errorf("persons of the channels are %q, want c2 with 2 of 6 by face only", got)
+	}
+}
+
+// TestFormerChannels lists a channel that nothing names any more for 90 days.
+func TestFormerChannels(t *testing.T) {
+	st := storetest.Open(t)
+	site := handSite(t)
+	storetest.Publish(t, st, site)
+	for _, c := range []struct {
+		days     int
+		channels int
+		history  string
+	}{{89, 5, "1"}, {92, 4, ""}} {
+		later := handSite(t)
+		later.At = siteAt.AddDate(0, 0, c.days)
+		later.Rows["rules"][""] = later.Rows["rules"][""][:6] // r7 alone named the channel c5
+		p := makeReport(t, readerAt(t, st, storetest.Publish(t, st, later)), "channel-coverage", nil)
+		note := p.figures[0].note
+		if p.tables[0].rows != c.channels || int(p.chart.total) != c.channels || strings.Contains(note, "history 1") != (c.history != "") {
+			t.Errorf("after %d days: %d channels, %v in the chart, %s; want %d", c.days, p.tables[0].rows, p.chart.total, note, c.channels)
+		}
+	}
+}
+
 // TestSharedThoughts keeps CTEs of one name the same in all queries of a
 // report, so that a mistake cannot be mended in one of them alone.
 func TestSharedThoughts(t *testing.T) {
