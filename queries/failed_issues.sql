@@ -6,8 +6,15 @@
 --             (auth_task_record_id) where there is one; or a failed record
 --             whose channel cannot be told, without a permission.
 -- Listed      a credential whose state by the list's counts is pending,
---             partial or contradictory, or whose last record failed. In force:
---             begun and not ended at $as_of; an absent time does not limit.
+--             partial or contradictory, or that is enrolled and whose last
+--             record failed. In force: begun and not ended at $as_of; an absent
+--             time does not limit. A failure that a record counts for the
+--             person is one of each credential enrolled; so is a failed record
+--             whose counters were not read.
+-- Not told    a failed record whose channel cannot be told is listed for each
+--             credential that it counts as failed; else for each that some
+--             permission in force shows as enrolled; where none does, once, as
+--             "unknown".
 -- Last record the newest record of the same person and channel that tried the
 --             credential: its counters of issues are not all 0, or those of the
 --             person, or they were not read, or it waits or was terminated.
@@ -140,6 +147,40 @@ latest AS (
         ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
     ) = 1
 ),
+enrolments AS (
+    SELECT DISTINCT
+        p.project_id,
+        p.person_id,
+        s.credential
+    FROM states AS s
+    JOIN in_force AS p
+        ON p.project_id = s.project_id AND p.access_auth_id = s.access_auth_id
+    WHERE s.state NOT IN ('not_enrolled', 'unknown')
+),
+untold AS (
+    SELECT
+        l.*,
+        l.own_failed > 0 OR e.credential IS NOT NULL AS told
+    FROM latest AS l
+    LEFT JOIN enrolments AS e
+        ON e.project_id = l.project_id
+        AND e.person_id = l.person_id
+        AND e.credential = l.credential
+    LEFT JOIN (SELECT DISTINCT project_id, person_id FROM enrolments) AS k
+        ON k.project_id = l.project_id
+        AND k.person_id = l.person_id
+    WHERE l.access_control_channel_id IS NULL
+        AND (l.failed OR (l.result = 'failed' AND NOT l.counted))
+        AND (l.own_failed > 0 OR e.credential IS NOT NULL OR k.person_id IS NULL)
+    QUALIFY told
+        OR (
+            NOT bool_or(told) OVER (PARTITION BY l.project_id, l.auth_task_record_id)
+            AND row_number() OVER (
+                PARTITION BY l.project_id, l.auth_task_record_id
+                ORDER BY l.credential
+            ) = 1
+        )
+),
 found AS (
     SELECT
         p.project_id,
@@ -182,18 +223,19 @@ found AS (
         AND l.access_control_channel_id = p.access_control_channel_id
         AND l.credential = s.credential
     WHERE s.state IN ('pending', 'partial', 'contradictory')
-        OR l.failed
-        OR (l.result = 'failed' AND NOT l.counted AND s.state <> 'not_enrolled')
+        OR (
+            (l.failed OR (l.result = 'failed' AND NOT l.counted))
+            AND s.state NOT IN ('not_enrolled', 'unknown')
+        )
     UNION ALL
     SELECT
         project_id, NULL, person_id, name, NULL, mobile_country, mobile, NULL,
         access_control_channel_name, access_control_channel_no,
         access_channel_position_path, business_device_name,
-        credential, NULL, NULL, NULL, NULL,
+        if(told, credential, 'unknown'), NULL, NULL, NULL, NULL,
         auth_task_id, auth_task_record_id, attempted, result, issue_status_text, counted,
         true, own_failed, person_failed, []
-    FROM latest
-    WHERE access_control_channel_id IS NULL AND failed
+    FROM untold
 ),
 channel_shares AS (
     SELECT

@@ -123,6 +123,40 @@ latest AS (
         ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
     ) = 1
 ),
+enrolments AS (
+    SELECT DISTINCT
+        p.project_id,
+        p.person_id,
+        s.credential
+    FROM states AS s
+    JOIN in_force AS p
+        ON p.project_id = s.project_id AND p.access_auth_id = s.access_auth_id
+    WHERE s.state NOT IN ('not_enrolled', 'unknown')
+),
+untold AS (
+    SELECT
+        l.*,
+        l.own_failed > 0 OR e.credential IS NOT NULL AS told
+    FROM latest AS l
+    LEFT JOIN enrolments AS e
+        ON e.project_id = l.project_id
+        AND e.person_id = l.person_id
+        AND e.credential = l.credential
+    LEFT JOIN (SELECT DISTINCT project_id, person_id FROM enrolments) AS k
+        ON k.project_id = l.project_id
+        AND k.person_id = l.person_id
+    WHERE l.access_control_channel_id IS NULL
+        AND (l.failed OR (l.result = 'failed' AND NOT l.counted))
+        AND (l.own_failed > 0 OR e.credential IS NOT NULL OR k.person_id IS NULL)
+    QUALIFY told
+        OR (
+            NOT bool_or(told) OVER (PARTITION BY l.project_id, l.auth_task_record_id)
+            AND row_number() OVER (
+                PARTITION BY l.project_id, l.auth_task_record_id
+                ORDER BY l.credential
+            ) = 1
+        )
+),
 found AS (
     SELECT
         p.project_id,
@@ -165,18 +199,19 @@ found AS (
         AND l.access_control_channel_id = p.access_control_channel_id
         AND l.credential = s.credential
     WHERE s.state IN ('pending', 'partial', 'contradictory')
-        OR l.failed
-        OR (l.result = 'failed' AND NOT l.counted AND s.state <> 'not_enrolled')
+        OR (
+            (l.failed OR (l.result = 'failed' AND NOT l.counted))
+            AND s.state NOT IN ('not_enrolled', 'unknown')
+        )
     UNION ALL
     SELECT
         project_id, NULL, person_id, name, NULL, mobile_country, mobile, NULL,
         access_control_channel_name, access_control_channel_no,
         access_channel_position_path, business_device_name,
-        credential, NULL, NULL, NULL, NULL,
+        if(told, credential, 'unknown'), NULL, NULL, NULL, NULL,
         auth_task_id, auth_task_record_id, attempted, result, issue_status_text, counted,
         true, own_failed, person_failed, []
-    FROM latest
-    WHERE access_control_channel_id IS NULL AND failed
+    FROM untold
 ),
 channel_shares AS (
     SELECT
@@ -302,17 +337,41 @@ issues AS (
         ) AS channels
     FROM reasons
 ),
+failing_channels AS (
+    SELECT
+        r.project_id,
+        r.access_control_channel_id,
+        min(coalesce(r.access_control_channel_name, r.access_control_channel_id)) AS channel,
+        min(r.business_device_name) AS device,
+        max(c.enrolled) AS enrolled,
+        max(c.listed) AS listed
+    FROM reasons AS r
+    JOIN channel_shares AS c
+        ON c.project_id = r.project_id
+        AND c.access_control_channel_id = r.access_control_channel_id
+    WHERE r.reason = 'device problem'
+    GROUP BY r.project_id, r.access_control_channel_id
+),
+failing_devices AS (
+    SELECT
+        coalesce(min(device), 'a device without a name') || ' ('
+            || array_to_string(
+                list(
+                    channel || ': ' || format('{:,}', listed) || ' of '
+                        || format('{:,}', enrolled) || ' persons not reached'
+                    ORDER BY channel, access_control_channel_id
+                ),
+                '; '
+            ) || ')' AS label,
+        sum(listed) AS persons
+    FROM failing_channels
+    GROUP BY project_id, device, if(device IS NULL, access_control_channel_id, NULL)
+),
 devices AS (
-    SELECT list(label ORDER BY rows DESC, label)[1:3] AS names
-    FROM (
-        SELECT
-            coalesce(access_control_channel_name, access_control_channel_id)
-                || ' (' || coalesce(business_device_name, 'device not named') || ')' AS label,
-            count(*) AS rows
-        FROM reasons
-        WHERE reason = 'device problem'
-        GROUP BY ALL
-    )
+    SELECT
+        count(*) AS failing,
+        list(label ORDER BY persons DESC, label) AS names
+    FROM failing_devices
 ),
 removals AS (
     SELECT
@@ -394,9 +453,11 @@ SELECT
         END
         || CASE
             WHEN device_channels > 0 THEN
-                'Look first at ' || array_to_string(names, ', ')
-                || if(device_channels > 3, ' and ' || (device_channels - 3) || ' more', '')
-                || ', where most of what was sent did not arrive. '
+                'Look first at ' || if(failing = 1, 'the device ', 'the devices ')
+                || array_to_string(names[1:3], ', ')
+                || if(failing > 3, ' and ' || (failing - 3) || ' more', '')
+                || if(failing = 1, ': it fails', ': each fails')
+                || ' as a whole, so its credentials need not be settled one by one. '
             ELSE ''
         END
         || CASE
@@ -424,6 +485,13 @@ SELECT
         WHEN device_channels = 1 THEN 'and one channel fails as a whole'
         ELSE 'and ' || device_channels || ' channels fail as a whole'
     END AS attempts_failed_note,
+    CASE
+        WHEN failing > 0 THEN
+            if(failing = 1, 'One device fails', format('{:,}', failing) || ' devices fail')
+            || ' as a whole, and the rows with the reason device problem follow from that: '
+            || array_to_string(names[1:20], ', ')
+            || if(failing > 20, ' and ' || (failing - 20) || ' more', '') || '.'
+    END AS devices_note,
     CASE WHEN open_deletions > 0 OR all_read THEN open_deletions END AS open_deletions,
     CASE
         WHEN all_read THEN 'results of all ' || format('{:,}', records) || ' records read'

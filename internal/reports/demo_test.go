@@ -242,6 +242,14 @@ func (c counted) deletions() []string {
 // issues are the credentials that are not on their device.
 func (c counted) issues() []string {
 	var list []string
+	enrolled, unknown := map[string]bool{}, map[string]bool{}
+	for _, p := range c.Permissions {
+		for name, state := range credentialStates(p) {
+			if c.inForce(p) && state != "not_enrolled" && state != "unknown" {
+				enrolled[p.PersonID], enrolled[p.PersonID+" "+name] = true, true
+			}
+		}
+	}
 	for _, name := range []string{"card", "face", "fingerprint"} {
 		latest := c.attempts(func(i sandbox.IssueInfo) sandbox.IssueResult {
 			x := credentials(i)[name]
@@ -266,7 +274,7 @@ func (c counted) issues() []string {
 			key := p.PersonID + " " + p.AccessControlChannelID
 			a, tried := latest[key]
 			state := credentialStates(p)[name]
-			if !slices.Contains([]string{"pending", "partial", "contradictory"}, state) && !a.failed {
+			if !slices.Contains([]string{"pending", "partial", "contradictory"}, state) && (!a.failed || slices.Contains([]string{"not_enrolled", "unknown"}, state)) {
 				continue
 			}
 			severity := medium
@@ -279,10 +287,20 @@ func (c counted) issues() []string {
 			list = append(list, p.AccessAuthID+" "+name+" "+severity)
 		}
 		for k, a := range latest {
-			if _, channel, _ := strings.Cut(k, " "); a.failed && channel[0] == '?' {
+			person, channel, _ := strings.Cut(k, " ")
+			if !a.failed || channel[0] != '?' {
+				continue
+			}
+			switch {
+			case a.issued.FailIssueNum > 0 || enrolled[person+" "+name]:
 				list = append(list, nothing+" "+name+" "+medium)
+			case !enrolled[person]:
+				unknown[a.record] = true
 			}
 		}
+	}
+	for range unknown {
+		list = append(list, nothing+" unknown "+medium)
 	}
 	return list
 }

@@ -132,6 +132,73 @@ func TestFormerChannels(t *testing.T) {
 	}
 }
 
+// fail adds a task of one failed record to the hand-made site, on a channel or,
+// with "", on one that cannot be told. Without counters they were not read.
+func fail(t *testing.T, site storetest.Site, id, channel, person string, info fields) {
+	t.Helper()
+	at := beijing("2026-03-30", "10:00:00")
+	task := handTask("t"+id, channel, 2, 1, 0, at, at+60000)
+	if channel == "" {
+		task["access_control_channel_name"] = "Renamed since"
+	}
+	site.Rows["tasks"][""] = append(site.Rows["tasks"][""], lines(t, task)...)
+	site.Rows["task_details"]["t"+id] = lines(t, fields{"auth_issue_certificate": 1})
+	site.Rows["records"]["t"+id] = lines(t, handRecord("k"+id, person, "Person "+person, 3, at))
+	if info != nil {
+		info["auth_task_record_id"] = "k" + id
+		site.Rows["issue_infos"]["k"+id] = lines(t, info)
+	}
+}
+
+// TestFailuresOfEnrolled lists a failure for the credentials that the person
+// has, whether the record tells which or not.
+func TestFailuresOfEnrolled(t *testing.T) {
+	site := handSite(t)
+	whole := func() fields { return handInfo("person", [4]int{0, 1, 0, 0}) }
+	fail(t, site, "A", "c2", "u4", whole())                              // has a card, no face; fingerprints unknown
+	fail(t, site, "B", "c3", "u3", handInfo("card", [4]int{0, 1, 0, 0})) // a card on the device by the list
+	fail(t, site, "C", "", "u4", whole())                                // channel not told
+	fail(t, site, "D", "", "u9", whole())                                // nothing is known of u9
+	fail(t, site, "E", "", "u3", nil)                                    // not read; has card and face
+	fail(t, site, "F", "c3", "u4", handInfo("face", [4]int{0, 1, 0, 0})) // a face that the list does not have
+	p := makeReport(t, reader(t, site), "failed-issues", nil)
+	var got []string
+	for _, x := range column(p.tables[1], "auth_task_record_id", "person_id", "credential", "reason") {
+		if len(x) > 2 && x[0] == 'k' && x[1] >= 'A' {
+			got = append(got, x)
+		}
+	}
+	same(t, "failures", []string{
+		"kA u4 card attempt failed, list says delivered",
+		"kB u3 card attempt failed, list says delivered",
+		"kC u4 card attempt failed, channel not told",
+		"kD u9 unknown attempt failed, channel not told",
+		"kE u3 card attempt failed, channel not told",
+		"kE u3 face attempt failed, channel not told",
+	}, got)
+}
+
+// TestDeviceProblem says once for each device that it fails as a whole.
+func TestDeviceProblem(t *testing.T) {
+	site := handSite(t)
+	for i := range 5 {
+		for _, channel := range []string{"c1", "c2"} {
+			id := string(rune('A' + i))
+			p := handPermission("p"+id+channel, "u1", channel, beijing("2026-01-01", "00:00:00"), forever, [3]int{1, 0, 0}, [3]int{})
+			p["person_id"] = "u" + id
+			site.Rows["permissions"][""] = append(site.Rows["permissions"][""], lines(t, p)...)
+		}
+	}
+	p := makeReport(t, reader(t, site), "failed-issues", nil)
+	device := "Controller A (Archive: 7 of 7 persons not reached; Server room 2: 7 of 7 persons not reached)"
+	if !strings.Contains(p.whatToDo, "Look first at the device "+device+": it fails as a whole") {
+		t.Errorf("what to do: %s", p.whatToDo)
+	}
+	if want := "One device fails as a whole, and the rows with the reason device problem follow from that: " + device + "."; p.tables[1].note != want {
+		t.Errorf("note %q, want %q", p.tables[1].note, want)
+	}
+}
+
 // TestSharedThoughts keeps CTEs of one name the same in all queries of a
 // report, so that a mistake cannot be mended in one of them alone.
 func TestSharedThoughts(t *testing.T) {
