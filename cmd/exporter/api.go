@@ -113,8 +113,12 @@ func (a *app) callWriting(ctx context.Context, cfg *config, client *cloud.Client
 	if !write {
 		return usage(fmt.Errorf("api: %s changes permissions in the cloud and was not sent", op.Name), "send it with --write")
 	}
-	if _, err := openStore(cfg); err != nil {
+	st, err := openStore(cfg)
+	if err != nil {
 		return err
+	}
+	if err := st.Create(); err != nil { // for the journal
+		return explainDisk(err)
 	}
 	log := journal.Open(cfg.journalPath(), a.now)
 	entry := map[string]any{"operation": op.Name, "params": params, "program_version": version}

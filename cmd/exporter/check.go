@@ -23,7 +23,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check configuration, credentials, clock, data centre, disk and fonts",
 		Long: `Tries what a collection and a report need, and says of each what works, what
-does not, and what to do. It makes two requests for each project and changes nothing.`,
+does not, and what to do. It asks the
+cloud one page for each project, and makes the store's folder if there is none.`,
 		Example: "  exporter check",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.check(c.Context()) },
 	}
@@ -59,6 +60,9 @@ func (a *app) check(ctx context.Context) error {
 	a.checkCloud(ctx, cfg, say)
 	st, err := openStore(cfg)
 	var free uint64
+	if err == nil {
+		err = explainDisk(st.Create())
+	}
 	if err == nil {
 		free, err = freeSpace(cfg.Store.Dir)
 	}

@@ -125,7 +125,7 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	}
 	a.sayCollected(result)
 	if journalled != nil {
-		return journalled
+		return &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
 	}
 	if result.Verdict == store.Partial {
 		return &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}

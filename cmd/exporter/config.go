@@ -143,6 +143,9 @@ func loadConfig(path string, talksToCloud bool) (*config, error) {
 	return &cfg, nil
 }
 
+// maxRegister is the size of a register's file, in bytes, that is still read.
+const maxRegister = 256 << 20
+
 // validate checks the values, makes paths absolute and returns all faults.
 func (c *config) validate(talksToCloud bool) error {
 	var faults []error
@@ -169,6 +172,11 @@ func (c *config) validate(talksToCloud bool) error {
 	}
 	for _, p := range []*string{&c.Store.Dir, &c.Inputs.Channels, &c.Inputs.Roster, &c.Inputs.Exceptions} {
 		*p = c.abs(*p)
+	}
+	for _, path := range c.registers() {
+		if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRegister) {
+			fault("inputs: %s is no file of at most %d MB", path, maxRegister>>20)
+		}
 	}
 	for i := range c.Fonts {
 		c.Fonts[i] = c.abs(c.Fonts[i])

@@ -63,6 +63,7 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 		{"secret on the faulty line", strings.Replace(plain, "client_secret: topsecret", "client_secret: [topsecret]", 1), "client_secret", ""},
 		{"secret in flow style", strings.Replace(plain, "store: {dir: data", "mail: {passwort: topsecret, password: topsecret}\nstore: {dir: data", 1), `unknown key "passwort"`, "password"},
 		{"secret after an unknown key", strings.Replace(plain, "store: {dir: data", "mail: {form: x, password: topsecret}\nstore: {dir: data", 1), `unknown key "form"`, ""},
+		{"secret below its key", strings.Replace(plain, "client_secret: topsecret", "client_secret: >-\n    topsecret$x", 1), "a lone $", ""},
 		{"not yaml", "cloud: [", "reports.yaml", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

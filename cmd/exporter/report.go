@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -143,7 +144,7 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	}
 	defer r.Close()
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
-		return nil, explainDisk(err)
+		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
 	var done []made
 	var failed []error
@@ -191,6 +192,10 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 	return nil
 }
 
+// reportTimeout is how long one report may take, so that a query without an end
+// ends.
+const reportTimeout = 15 * time.Minute
+
 func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
 	params := map[string]any{}
 	for name, value := range set {
@@ -198,6 +203,8 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 			params[name] = value
 		}
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
+	defer cancel()
 	report, err := reports.Run(ctx, r, d, reports.Options{
 		Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone,
 	})

@@ -54,7 +54,8 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		known[detail.Snapshot+" "+detail.Project] = true
 		return err
 	})
-	if err != nil {
+	var broken *journal.Broken
+	if err != nil && !errors.As(err, &broken) {
 		return fmt.Errorf("journal: %w", err)
 	}
 	// A damaged file is said, and keeps no other from its entry.
@@ -63,7 +64,7 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Project, b.Project))
 	})
 	for _, s := range snapshots {
-		if known[s.ID+" "+s.Project] {
+		if known[s.ID+" "+s.Project] || broken != nil && s.ID != snapshots[len(snapshots)-1].ID {
 			continue
 		}
 		_, err := journal.Open(cfg.journalPath(), now).Append("snapshot", map[string]any{
@@ -72,6 +73,12 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		})
 		if err != nil {
 			return fmt.Errorf("journal: %w", explainDisk(err))
+		}
+	}
+	// A torn last line is mended by appending; a break before it stays.
+	if broken != nil {
+		if _, err := journal.Verify(cfg.journalPath()); err != nil {
+			return &hintError{fmt.Errorf("journal: %w", err), "what follows that line cannot be trusted; compare it with a backup, or move the journal away to begin a new one"}
 		}
 	}
 	return damaged

@@ -177,6 +177,15 @@ func excerpt(src []byte, line int) string {
 		return ""
 	}
 	s := strings.TrimRight(string(lines[line-1]), "\r ")
+	// A value may stand below its key.
+	for above := line - 1; above > 0 && !strings.Contains(s, ":"); above-- {
+		if text := string(lines[above-1]); strings.Contains(text, ":") {
+			if secretKey.MatchString(text) {
+				return "[secret]"
+			}
+			break
+		}
+	}
 	if at := secretKey.FindStringIndex(s); at != nil {
 		return s[:at[1]] + " [secret]"
 	}

@@ -153,7 +153,7 @@ func (e *Error) hint() string {
 // clock, plan, network or project, not of one request.
 func (e *Error) Lasting() bool {
 	op, ok := errors.AsType[*net.OpError](e.cause)
-	return codes[e.Code].lasting || ok && op.Op == "dial" || distrusted(e.cause)
+	return codes[e.Code].lasting || e.Endpoint == tokenOperation.Name || ok && op.Op == "dial" || distrusted(e.cause)
 }
 
 // class gives the way of retrying.

@@ -15,7 +15,7 @@ type Response struct {
 	Operation  string
 	Body       []byte // as received
 	TID        string // the cloud's id of the request, "" when absent
-	T          int64  // the cloud's time in ms, 0 when absent
+	T          int64  // the cloud's time in ms, 0 when absent or not in 2000 to 2100
 	HTTPStatus int
 	Attempt    int // 1 if the first try succeeded
 	Took       time.Duration

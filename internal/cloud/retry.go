@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,14 +138,26 @@ func (e *Error) formMayMatter() bool {
 	return e.Code == 0 && e.HTTPStatus >= 400 && e.HTTPStatus < 500 && e.HTTPStatus != http.StatusTooManyRequests
 }
 
+// earliest and latest bound the times that are believed, 2000 to 2100 in ms: one
+// in seconds or far away would move the clock and the snapshot with it.
+const (
+	earliest = 946_684_800_000
+	latest   = 4_102_444_800_000
+)
+
 // read takes apart the body of r, and says what is wrong with the answer.
 func (r *Response) read(op Operation) *Error {
 	f, err := scan(r.Body, foldKey(op.ListKey), foldKey(op.ItemKey))
 	if err != nil {
-		return &Error{Msg: excerpt(r.Body), cause: err}
+		e := &Error{cause: err}
+		// What a proxy says helps; a torn envelope may hold a token or a person.
+		if !bytes.ContainsRune(r.Body[:min(len(r.Body), 64)], '{') {
+			e.Msg = excerpt(r.Body)
+		}
+		return e
 	}
 	r.facts = f
-	if t, ok := integer(r.Body, f.time); ok && t > 0 {
+	if t, ok := integer(r.Body, f.time); ok && earliest <= t && t <= latest {
 		r.T = t
 	}
 	r.TID = scalar(r.Body, f.tid)

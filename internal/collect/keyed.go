@@ -83,6 +83,12 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	}
 	p.refused = p.refused || lasts(res.stop)
 	res.settle(p)
+	// Only the channels of rules can be closed by what is missing in an answer.
+	if k.resource == "rule_channels" && res.fact.Verdict == store.Complete {
+		if err := p.guard(ctx, &res.fact); err != nil || res.fact.Verdict == store.Partial {
+			return res.fact, errors.Join(err, p.landing.flush(k.resource))
+		}
+	}
 	return res.fact, p.load(ctx, &res.fact)
 }
 

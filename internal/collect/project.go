@@ -24,12 +24,12 @@ type project struct {
 	seed    maphash.Seed
 	started time.Time
 
-	mu         sync.Mutex
-	serverTime int64
-	resources  []store.Resource
-	attempts   map[string]*attempts // by resource
-	problems   []error
-	resource   string // being walked
+	mu        sync.Mutex
+	times     []int64 // t of each list's newest page, ms
+	resources []store.Resource
+	attempts  map[string]*attempts // by resource
+	problems  []error
+	resource  string // being walked
 	// distrusted: a list lost more than is believed, so other answers of this
 	// run may be as empty and are not asked for.
 	distrusted bool
@@ -189,6 +189,10 @@ func (p *project) guard(ctx context.Context, fact *store.Resource) error {
 	return nil
 }
 
+// maxUnread is the share of rows with a value that could not be read up to which
+// a list is taken, with the doubt said: one odd row must not stop a site for ever.
+const maxUnread = 0.01
+
 // load gives a resource's landed pages to the store and compares what the store
 // found with what the walk counted.
 func (p *project) load(ctx context.Context, fact *store.Resource) error {
@@ -196,8 +200,15 @@ func (p *project) load(ctx context.Context, fact *store.Resource) error {
 		return err
 	}
 	loaded, err := p.build.Load(ctx, p.id, fact.Name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
-		return err
+		// DuckDB's words may quote a row, which holds a person.
+		fact.Verdict, fact.Problem = store.Partial, "the answers could not be loaded"
+		p.fail(fact.Name, errors.New(fact.Problem))
+		p.log.Debug("load", "resource", fact.Name, "error", err)
+		return nil
 	}
 	// A structure's answer may hold a row that another's holds too, and the
 	// counters of a record are several rows.
@@ -208,6 +219,10 @@ func (p *project) load(ctx context.Context, fact *store.Resource) error {
 	} else if loaded.Problems > 0 && fact.Verdict == store.Complete {
 		fact.Verdict = store.CompleteWithDrift
 		fact.Problem = fmt.Sprintf("%s with a value that could not be read: %s", quantity(loaded.Problems, "row"), loaded.Problem)
+		if float64(loaded.Problems) > maxUnread*float64(loaded.Rows) {
+			fact.Verdict = store.Partial
+			p.fail(fact.Name, errors.New(fact.Problem))
+		}
 	}
 	return nil
 }
@@ -244,8 +259,30 @@ func (p *project) fail(resource string, err error) {
 	p.problems = append(p.problems, fmt.Errorf("project %q: %s: %w", p.id, resource, err))
 }
 
-// see keeps the newest time of the cloud's clock.
-func (p *project) see(t int64) { p.serverTime = max(p.serverTime, t) }
+// see keeps a time of the cloud's clock.
+func (p *project) see(t int64) {
+	if t > 0 {
+		p.times = append(p.times, t)
+	}
+}
+
+// serverTime is the newest time of the cloud's clock, 0 if it never told. Times
+// more than a day from the middle one are not believed: the reports' as-of hangs
+// on this one number.
+func (p *project) serverTime() int64 {
+	if len(p.times) == 0 {
+		return 0
+	}
+	slices.Sort(p.times)
+	middle := p.times[len(p.times)/2]
+	newest := middle
+	for _, t := range p.times {
+		if t-middle <= (24 * time.Hour).Milliseconds() {
+			newest = max(newest, t)
+		}
+	}
+	return newest
+}
 
 func (p *project) progress(resource string, rows int64, total *int64) {
 	if p.o.Progress != nil {
@@ -260,8 +297,8 @@ func (p *project) withinBudget() bool {
 // facts is the project as the snapshot will say it.
 func (p *project) facts(finished time.Time) store.Project {
 	f := store.Project{ID: p.id, Started: p.started, Finished: finished, Verdict: store.Complete, Resources: p.resources}
-	if p.serverTime > 0 {
-		f.ServerTime = time.UnixMilli(p.serverTime)
+	if t := p.serverTime(); t > 0 {
+		f.ServerTime = time.UnixMilli(t)
 	}
 	for _, r := range p.resources {
 		if r.Verdict == store.Partial {

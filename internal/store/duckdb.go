@@ -26,6 +26,12 @@ const (
 	defaultMemory = 192 << 20
 	pageMemory    = 128 << 20
 	digestRoom    = 64 << 20
+
+	// readMemory is DuckDB's limit for a reader: a report joins and sorts more
+	// at once than loading does. maxSpill bounds what a query puts beside the
+	// snapshots, so that it cannot fill the disk.
+	readMemory = 1 << 30
+	maxSpill   = 4 << 30
 )
 
 //go:embed schema/*.sql
@@ -96,7 +102,8 @@ SET allow_community_extensions = false;
 SET threads = 2;
 SET allocator_flush_threshold = '8MB';
 SET allocator_bulk_deallocation_flush_threshold = '8MB';
-SET temp_directory = %s;`, quote(tmp))
+SET temp_directory = %s;
+SET max_temp_directory_size = '%dB';`, quote(tmp), int64(maxSpill))
 }
 
 // checkFile returns an error that names path unless it is a snapshot of this
@@ -124,7 +131,7 @@ func (s *Store) attach(path string, prepare func(exec func(string, ...any) error
 	first := true
 	db, err := openMemory(func(exec func(string, ...any) error) error {
 		if first {
-			if err := exec(settings(s.memory, tmp)); err != nil {
+			if err := exec(settings(readMemory, tmp)); err != nil {
 				return err
 			}
 			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
