@@ -358,7 +358,7 @@ failing_devices AS (
             || array_to_string(
                 list(
                     channel || ': ' || format('{:,}', listed) || ' of '
-                        || format('{:,}', enrolled) || ' persons not reached'
+                        || format('{:,}', enrolled) || ' persons affected'
                     ORDER BY channel, access_control_channel_id
                 ),
                 '; '
