@@ -190,7 +190,7 @@ func TestDeviceProblem(t *testing.T) {
 		}
 	}
 	p := makeReport(t, reader(t, site), "failed-issues", nil)
-	device := "Controller A (Archive: 7 of 7 persons affected; Server room 2: 7 of 7 persons not reached)"
+	device := "Controller A (Archive: 7 of 7 persons affected; Server room 2: 7 of 7 persons affected)"
 	if !strings.Contains(p.whatToDo, "Look first at the device "+device+": it fails as a whole") {
 		t.Errorf("what to do: %s", p.whatToDo)
 	}
