@@ -224,15 +224,19 @@ func (c *Collector) Observe(a cloud.Attempt) {
 
 // DropError is a list that lost more rows than is believed.
 type DropError struct {
-	Resource    string
-	Before, Now int64
+	Before, Now int64 // rows of the last snapshot, and how many of them are left
+	Others      int64 // rows that came in their place
 }
 
 func (e *DropError) Error() string {
-	return fmt.Sprintf("the cloud now lists %d of %d rows", e.Now, e.Before)
+	s := fmt.Sprintf("the cloud now lists %d of %d rows", e.Now, e.Before)
+	if e.Others > 0 {
+		s += fmt.Sprintf(" and %d others", e.Others)
+	}
+	return s
 }
 
 // Hint says how to go on.
 func (e *DropError) Hint() string {
-	return "a lapsed plan answers like this; nothing was closed. If so many were really removed: exporter collect --accept-drop"
+	return "a lapsed plan or another site answers like this; nothing was closed. If so many were really removed: exporter collect --accept-drop"
 }

@@ -235,6 +235,29 @@ func TestEmptySuccessIsNotBelieved(t *testing.T) {
 	})
 }
 
+// The answers of another site, as many as before but with other ids, are not
+// believed.
+func TestAnotherSiteIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		tr.o.PageSize, tr.o.Budget = 100, 1
+		site := func(seed uint64) *sandbox.Server {
+			return sandbox.New(sandbox.Options{Site: "demo", Seed: seed, Now: at(clock)})
+		}
+		if _, err := tr.collect(site(1)); err != nil {
+			t.Fatal(err)
+		}
+		want := tr.digests()["permissions"]
+		result, err := tr.collect(site(2))
+		if err == nil && result.Verdict != store.Partial {
+			t.Errorf("verdict %s", result.Verdict)
+		}
+		if got := tr.digests()["permissions"]; got != want {
+			t.Error("the permissions changed")
+		}
+	})
+}
+
 // What the budget leaves over is taken up by the next run, and is coverage,
 // not a partial snapshot.
 func TestBudgetIsTakenUpLater(t *testing.T) {

@@ -123,7 +123,10 @@ func (p *project) walkWhole(ctx context.Context, resource string) (store.Resourc
 	if err := p.guard(ctx, &fact); err != nil || fact.Verdict == store.Partial {
 		return fact, errors.Join(err, p.landing.flush(resource))
 	}
-	return fact, p.load(ctx, &fact)
+	if err := p.load(ctx, &fact); err != nil || fact.Verdict == store.Partial {
+		return fact, err
+	}
+	return fact, p.guardExchange(ctx, &fact)
 }
 
 // walkListsOf walks the tree, or all lists of a resource: the first gives the
@@ -175,18 +178,41 @@ func (p *project) guard(ctx context.Context, fact *store.Resource) error {
 	if err != nil || p.o.AcceptDrop {
 		return err
 	}
-	lost := before - fact.Distinct
 	emptied := before > 0 && fact.Distinct == 0
 	// The cloud may forget old tasks, and nothing is closed by that.
-	dropped := before >= guardFrom && float64(lost) > p.o.MaxDrop*float64(before) && fact.Name != "tasks"
-	if !emptied && !dropped {
+	dropped := p.tooMany(before-fact.Distinct, before) && fact.Name != "tasks"
+	if emptied || dropped {
+		p.disbelieve(fact, &DropError{Before: before, Now: fact.Distinct})
+	}
+	return nil
+}
+
+// guardExchange makes a loaded list partial in which too many of the ids known
+// before are gone, although as many others came: the answers may be those of
+// another site.
+func (p *project) guardExchange(ctx context.Context, fact *store.Resource) error {
+	if p.o.AcceptDrop || fact.Name == "tasks" {
 		return nil
 	}
+	before, err := p.build.Previous(ctx, p.id, fact.Name)
+	if err != nil || before < guardFrom {
+		return err
+	}
+	missing, err := p.build.Missing(ctx, p.id, fact.Name)
+	if err == nil && p.tooMany(missing, before) {
+		p.disbelieve(fact, &DropError{Before: before, Now: before - missing, Others: fact.Distinct - before + missing})
+	}
+	return err
+}
+
+func (p *project) tooMany(lost, before int64) bool {
+	return before >= guardFrom && float64(lost) > p.o.MaxDrop*float64(before)
+}
+
+func (p *project) disbelieve(fact *store.Resource, e *DropError) {
 	p.distrusted = true
-	fact.Verdict = store.Partial
-	fact.Problem = fmt.Sprintf("the cloud now lists %d of %d rows", fact.Distinct, before)
-	p.fail(fact.Name, &DropError{Resource: fact.Name, Before: before, Now: fact.Distinct})
-	return nil
+	fact.Verdict, fact.Problem = store.Partial, e.Error()
+	p.fail(fact.Name, e)
 }
 
 // maxUnread is the share of rows with a value that could not be read up to which

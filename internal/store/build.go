@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -216,6 +217,26 @@ func (b *Build) Previous(ctx context.Context, project, name string) (int64, erro
 	n, err := b.count(ctx, "SELECT count(*) FROM base."+r.name+" WHERE closed_snapshot IS NULL AND project_id = $1"+where, project)
 	if err != nil {
 		return 0, fmt.Errorf("previous rows of %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// Missing returns how many of the rows that were current before this run are not
+// among those loaded for a list.
+func (b *Build) Missing(ctx context.Context, project, name string) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, err := lookup(name)
+	if err != nil {
+		return 0, err
+	}
+	n, err := b.count(ctx, `
+SELECT count(*)
+FROM base.`+r.name+` AS h
+ANTI JOIN `+b.stageOf(project, r)+` AS s USING (`+strings.Join(r.key, ", ")+`)
+WHERE h.closed_snapshot IS NULL AND h.project_id = $1`, project)
+	if err != nil {
+		return 0, fmt.Errorf("missing rows of %s: %w", name, err)
 	}
 	return n, nil
 }
