@@ -478,7 +478,7 @@ SELECT
     'on ' || format('{:,}', channels) || if(channels = 1, ' channel', ' channels')
         || ', of ' || format('{:,}', in_force) || ' permissions in force' AS undelivered_note,
     shut_out,
-    'nothing of theirs is on the device' AS shut_out_note,
+    'somewhere: nothing of theirs is on that device' AS shut_out_note,
     attempts_failed,
     CASE
         WHEN device_channels = 0 THEN 'no channel fails as a whole'

@@ -76,7 +76,7 @@ func TestNamesAlwaysIncrease(t *testing.T) {
 func TestCrash(t *testing.T) {
 	st := storetest.Open(t)
 	first := storetest.Publish(t, st, small(1))
-	b, _ := storetest.Load(t, st, small(2))
+	storetest.Load(t, st, small(2))
 	check(t, read(t, st, store.ReadOptions{}), "SELECT max(snapshot_id) FROM snapshots", first)
 	if ids, err := store.Published(st); err != nil || len(ids) != 1 {
 		t.Errorf("Published = %q, %v", ids, err)
@@ -104,7 +104,7 @@ func TestCrash(t *testing.T) {
 		t.Errorf("raw pages (-before +after):\n%s", diff)
 	}
 	// As if the crash had come after the rename, beside a run that was killed.
-	b, _ = storetest.Load(t, st, small(3))
+	b, _ := storetest.Load(t, st, small(3))
 	landed := tree(t, b.Landing("p1"))
 	killed := filepath.Join(st.Dir(), "landing", "p1", "20260101T000000Z")
 	if err := errors.Join(os.MkdirAll(killed, 0o700), os.WriteFile(filepath.Join(killed, "persons.ndjson.zst"), nil, 0o600)); err != nil {
