@@ -118,8 +118,17 @@ func same(t *testing.T, what string, want, got []string) {
 	}
 }
 
-func TestReportsOfDemo(t *testing.T) {
-	st := demo()
+func TestReportsOfSites(t *testing.T) {
+	for name, days := range map[string]int{"demo": 14, "documented": 30} {
+		t.Run(name, func(t *testing.T) {
+			st := sandbox.New(sandbox.Options{Site: name, Seed: 1, Now: func() time.Time { return siteAt }}).State()
+			compareReports(t, st, days)
+		})
+	}
+}
+
+// compareReports compares the three reports of a site with what its state says.
+func compareReports(t *testing.T, st sandbox.State, days int) {
 	r := reader(t, siteOf(t, st))
 	zone, err := time.LoadLocation(siteZone)
 	if err != nil {
@@ -127,9 +136,9 @@ func TestReportsOfDemo(t *testing.T) {
 	}
 	c := count(st, r.AsOf(), zone)
 	t.Run("expiring-permissions", func(t *testing.T) {
-		p := makeReport(t, r, "expiring-permissions", map[string]any{"within_days": "14"})
+		p := makeReport(t, r, "expiring-permissions", map[string]any{"within_days": days})
 		var want []string
-		latest := c.now.In(zone).AddDate(0, 0, 14).UnixMilli()
+		latest := c.now.In(zone).AddDate(0, 0, days).UnixMilli()
 		for _, x := range st.Permissions {
 			if x.AuthEndTime > c.now.UnixMilli() && x.AuthEndTime <= latest {
 				want = append(want, fmt.Sprint(x.AccessAuthID, " ", moment(time.UnixMilli(x.AuthEndTime), zone)))
