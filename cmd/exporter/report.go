@@ -175,8 +175,16 @@ func checkFormats(formats []string) error {
 	return nil
 }
 
-// checkSet refuses a parameter that none of the chosen reports has.
+// checkSet refuses a parameter that none of the chosen reports has,
+// or whose value is not of its type, before anything is made.
 func checkSet(chosen []reports.Definition, set map[string]string) error {
+	var faults []error
+	for _, d := range chosen {
+		faults = append(faults, d.CheckParameters(set))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return &exitError{exitUsage, err}
+	}
 	for name := range set {
 		var known []string
 		for _, d := range chosen {

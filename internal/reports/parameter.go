@@ -1,7 +1,9 @@
 package reports
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +51,20 @@ func (p Parameter) value() (any, error) {
 		return nil, nil
 	}
 	return p.convert(p.Default)
+}
+
+// CheckParameters says which of the given values do not have the type that the
+// definition declares; names that it does not declare are passed over.
+func (d Definition) CheckParameters(given map[string]string) error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if p, ok := d.Parameters[name]; ok {
+			if _, err := p.convert(given[name]); err != nil {
+				faults = append(faults, fmt.Errorf("report %s: parameter %s: %w", d.Name, name, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // convert returns v, which may be text as given on a command line, in the
