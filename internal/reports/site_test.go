@@ -60,11 +60,6 @@ func siteOf(t testing.TB, st sandbox.State) storetest.Site {
 	return storetest.Site{Project: "1424615984265764001", At: siteAt, Rows: rows}
 }
 
-// demo is the sandbox's demo site at siteAt.
-func demo() sandbox.State {
-	return sandbox.New(sandbox.Options{Seed: 1, Now: func() time.Time { return siteAt }}).State()
-}
-
 // reader publishes a site and opens it.
 func reader(t testing.TB, site storetest.Site) *store.Reader {
 	t.Helper()
