@@ -89,7 +89,8 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 			return res.fact, errors.Join(err, p.landing.flush(k.resource))
 		}
 	}
-	return res.fact, p.load(ctx, &res.fact)
+	err = p.load(ctx, &res.fact)
+	return res.fact, err
 }
 
 func (p *project) walkKey(ctx context.Context, k keyed, key string) (*walk, error) {

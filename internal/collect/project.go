@@ -126,7 +126,8 @@ func (p *project) walkWhole(ctx context.Context, resource string) (store.Resourc
 	if err := p.load(ctx, &fact); err != nil || fact.Verdict == store.Partial {
 		return fact, err
 	}
-	return fact, p.guardExchange(ctx, &fact)
+	err = p.guardExchange(ctx, &fact)
+	return fact, err
 }
 
 // walkListsOf walks the tree, or all lists of a resource: the first gives the
