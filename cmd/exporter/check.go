@@ -102,7 +102,7 @@ func (a *app) checkCloud(ctx context.Context, cfg *config, say func(string, erro
 	r := client.Reader()
 	for _, project := range cfg.Cloud.Projects {
 		var total *int64
-		for page, err := range r.Pages(ctx, "access-auth", map[string]any{"projectId": project}, cloud.PageOptions{Size: 1, Parallel: 1}) {
+		for page, err := range r.Pages(ctx, "access-auth", map[string]any{"projectId": project}, cloud.PageOptions{Size: 1}) {
 			if err != nil {
 				say("cloud", fmt.Errorf("%s, project %s: %w", cfg.Cloud.URL, project, err), "")
 				return

@@ -65,7 +65,7 @@ func chooseProjects(cfg *config, project string) ([]string, error) {
 // be nil.
 func (a *app) newClient(cfg *config, observe func(cloud.Attempt)) (*cloud.Client, error) {
 	client, err := cloud.New(cloud.Config{
-		URL: cfg.Cloud.URL, ClientID: cfg.Cloud.ClientID, ClientSecret: cfg.Cloud.ClientSecret, Rate: cfg.Cloud.Rate,
+		URL: cfg.Cloud.URL, ClientID: cfg.Cloud.ClientID, ClientSecret: cfg.Cloud.ClientSecret, Rate: cfg.Cloud.Rate, Parallel: cfg.Cloud.Parallel,
 		GetParams: cfg.Cloud.GetParams, Lang: cfg.Cloud.Lang, Log: slog.New(slog.DiscardHandler), Now: a.now, Observe: observe,
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (cfg *config) registers() map[string]string {
 
 func (cfg *config) collectOptions(a *app) collect.Options {
 	return collect.Options{
-		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize, Parallel: cfg.Cloud.Parallel,
+		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize,
 		Budget: cfg.Collect.Budget.Run, MaxDrop: cfg.Collect.MaxDrop,
 		Registers: cfg.registers(), Journal: cfg.journalPath(), ProgramVersion: version,
 		Now: a.now, Log: slog.New(slog.DiscardHandler),

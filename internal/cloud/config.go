@@ -48,6 +48,10 @@ type Config struct {
 	// The client goes slower by itself when the cloud asks for it.
 	Rate float64
 
+	// Parallel is the most requests that may be in flight: 2 if not positive, at
+	// most 64.
+	Parallel int
+
 	// GetParams says how parameters of GET operations travel: "body", "query",
 	// or "auto" (also ""), which tries a body first and the query when the
 	// cloud misses parameters, and remembers what worked for each operation.
@@ -132,6 +136,10 @@ func (c *Config) normalise() error {
 	if c.Rate <= 0 {
 		c.Rate = 5
 	}
+	if c.Parallel <= 0 {
+		c.Parallel = defaultParallel
+	}
+	c.Parallel = min(c.Parallel, maxParallel)
 	if c.Lang == "" {
 		c.Lang = "en"
 	}

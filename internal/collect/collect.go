@@ -30,7 +30,6 @@ import (
 type Options struct {
 	Projects []string
 	PageSize int // items per page of a list
-	Parallel int // requests in flight at most
 	// Budget bounds the requests of one run in all projects; 0 is no bound.
 	// Lists are always read; what costs a request per row stops at the bound.
 	Budget int64

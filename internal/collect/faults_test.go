@@ -65,7 +65,7 @@ func newTrial(t *testing.T) *trial {
 		t.Fatal(err)
 	}
 	return &trial{t: t, ctx: t.Context(), dir: dir, store: st, o: Options{
-		PageSize: 3, Parallel: 2, MaxDrop: 0.2, ProgramVersion: "test", Now: at(clock), Log: slog.New(slog.DiscardHandler),
+		PageSize: 3, MaxDrop: 0.2, ProgramVersion: "test", Now: at(clock), Log: slog.New(slog.DiscardHandler),
 	}}
 }
 

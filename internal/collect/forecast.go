@@ -105,7 +105,7 @@ func pages(rows int64, size int) int64 { return (rows + int64(size) - 1) / int64
 
 // firstPage asks the first page of a list alone.
 func (p *project) firstPage(ctx context.Context, operation string, params map[string]any) (*cloud.Page, error) {
-	for page, err := range p.cloud.Pages(ctx, operation, p.with(params), cloud.PageOptions{Size: p.o.PageSize, Parallel: 1}) {
+	for page, err := range p.cloud.Pages(ctx, operation, p.with(params), cloud.PageOptions{Size: p.o.PageSize}) {
 		if err == nil && page.Total == nil {
 			err = errors.New("the cloud gave no total")
 		}

@@ -59,7 +59,7 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	wanted := int64(len(keys))
 	queue := make(chan string)
 	var workers sync.WaitGroup
-	for range min(p.o.Parallel, len(keys)) {
+	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
 				res.add(p.walkKey(ctx, k, key))

@@ -101,7 +101,7 @@ func newLanding(dir string) (*landing, error) {
 	return l, nil
 }
 
-// land takes a response over. It returns when the page has a place in the
+// land takes a response over, which it releases. It returns when the page has a place in the
 // queue; an error of writing comes from close.
 func (l *landing) land(at pageOf, r *cloud.Response) error {
 	f, err := l.file(at.resource)
@@ -133,8 +133,13 @@ func (l *landing) prepare(job *landJob, at pageOf, line int64, r *cloud.Response
 	key, _ := json.Marshal(at.key)
 	text := fmt.Appendf((*buffer)[:0], `{"line":%d,"walk":%d,"page":%d,"key":%s,"response":`, line, at.walk, at.page, key)
 	start := len(text)
-	text = r.AppendKept(text)
-	body, landed := sha256.Sum256(r.Body), sha256.Sum256(text[start:])
+	text, verbatim := r.AppendKept(text)
+	body := sha256.Sum256(text[start:])
+	landed := body
+	if !verbatim {
+		body = sha256.Sum256(r.Body)
+	}
+	r.Release()
 	text = append(text, '}', '\n')
 	*buffer = text
 	job.frame = l.zstd.EncodeAll(text, make([]byte, 0, len(text)/8))

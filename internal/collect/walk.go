@@ -71,7 +71,7 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	var ids []uint64
 	var received int // ids, repeated ones too
 	var lastPage []string
-	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Parallel: p.o.Parallel}) {
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize}) {
 		if err != nil {
 			return w, err
 		}
