@@ -70,6 +70,8 @@ type collectConfig struct {
 	// MaxDrop is the share of rows that a list may lose between two
 	// collections before the walk is taken for a fault of the cloud.
 	MaxDrop float64 `yaml:"max_drop"`
+	// Resume is how old an interrupted collection may be to be taken up.
+	Resume time.Duration `yaml:"resume"`
 }
 
 type budgetConfig struct {
@@ -95,7 +97,7 @@ func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
-		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20},
+		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20, Resume: 6 * time.Hour},
 	}
 }
 

@@ -142,6 +142,9 @@ func (r *Reader) Requests() int64 { return r.c.requests.Load() }
 // Retries gives how many of them repeated one before.
 func (r *Reader) Retries() int64 { return r.c.retries.Load() }
 
+// URL gives the base URL of the cloud.
+func (r *Reader) URL() string { return r.c.url }
+
 // Parallel gives how many requests may be in flight.
 func (r *Reader) Parallel() int { return cap(r.c.flight) }
 

@@ -25,6 +25,10 @@ const (
 type PageOptions struct {
 	Size  int // items asked for on a page: 50 if 0, at most 1000
 	First int // page to begin with: 1 if 0
+	// Held gives the answer for a page that the caller has from before, nil where
+	// it has none; such a page is not asked for. It may be called from several
+	// goroutines at once.
+	Held func(page int) *Response
 }
 
 func (o PageOptions) normalise() PageOptions {
@@ -57,7 +61,15 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 		w := newWalk(op, o.normalise())
 		fetch := func(n int) <-chan fetched {
 			done := make(chan fetched, 1)
-			running.Go(func() { done <- r.page(ctx, op, params, n, w.size) })
+			running.Go(func() {
+				if o.Held != nil {
+					if held := o.Held(n); held != nil {
+						done <- fetched{page: newPage(held, n)}
+						return
+					}
+				}
+				done <- r.page(ctx, op, params, n, w.size)
+			})
 			return done
 		}
 		flight := []<-chan fetched{fetch(w.first)}

@@ -3,6 +3,7 @@ package cloud
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,22 @@ type Response struct {
 
 	facts *facts
 	date  int64 // of the HTTP header, ms
+}
+
+// Parse reads body as the answer to an operation, as one that is kept: it may lack
+// the members that [Response.AppendKept] drops. HTTPStatus, Attempt and Took are
+// not in it and stay zero. The error says what is wrong with body as an answer.
+func Parse(op string, body []byte) (*Response, error) {
+	o, ok := Lookup(op)
+	if !ok {
+		return nil, fmt.Errorf("%w: no operation %q", ErrParams, cut(op))
+	}
+	r := &Response{Operation: op, Body: body}
+	if e := r.read(o); e != nil {
+		e.Endpoint = op
+		return nil, e
+	}
+	return r, nil
 }
 
 // Release gives Body back to be written again by later answers. The caller has no

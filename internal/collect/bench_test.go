@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -220,7 +221,7 @@ func median(d []time.Duration) time.Duration {
 
 func walkPermissions(b *testing.B, s site, r *cloud.Reader, dir string) {
 	b.Helper()
-	l, err := newLanding(dir)
+	l, err := newLanding(dir, "bench", new(atomic.Int64))
 	if err != nil {
 		b.Fatal(err)
 	}

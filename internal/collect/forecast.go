@@ -50,8 +50,12 @@ func (c *Collector) Forecast(ctx context.Context, r *cloud.Reader) (*Forecast, e
 	for _, l := range f.Lines {
 		f.Requests += l.Requests
 	}
-	if b := c.o.Budget; b > 0 && f.Requests > b {
-		f.Left, f.Requests = f.Requests-b, b
+	left, err := c.left()
+	if err != nil {
+		return nil, err
+	}
+	if left >= 0 && f.Requests > left {
+		f.Left, f.Requests = f.Requests-left, left
 	}
 	f.Took = r.Requests() - before
 	return f, nil

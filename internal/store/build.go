@@ -28,8 +28,8 @@ type Build struct {
 	loaded   map[string]int64 // keys with a whole walk, of each stage that is filled
 }
 
-// Begin names a new snapshot, later than every other, and opens a copy of the
-// newest to build it in. The caller holds the lock of the store. It returns
+// Begin names a new snapshot, later than every other, or takes up one that was
+// interrupted, and opens a copy of the newest to build it in. The caller holds the lock of the store. It returns
 // [ErrDamaged] when the newest file cannot be read, and [*ErrNewer].
 func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	b, err := s.begin(ctx, o)
@@ -51,7 +51,10 @@ func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	if len(ids) > 0 {
 		newest = ids[len(ids)-1]
 	}
-	id, err := nextID(o.Started, newest)
+	id, err := s.resume(o, newest)
+	if err == nil && id == "" {
+		id, err = nextID(o.Started, newest)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +150,13 @@ func copyFile(from, to string) (err error) {
 
 // ID returns the name of the snapshot: its start in UTC.
 func (b *Build) ID() string { return b.id }
+
+// Started returns when the collection began, to the second: the time of its name,
+// which is that of the first run where it was interrupted.
+func (b *Build) Started() time.Time {
+	t, _ := time.Parse(idLayout, b.id) // it was made by this layout
+	return t
+}
 
 // Landing returns the directory where the pages of a project land. It is made
 // when it is asked for.
