@@ -18,6 +18,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"exporter/internal/sandbox"
+	"exporter/internal/store/storetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
+			"newer":    makeNewer,
 		},
 	})
 }
@@ -94,6 +96,22 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// makeNewer is `newer DIR`: the snapshots of the store in DIR become ones that a
+// newer program wrote.
+func makeNewer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: newer dir")
+	}
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "snapshots", "*.duckdb"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("%s has no snapshots", args[0])
+	}
+	for _, path := range files {
+		ts.Check(storetest.MakeNewer(path))
 	}
 }
 
