@@ -267,11 +267,11 @@ func (a *app) sayReport(m made) {
 }
 
 func (a *app) listReports(cfg *config) error {
-	t := newTable("NAME", "QUESTION", "FORMATS")
+	t := newGrid("NAME", "QUESTION", "FORMATS")
 	for _, d := range cfg.definitions {
-		t.AppendRow([]any{d.Name, d.Asked(), strings.Join(d.Formats, ", ")})
+		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
 	}
-	return a.printTable(t)
+	return a.printGrid(t)
 }
 
 func (a *app) explainReport(cfg *config, name string) error {
