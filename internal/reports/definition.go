@@ -58,6 +58,7 @@ type First struct {
 	Title   string   `yaml:"title"`
 	Rows    int      `yaml:"rows"` // 5 when 0
 	Columns []string `yaml:"columns"`
+	Each    []string `yaml:"each"` // columns; of the rows that are alike in them only one is shown
 }
 
 // A Column says how a column of a query's result is shown. A column of the
