@@ -55,8 +55,7 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = cfg.definitions()
-	say("configuration", err, "%s", cfg.path)
+	say("configuration", nil, "%s", cfg.path)
 	a.checkCloud(ctx, cfg, say)
 	st, err := openStore(cfg)
 	var free uint64

@@ -112,7 +112,7 @@ func Region(code string) (baseURL string, ok bool) {
 func (c *Config) normalise() error {
 	var faults []error
 	c.URL = strings.TrimSuffix(strings.TrimSpace(c.URL), "/")
-	if err := checkURL(c.URL); err != nil {
+	if err := CheckURL(c.URL); err != nil {
 		faults = append(faults, err)
 	}
 	c.ClientID = strings.TrimSpace(c.ClientID)
@@ -155,9 +155,9 @@ func (c *Config) normalise() error {
 	return errors.Join(faults...)
 }
 
-// checkURL refuses what would send credentials in the clear or sign a path that
-// the cloud does not see.
-func checkURL(s string) error {
+// CheckURL refuses a base URL that would send credentials in the clear or sign a
+// path that the cloud does not see.
+func CheckURL(s string) error {
 	if s == "" {
 		return errors.New("url is empty")
 	}

@@ -4,8 +4,10 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -33,6 +35,20 @@ type Site struct {
 	Partial   []string          // lists whose walk was not whole; their rows land all the same
 	Registers map[string]string // table -> text of its file; read from the first site
 	Journal   string            // path of the journal; read from the first site
+}
+
+// MakeNewer changes a snapshot's file as if a program that knows a later version
+// of the store had written it.
+func MakeNewer(path string) error {
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	db, err := sql.Open("duckdb", path) // package store brings the driver
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("UPDATE base.store SET schema_version = schema_version + 1")
+	return errors.Join(err, db.Close(), os.Chmod(path, 0o444))
 }
 
 // lists are the resources that are walked as a whole.
