@@ -25,7 +25,9 @@ func (a *app) collectCommand() *cobra.Command {
 		Short: "Collect every project into a new snapshot",
 		Long: `Reads every project of the configuration from the cloud and publishes one
 snapshot. What could not be read whole is carried forward from the snapshot
-before and said; nothing is closed by it. Ctrl-C publishes nothing.`,
+before and said; nothing is closed by it. Ctrl-C publishes nothing; the next
+run goes on where an interrupted one stopped (collect.resume in reports.yaml
+says for how long).`,
 		Example: `  exporter collect
   exporter collect --dry-run`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -156,6 +158,9 @@ func (a *app) sayCollected(r *collect.Result) {
 	}
 	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
 		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
+	if r.TakenUp > 0 {
+		fmt.Fprintf(a.stderr, "  %s answers were there already, from a run that was interrupted\n", count(r.TakenUp))
+	}
 }
 
 // duration is d as people say it: 41 s, 9 min 12 s, 3 h 4 min.

@@ -172,14 +172,13 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
 		fault("collect.max_drop", "must be a share between 0 and 1")
 	}
-	if c.Collect.Budget.Run < 0 {
-		fault("collect.budget.run", "must not be negative (0: no limit)")
+	for key, n := range map[string]int64{"run": c.Collect.Budget.Run, "day": c.Collect.Budget.Day, "month": c.Collect.Budget.Month} {
+		if n < 0 {
+			fault("collect.budget."+key, "must not be negative (0: no limit)")
+		}
 	}
-	if c.Collect.Budget.Day != 0 {
-		fault("collect.budget.day", "is not kept yet and must be 0; use run")
-	}
-	if c.Collect.Budget.Month != 0 {
-		fault("collect.budget.month", "is not kept yet and must be 0; use run")
+	if c.Collect.Resume < 0 {
+		fault("collect.resume", "must not be negative (0: always begin anew)")
 	}
 	zone, err := time.LoadLocation(c.Store.Timezone)
 	if err != nil || c.Store.Timezone == "" || c.Store.Timezone == "Local" {

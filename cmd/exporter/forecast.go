@@ -36,7 +36,7 @@ func (a *app) forecast(ctx context.Context, cfg *config) error {
 	fmt.Fprintf(a.stdout, "\nabout %s requests, %s at %g a second; this forecast made %d\n",
 		count(f.Requests), duration(f.Time(cfg.Cloud.Rate)), cfg.Cloud.Rate, f.Took)
 	if f.Left > 0 {
-		fmt.Fprintf(a.stdout, "the budget of %s requests a run leaves about %s to later runs\n", count(cfg.Collect.Budget.Run), count(f.Left))
+		fmt.Fprintf(a.stdout, "what is left of the budget is not enough: about %s go to later runs\n", count(f.Left))
 	}
 	return nil
 }
