@@ -162,6 +162,9 @@ func (c *config) validate(talksToCloud bool) error {
 	if c.Collect.Budget.Day != 0 || c.Collect.Budget.Month != 0 {
 		fault("collect.budget: day and month are not kept yet and must be 0; use run")
 	}
+	if k := c.Store.Keep; k.Daily < 0 || k.Monthly < 0 || k.RawDays < 0 {
+		fault("store.keep: daily, monthly and raw_days must not be negative")
+	}
 	zone, err := time.LoadLocation(c.Store.Timezone)
 	if err != nil || c.Store.Timezone == "" || c.Store.Timezone == "Local" {
 		fault("store.timezone: unknown zone %q (use a name such as Asia/Shanghai)", c.Store.Timezone)

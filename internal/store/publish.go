@@ -64,19 +64,21 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err != nil {
 		return nil, err
 	}
+	return list, b.rename(ctx, file)
+}
+
+// rename makes a file the snapshot.
+func (b *Build) rename(ctx context.Context, file string) error {
 	if err := b.close(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := seal(file); err != nil {
-		return nil, err
+		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := os.Rename(file, b.store.path(b.id)); err != nil {
-		return nil, err
-	}
-	return list, nil
+	return os.Rename(file, b.store.path(b.id))
 }
 
 func (b *Build) publishProject(ctx context.Context, p Project) error {

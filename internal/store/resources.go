@@ -58,10 +58,15 @@ var history = []string{"project_id", "first_snapshot", "closed_snapshot", "lande
 // received returns the columns of a resource's table that hold what the API
 // sent, the key included.
 func (b *Build) received(ctx context.Context, r resource) ([]column, error) {
-	rows, err := b.conn.QueryContext(ctx, `
+	return receivedOf(ctx, b.conn, r)
+}
+
+// receivedOf is [Build.received] for the chosen database.
+func receivedOf(ctx context.Context, db queryer, r resource) ([]column, error) {
+	rows, err := db.QueryContext(ctx, `
 SELECT column_name, data_type
 FROM duckdb_columns()
-WHERE database_name = 'build' AND schema_name = 'base' AND table_name = $1
+WHERE database_name = current_database() AND schema_name = 'base' AND table_name = $1
 ORDER BY column_index`, r.name)
 	if err != nil {
 		return nil, err
