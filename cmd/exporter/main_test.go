@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,10 +16,12 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
 	"exporter/internal/sandbox"
+	"exporter/internal/store/storetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
@@ -44,6 +48,9 @@ func TestScripts(t *testing.T) {
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
+			"flip":     flipByte,
+			"harm":     harmNewest,
+			"holds":    holdsText,
 		},
 	})
 }
@@ -95,6 +102,57 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
+}
+
+// flipByte is `flip FILE`: it changes a byte in the middle of the first file that
+// the pattern names.
+func flipByte(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file %s", args[0])
+	}
+	b, err := os.ReadFile(files[0])
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(files[0], b, 0o600))
+}
+
+// holdsText is `holds FOLDER FILE`: some file below the folder holds the text of
+// FILE, as it is or unpacked.
+func holdsText(ts *testscript.TestScript, neg bool, args []string) {
+	want := []byte(strings.TrimSpace(ts.ReadFile(args[1])))
+	unpack, err := zstd.NewReader(nil)
+	ts.Check(err)
+	defer unpack.Close()
+	found := ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && strings.HasSuffix(path, ".zst") {
+			text, err = unpack.DecodeAll(text, nil)
+		}
+		if bytes.Contains(text, want) {
+			found = path
+		}
+		return err
+	}))
+	if (found == "") != neg {
+		ts.Fatalf("%s in %s: found in %q", want, args[0], found)
+	}
+}
+
+// harmNewest is `harm STORE SQL`: it runs a statement on the newest snapshot, which
+// is attached as x.
+func harmNewest(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "snapshots", "*Z.duckdb"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no snapshot in %s", args[0])
+	}
+	ts.Check(storetest.Change(files[len(files)-1], args[1]))
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.

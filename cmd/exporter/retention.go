@@ -77,9 +77,9 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 	total := totalSize(files)
 	if dryRun {
 		for _, f := range files {
-			fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, megabytes(f.Bytes))
+			fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, size(f.Bytes))
 		}
-		fmt.Fprintf(a.stderr, "would remove %s, %s\n", plural(int64(len(files)), "file"), megabytes(total))
+		fmt.Fprintf(a.stderr, "would remove %s, %s\n", plural(int64(len(files)), "file"), size(total))
 		return nil
 	}
 	_, err = journal.Open(cfg.journalPath(), a.now).Append("prune", map[string]any{
@@ -91,7 +91,7 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 	if err := st.Remove(files); err != nil {
 		return explainDisk(err)
 	}
-	fmt.Fprintf(a.stderr, "pruned %s of snapshots and raw pages, %s\n", plural(int64(len(files)), "file"), megabytes(total))
+	fmt.Fprintf(a.stderr, "pruned %s of snapshots and raw pages, %s\n", plural(int64(len(files)), "file"), size(total))
 	return nil
 }
 
@@ -103,7 +103,20 @@ func totalSize(files []store.File) int64 {
 	return n
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+// size is n bytes as people say it: 812 B, 41.3 kB, 5.8 MB, 1.2 GB.
+func size(n int64) string {
+	value, unit := float64(n), ""
+	for _, larger := range []string{"k", "M", "G"} {
+		if value < 1000 {
+			break
+		}
+		value, unit = value/1000, larger
+	}
+	if unit == "" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %sB", value, unit)
+}
 
 func (a *app) purgeCommand() *cobra.Command {
 	var person, project, before string
@@ -191,7 +204,7 @@ func (a *app) purge(ctx context.Context, cfg *config, o store.PurgeOptions, yes,
 	if err := errors.Join(st.Remove(p.Files), journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now)); err != nil {
 		return explainDisk(err)
 	}
-	fmt.Fprintf(a.stderr, "purged %s; published snapshot %s without them and gave %s back\n", plural(p.Rows, "row"), p.Snapshot, megabytes(totalSize(p.Files)))
+	fmt.Fprintf(a.stderr, "purged %s; published snapshot %s without them and gave %s back\n", plural(p.Rows, "row"), p.Snapshot, size(totalSize(p.Files)))
 	if o.Person != "" {
 		fmt.Fprintln(a.stderr, "exporter: hint: if the cloud still lists the person, the next collection brings them back; remove them there")
 	}
@@ -206,7 +219,7 @@ func (a *app) sayPurge(p *store.Purge) {
 		}
 	}
 	for _, f := range p.Files {
-		fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, megabytes(f.Bytes))
+		fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, size(f.Bytes))
 	}
 	if p.Named > 0 {
 		fmt.Fprintf(a.stderr, "%s of roster.csv and channels.csv name a manager or owner of the same name: change the files\n", plural(p.Named, "line"))

@@ -50,9 +50,9 @@ SELECT
     snapshot_id,
     project_id,
     started_at,
-    verdict,
     rows,
-    digest[:12] AS digest
+    digest[:12] AS digest,
+    COLUMNS(c -> c IN ('verdict', 'kind')) -- a file of schema version 1 has no kind
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
 

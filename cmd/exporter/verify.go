@@ -119,7 +119,7 @@ func (a *app) sayVerified(v *store.Verification, head journal.Head, took time.Du
 		fmt.Fprintf(&b, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("digests", "%s computed again from the rows", count(int64(v.Digests)))
-	line("raw pages", "%s in %s, %.1f MB, each with its SHA-256", count(v.Pages), plural(int64(v.RawFiles), "file"), float64(v.Bytes)/1e6)
+	line("raw pages", "%s in %s, %s, each with its SHA-256", count(v.Pages), plural(int64(v.RawFiles), "file"), size(v.Bytes))
 	line("rows", "%s read again from their page", count(v.Rows))
 	if v.Unproven > 0 {
 		line("", "%s whose page is gone: only their digest speaks for them", count(v.Unproven))

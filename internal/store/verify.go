@@ -61,7 +61,7 @@ type verifier struct {
 	mu sync.Mutex // of v
 	v  *Verification
 
-	raw   map[string]string // below raw/, what purges took
+	raw   map[string]string // what purges took, and in which
 	known map[string]bool   // snapshots
 }
 
@@ -131,33 +131,34 @@ func (w *verifier) differs(name, problem string, args ...any) {
 	w.v.Differences = append(w.v.Differences, Finding{name, fmt.Sprintf(problem, args...)})
 }
 
-// gone says why a path below the store's folder is no longer there; "" where
-// nothing does.
-func (w *verifier) gone(path string) string {
+// gone says what was removed that held a path below the store's folder, and
+// why; "" where nothing does.
+func (w *verifier) gone(path string) Finding {
 	for p := path; p != "."; p = filepath.Dir(p) {
 		if why, ok := w.raw[p]; ok {
-			return why
+			return Finding{p, why}
 		}
 		if w.o.Journal != nil {
 			if why, ok := w.o.Journal.Removed[p]; ok {
-				return why
+				return Finding{p, why}
 			}
 		}
 	}
-	return ""
+	return Finding{}
 }
 
 // missing files a path that is not there.
 func (w *verifier) missing(path, problem string, args ...any) {
-	if why := w.gone(path); why != "" {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if f := (Finding{path, why}); !slices.Contains(w.v.Gone, f) {
-			w.v.Gone = append(w.v.Gone, f)
-		}
+	f := w.gone(path)
+	if f.Name == "" {
+		w.differs(path, problem, args...)
 		return
 	}
-	w.differs(path, problem, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.v.Gone, f) {
+		w.v.Gone = append(w.v.Gone, f)
+	}
 }
 
 // modes checks that nobody else can read the store, and nobody write what is
@@ -218,6 +219,9 @@ func (w *verifier) file(ctx context.Context, id string, newest bool) error {
 		w.known[x.ID] = true
 	}
 	w.v.Snapshots = len(w.known)
+	if err := w.purges(ctx, db); err != nil {
+		return err
+	}
 	for known := range w.known {
 		there, err := exists(w.s.path(known))
 		if err != nil {
@@ -226,9 +230,6 @@ func (w *verifier) file(ctx context.Context, id string, newest bool) error {
 		if !there {
 			w.missing("snapshots/"+known+".duckdb", "is missing, and nothing says why")
 		}
-	}
-	if err := w.purges(ctx, db); err != nil {
-		return err
 	}
 	return w.journal(ctx, db, list)
 }
@@ -250,16 +251,6 @@ func (w *verifier) purges(ctx context.Context, db *sql.DB) error {
 		}
 		w.v.Purged += p.Rows
 	}
-	// What was filed before the purges were known.
-	kept := w.v.Differences[:0]
-	for _, d := range w.v.Differences {
-		if why := w.gone(d.Name); why != "" && strings.HasPrefix(d.Problem, "is missing") {
-			w.v.Gone = append(w.v.Gone, Finding{d.Name, why})
-			continue
-		}
-		kept = append(kept, d)
-	}
-	w.v.Differences = kept
 	return nil
 }
 
