@@ -53,8 +53,8 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 		}
 	}
 	r, err := s.readFile(ctx, file, zone, o)
-	if err != nil {
-		return nil, err
+	if err != nil || o.Snapshot == "" && o.AsOf.IsZero() {
+		return r, err
 	}
 	if err := r.answerable(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())

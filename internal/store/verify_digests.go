@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -24,7 +24,7 @@ func (w *verifier) digests(ctx context.Context, db *sql.DB, id string, list []Sn
 	for _, x := range list {
 		want[[2]string{x.ID, x.Project}] = true
 	}
-	all, err := recordedDigests(ctx, db)
+	all, err := digestsOf(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,9 @@ WHERE project_id = $1 AND resource = $2 AND first_snapshot <= $3 AND closed_snap
 	return nil
 }
 
-// recordedDigests reads all digests of a file. query is "" where it is that of
+// digestsOf reads all digests of a file. query is "" where it is that of
 // today.
-func recordedDigests(ctx context.Context, db *sql.DB) ([]recorded, error) {
+func digestsOf(ctx context.Context, db *sql.DB) ([]recorded, error) {
 	today := map[string]string{}
 	for _, r := range resources {
 		cols, err := receivedOf(ctx, db, r)
@@ -124,18 +124,15 @@ func recordedDigests(ctx context.Context, db *sql.DB) ([]recorded, error) {
 func (w *verifier) resourceDigests(ctx context.Context, db *sql.DB, id, project, name string, group []recorded) ([]string, error) {
 	sums := make([]string, len(group))
 	hashers := map[string]hash.Hash{}
-	for i, x := range group {
-		if x.query != "" {
-			sum, err := w.recordedDigest(ctx, id, x)
-			if err != nil {
-				return nil, err
-			}
-			sums[i] = sum
-			continue
+	if err := w.recordedDigests(ctx, id, group, sums); err != nil {
+		return nil, err
+	}
+	for _, x := range group {
+		if x.query == "" {
+			h := sha256.New()
+			h.Write([]byte("row_sha256\n"))
+			hashers[x.snapshot] = h
 		}
-		h := sha256.New()
-		h.Write([]byte("row_sha256\n"))
-		hashers[x.snapshot] = h
 	}
 	if len(hashers) > 0 {
 		if err := w.rowHashes(ctx, db, project, name, hashers); err != nil {
@@ -228,17 +225,46 @@ func snapshotOrder(ctx context.Context, db *sql.DB, hashers map[string]hash.Hash
 	return at, rows.Err()
 }
 
-// recordedDigest is the SHA-256 of the CSV of a query of another form than
-// today's, read as anybody would.
-func (w *verifier) recordedDigest(ctx context.Context, id string, x recorded) (sum string, err error) {
-	r, err := w.s.readFile(ctx, w.s.path(id), time.UTC, ReadOptions{Snapshot: x.snapshot, Project: x.project})
+// recordedDigests computes those digests of group that are of another form than
+// today's: from their own query, read as anybody would.
+func (w *verifier) recordedDigests(ctx context.Context, id string, group []recorded, sums []string) (err error) {
+	if !slices.ContainsFunc(group, func(x recorded) bool { return x.query != "" }) {
+		return nil
+	}
+	r, err := w.s.readFile(ctx, w.s.path(id), time.UTC, ReadOptions{Snapshot: id})
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	rows, err := r.Query(ctx, x.query, nil)
+	conn, err := r.db.Conn(ctx)
 	if err != nil {
-		return "", fmt.Errorf("%s: digest of %s: %w", filepath.Base(w.s.path(id)), x.resource, err)
+		return err
+	}
+	defer conn.Close()
+	for i, x := range group {
+		if x.query == "" {
+			continue
+		}
+		if _, err := conn.ExecContext(ctx, "SET VARIABLE snapshot_id = $1", x.snapshot); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "SET VARIABLE project_id = $1", x.project); err != nil {
+			return err
+		}
+		if sums[i], err = recordedDigest(ctx, r, conn, x.query); err != nil {
+			return fmt.Errorf("digest of %s: %w", x.resource, err)
+		}
+	}
+	return nil
+}
+
+func recordedDigest(ctx context.Context, r *Reader, conn *sql.Conn, query string) (string, error) {
+	if _, err := r.check(ctx, query); err != nil {
+		return "", err
+	}
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return "", err
 	}
 	defer rows.Close()
 	h := sha256.New()
