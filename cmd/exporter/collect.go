@@ -127,6 +127,12 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 		return fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
 	a.sayCollected(result)
+	if journalled == nil {
+		// What cannot be pruned now can be next time.
+		if err := a.prune(ctx, cfg, st, cfg.Store.Keep, false); err != nil {
+			journalled = fmt.Errorf("prune: %w", err)
+		}
+	}
 	if journalled != nil {
 		return &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
 	}

@@ -172,13 +172,15 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
 		fault("collect.max_drop", "must be a share between 0 and 1")
 	}
-	for key, n := range map[string]int64{"run": c.Collect.Budget.Run, "day": c.Collect.Budget.Day, "month": c.Collect.Budget.Month} {
+	keep, budget := c.Store.Keep, c.Collect.Budget
+	for key, n := range map[string]int64{
+		"collect.budget.run": budget.Run, "collect.budget.day": budget.Day, "collect.budget.month": budget.Month,
+		"collect.resume":   int64(c.Collect.Resume),
+		"store.keep.daily": int64(keep.Daily), "store.keep.monthly": int64(keep.Monthly), "store.keep.raw_days": int64(keep.RawDays),
+	} {
 		if n < 0 {
-			fault("collect.budget."+key, "must not be negative (0: no limit)")
+			fault(key, "must not be negative")
 		}
-	}
-	if c.Collect.Resume < 0 {
-		fault("collect.resume", "must not be negative (0: always begin anew)")
 	}
 	zone, err := time.LoadLocation(c.Store.Timezone)
 	if err != nil || c.Store.Timezone == "" || c.Store.Timezone == "Local" {

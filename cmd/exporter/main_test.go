@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -16,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
@@ -47,8 +50,10 @@ func TestScripts(t *testing.T) {
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
-			"newer":    makeNewer,
 			"screen":   showScreen,
+			"flip":     flipByte,
+			"harm":     harmNewest,
+			"holds":    holdsText,
 		},
 	})
 }
@@ -102,22 +107,6 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// makeNewer is `newer DIR`: the snapshots of the store in DIR become ones that a
-// newer program wrote.
-func makeNewer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: newer dir")
-	}
-	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "snapshots", "*.duckdb"))
-	ts.Check(err)
-	if len(files) == 0 {
-		ts.Fatalf("%s has no snapshots", args[0])
-	}
-	for _, path := range files {
-		ts.Check(storetest.MakeNewer(path))
-	}
-}
-
 // escape is what moves the cursor or changes the color.
 var escape = regexp.MustCompile(`\r|\n|\x1b\[([0-9;]*)([A-Za-z])`)
 
@@ -164,6 +153,57 @@ func showScreen(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	write(out + "<cursor>")
 	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}
+
+// flipByte is `flip FILE`: it changes a byte in the middle of the first file that
+// the pattern names.
+func flipByte(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file %s", args[0])
+	}
+	b, err := os.ReadFile(files[0])
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(files[0], b, 0o600))
+}
+
+// holdsText is `holds FOLDER FILE`: some file below the folder holds the text of
+// FILE, as it is or unpacked.
+func holdsText(ts *testscript.TestScript, neg bool, args []string) {
+	want := []byte(strings.TrimSpace(ts.ReadFile(args[1])))
+	unpack, err := zstd.NewReader(nil)
+	ts.Check(err)
+	defer unpack.Close()
+	found := ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && strings.HasSuffix(path, ".zst") {
+			text, err = unpack.DecodeAll(text, nil)
+		}
+		if bytes.Contains(text, want) {
+			found = path
+		}
+		return err
+	}))
+	if (found == "") != neg {
+		ts.Fatalf("%s in %s: found in %q", want, args[0], found)
+	}
+}
+
+// harmNewest is `harm STORE SQL`: it runs a statement on the newest snapshot, which
+// is attached as x.
+func harmNewest(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "snapshots", "*Z.duckdb"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no snapshot in %s", args[0])
+	}
+	ts.Check(storetest.Change(files[len(files)-1], args[1]))
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.

@@ -10,9 +10,10 @@ import (
 func (a *app) snapshotsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snapshots",
-		Short: "List the snapshots, or show one",
+		Short: "List, show and verify the snapshots, and let old ones go",
 		Example: `  exporter snapshots list
-  exporter snapshots show 20260331T050000Z`,
+  exporter snapshots show 20260331T050000Z
+  exporter snapshots verify`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, "table", nil) },
 	}
 	var format string
@@ -40,6 +41,7 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		child.Flags().StringVar(&format, "format", "table", "table, csv or json")
 		c.AddCommand(child)
 	}
+	c.AddCommand(a.verifyCommand(), a.pruneCommand(), a.purgeCommand())
 	return c
 }
 
@@ -48,9 +50,9 @@ SELECT
     snapshot_id,
     project_id,
     started_at,
-    verdict,
     rows,
-    digest[:12] AS digest
+    digest[:12] AS digest,
+    COLUMNS(c -> c IN ('verdict', 'kind')) -- a file of schema version 1 has no kind
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
 

@@ -118,11 +118,9 @@ example. csv has a header line and keeps NULL (nothing) and "" apart.`,
 				&hintError{fmt.Errorf("sql: no answer within %s", timeout), "give it more with --timeout"})
 			defer cancel()
 			r, err := read.open(ctx, cfg)
-			if err != nil {
-				return err
+			if err == nil {
+				err = errors.Join(a.runQuery(ctx, r, query, &read, print), r.Close())
 			}
-			defer r.Close()
-			err = a.runQuery(ctx, r, query, &read, print)
 			if ctx.Err() != nil && c.Context().Err() == nil {
 				return context.Cause(ctx)
 			}

@@ -69,10 +69,15 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		}
 		_, err := journal.Open(cfg.journalPath(), now).Append("snapshot", map[string]any{
 			"snapshot": s.ID, "project": s.Project, "verdict": s.Verdict, "rows": s.Rows, "digest": s.Digest,
-			"program_version": s.ProgramVersion,
+			"program_version": s.ProgramVersion, "kind": s.Kind,
 		})
 		if err != nil {
 			return fmt.Errorf("journal: %w", explainDisk(err))
+		}
+	}
+	if broken == nil {
+		if err := journalPurges(ctx, cfg, st, now); err != nil {
+			return err
 		}
 	}
 	// A torn last line is mended by appending; a break before it stays.

@@ -19,6 +19,7 @@ type Build struct {
 	store    *Store
 	id       string
 	version  string
+	started  time.Time
 	file     string // .building-<id>.duckdb
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
@@ -40,6 +41,21 @@ func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 }
 
 func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
+	b, err := s.newBuild(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.loadRegisters(ctx, o.Registers); err != nil {
+		return nil, errors.Join(err, b.Discard())
+	}
+	if err := b.loadJournal(ctx, o.Journal); err != nil {
+		return nil, errors.Join(err, b.Discard())
+	}
+	return b, nil
+}
+
+// newBuild names a new snapshot and opens a copy of the newest to build it in.
+func (s *Store) newBuild(ctx context.Context, o BuildOptions) (*Build, error) {
 	if err := s.Create(); err != nil {
 		return nil, err
 	}
@@ -60,17 +76,11 @@ func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	}
 	name := filepath.Join(s.dir, "snapshots", building+id)
 	b := &Build{
-		store: s, id: id, version: o.ProgramVersion,
+		store: s, id: id, version: o.ProgramVersion, started: o.Started,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
 	}
 	if err := b.open(ctx, newest); err != nil {
-		return nil, errors.Join(err, b.Discard())
-	}
-	if err := b.loadRegisters(ctx, o.Registers); err != nil {
-		return nil, errors.Join(err, b.Discard())
-	}
-	if err := b.loadJournal(ctx, o.Journal); err != nil {
 		return nil, errors.Join(err, b.Discard())
 	}
 	return b, nil

@@ -26,8 +26,7 @@ func (b *Build) digest(ctx context.Context, project string, changed map[string]b
 			return err
 		}
 		sum := ""
-		// Rules stand in the view of their channels.
-		if !changed[r.name] && (r.name != "rule_channels" || !changed["rules"]) {
+		if !changed[r.name] {
 			err := b.conn.QueryRowContext(ctx, `
 SELECT coalesce(max(sha256), '')
 FROM (
@@ -43,7 +42,7 @@ WHERE query = $3`, project, r.name, query).Scan(&sum)
 			}
 		}
 		if sum == "" {
-			if sum, err = b.hash(ctx, query); err != nil {
+			if sum, err = b.hashQuery(ctx, query); err != nil {
 				return fmt.Errorf("digest %s: %w", r.name, err)
 			}
 		}
@@ -61,18 +60,46 @@ WHERE query = $3`, project, r.name, query).Scan(&sum)
 		rows, hex.EncodeToString(total.Sum(nil)), b.id, project)
 }
 
-// digestQuery is what the digest of a resource is made of: the received
-// columns of its view in the order of its key.
+// digestQuery is what the digest of a resource is made of. The package comment
+// defines it.
 func (b *Build) digestQuery(ctx context.Context, r resource) (string, error) {
-	names := strings.Join(r.cols, ", ")
-	if names == "" {
-		cols, err := b.received(ctx, r)
-		if err != nil {
+	cols, err := b.received(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	return digestSQL(r, cols), nil
+}
+
+func digestSQL(r resource, cols []column) string {
+	return "SELECT " + rowHash(cols) + " AS row_sha256 FROM base.current_" + r.name +
+		" UNION ALL SELECT row_sha256 FROM base.current_purged WHERE resource = " + quote(r.name) + " ORDER BY row_sha256"
+}
+
+// rowHash is the SQL of the hash of a row.
+func rowHash(cols []column) string {
+	return "sha256(json_array(" + each(cols, ", ", "$c") + "))"
+}
+
+// hashQuery returns the SHA-256 of a query's CSV. Should it fail, a row may be
+// larger than usual: it is tried again with more memory.
+func (b *Build) hashQuery(ctx context.Context, query string) (sum string, err error) {
+	defer func() {
+		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+"SET threads = 2"))
+	}()
+	// A sort that spills early is no slower, and leaves room for the text.
+	for i, try := range []struct {
+		memory  int64
+		threads int
+	}{{-digestRoom, 2}, {1 << 30, 1}} {
+		if err := b.exec(ctx, memoryLimit(b.store.memory, try.memory)+fmt.Sprintf("SET threads = %d", try.threads)); err != nil {
 			return "", err
 		}
-		names = each(cols, ", ", "$c")
+		sum, err = b.hash(ctx, query)
+		if err == nil || ctx.Err() != nil || i > 0 {
+			break
+		}
 	}
-	return "SELECT " + names + " FROM " + r.name + " ORDER BY " + r.order, nil
+	return sum, err
 }
 
 // hash lets DuckDB write a query's CSV into a pipe, so that memory stays flat,
@@ -104,9 +131,7 @@ func (b *Build) hash(ctx context.Context, query string) (string, error) {
 		_, err := io.Copy(h, r)
 		done <- err
 	}()
-	// A sort that spills early is no slower, and leaves room for the text.
-	err = b.exec(ctx, memoryLimit(b.store.memory, -digestRoom)+"COPY ("+query+") TO "+path+" (FORMAT csv, HEADER, USE_TMP_FILE false)")
-	err = errors.Join(err, w.Close(), b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)))
+	err = errors.Join(b.exec(ctx, "COPY ("+query+") TO "+path+" (FORMAT csv, HEADER, USE_TMP_FILE false)"), w.Close())
 	if err = errors.Join(err, <-done); err != nil {
 		return "", err
 	}

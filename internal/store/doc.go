@@ -18,14 +18,26 @@
 //
 // # Digests
 //
-// The digest of a resource in a snapshot is the SHA-256 of a CSV: the query
-// that the view digests names, run with that snapshot and project chosen. The
-// CSV has a header, LF after every line, every value as DuckDB casts it to
-// text, NULL as nothing, and double quotes around a field that is empty or holds
-// a comma, a quote, CR, LF or #; a quote inside is doubled. A
-// snapshot's digest is the SHA-256 over the lines "resource sha256", each with
-// its newline, in the order of resource. [WriteCSV] writes the same bytes, so
-// that anybody can check with exporter sql --format csv and sha256sum.
+// The hash of a row is the SHA-256, in hex, of the text that DuckDB's json_array
+// gives for its received columns in the order of their table: a JSON array
+// without spaces, NULL as null, numbers bare, texts in UTF-8 with only what JSON
+// must escape escaped. Python's json.dumps(row, separators=(",", ":"),
+// ensure_ascii=False) gives the same.
+//
+// The digest of a resource in a snapshot is the SHA-256 of a CSV with the one
+// column row_sha256: a header, then the hashes of the rows that were current,
+// in their own order, LF after every line. It is the output of the query that
+// the view digests names, run with that snapshot and project chosen. A row that
+// was purged has left its hash, which the query adds, so that a digest can be
+// computed when rows have gone. A snapshot's digest is the SHA-256 over the lines
+// "resource sha256", each with its newline, in the order of resource. So anybody
+// can check with exporter sql --format csv and sha256sum: [WriteCSV] writes the
+// same bytes.
+//
+// A digest that was made by schema version 1 is that of a CSV of the rows
+// themselves, in the order of their key, as its query in digests says: NULL as
+// nothing, and double quotes around a field that is empty or holds a comma, a
+// quote, CR, LF or #; a quote inside is doubled.
 //
 // The package knows nothing of the cloud's protocol beyond the shape of its
 // answers, and nothing of reports. It writes no journal: who publishes does.

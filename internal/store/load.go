@@ -90,25 +90,28 @@ func (b *Build) loadWalks(ctx context.Context, project string, r resource, st st
 	if path == "" {
 		return 0, b.exec(ctx, "CREATE OR REPLACE TABLE "+st+"_walks(key VARCHAR, walk INTEGER, total BIGINT)")
 	}
-	err = b.exec(ctx, `
-CREATE OR REPLACE TABLE `+st+`_walks AS
+	if err := b.exec(ctx, walksSQL(st, path, r)); err != nil {
+		return 0, err
+	}
+	return b.count(ctx, "SELECT count(*) FROM "+st+"_walks")
+}
+
+func walksSQL(st, path string, r resource) string {
+	return `
+CREATE OR REPLACE TABLE ` + st + `_walks AS
 SELECT
     coalesce("key", '') AS key,
     max(walk) AS walk,
     arg_max(total_last, walk) AS total
-FROM read_json(`+path+`, format = 'newline_delimited', columns = {
+FROM read_json(` + path + `, format = 'newline_delimited', columns = {
     resource: 'VARCHAR',
     "key": 'VARCHAR',
     walk: 'INTEGER',
     verdict: 'VARCHAR',
     total_last: 'BIGINT'
 })
-WHERE resource = `+quote(r.name)+` AND verdict IN ('complete', 'complete_with_drift')
-GROUP BY ALL`)
-	if err != nil {
-		return 0, err
-	}
-	return b.count(ctx, "SELECT count(*) FROM "+st+"_walks")
+WHERE resource = ` + quote(r.name) + ` AND verdict IN ('complete', 'complete_with_drift')
+GROUP BY ALL`
 }
 
 // loadPages fills the stage with the rows of the walks that count. Should it
@@ -124,7 +127,7 @@ func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []col
 		if err := b.exec(ctx, memoryLimit(b.store.memory, read.memory)+fmt.Sprintf("SET threads = %d; SET force_compression = 'uncompressed'", read.threads)); err != nil {
 			return err
 		}
-		err = b.exec(ctx, stageSQL(st, r, cols, page, read.page))
+		err = b.exec(ctx, "CREATE OR REPLACE TABLE "+st+" AS"+stageSQL(st, r, cols, page, read.page))
 		if err == nil && r.name == "records" {
 			err = b.loadTotals(ctx, st, page, read.page)
 		}
@@ -135,7 +138,7 @@ func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []col
 	return nil
 }
 
-// stageSQL makes the stage table from a landed file. Its text is made from the
+// stageSQL reads the rows of a stage table from a landed file. Its text is made from the
 // columns of the schema, so that each of them is read, in both spellings, by
 // construction; the path is all that comes from outside.
 func stageSQL(st string, r resource, cols []column, page string, size int64) string {
@@ -168,7 +171,6 @@ func stageSQL(st string, r resource, cols []column, page string, size int64) str
 		problem = "coalesce(\n        " + strings.Join(problems, ",\n        ") + ")"
 	}
 	return `
-CREATE OR REPLACE TABLE ` + st + ` AS
 SELECT
     ` + strings.Join(names, ",\n    ") + listed(r) + `,
     line AS landed_line,

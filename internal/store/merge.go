@@ -129,7 +129,7 @@ WHERE project_id = $1 AND resource = $2 AND key IN (SELECT key FROM `+st+`_walks
 			" OR key NOT IN (SELECT auth_task_id FROM base.current_tasks WHERE auth_num > 0))"
 	}
 	return b.exec(ctx, `
-INSERT INTO base.asked
+INSERT INTO base.asked (project_id, resource, key, snapshot_id, finished, total)
 SELECT $1, $2, key, $3, `+finished+`, total FROM `+st+`_walks`, project, r.name, b.id)
 }
 

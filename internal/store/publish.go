@@ -64,19 +64,21 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err != nil {
 		return nil, err
 	}
+	return list, b.rename(ctx, file)
+}
+
+// rename makes a file the snapshot.
+func (b *Build) rename(ctx context.Context, file string) error {
 	if err := b.close(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := seal(file); err != nil {
-		return nil, err
+		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := os.Rename(file, b.store.path(b.id)); err != nil {
-		return nil, err
-	}
-	return list, nil
+	return os.Rename(file, b.store.path(b.id))
 }
 
 func (b *Build) publishProject(ctx context.Context, p Project) error {
@@ -173,7 +175,8 @@ func (b *Build) knownProjects(ctx context.Context) ([]string, error) {
 // each resource; changed are those whose history is not what it was.
 func (b *Build) describe(ctx context.Context, p Project, facts map[string]Resource, changed map[string]bool) error {
 	if err := b.exec(ctx, `
-INSERT INTO base.snapshots VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7)`,
+INSERT INTO base.snapshots (snapshot_id, project_id, started_at, finished_at, verdict, server_time, program_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		b.id, p.ID, stamp(p.Started), stamp(p.Finished), p.Verdict, stamp(p.ServerTime), b.version); err != nil {
 		return err
 	}
@@ -307,9 +310,9 @@ func (b *Build) tieOutTasks(ctx context.Context, project string) error {
 	var total, totals, size, sizes int64
 	err := b.conn.QueryRowContext(ctx, `
 SELECT
-    count(*) FILTER (WHERE coalesce(r.n, 0) = a.total),
+    count(*) FILTER (WHERE coalesce(r.n, 0) + coalesce(a.purged, 0) = a.total),
     count(a.total),
-    count(*) FILTER (WHERE coalesce(r.n, 0) = t.auth_num),
+    count(*) FILTER (WHERE coalesce(r.n, 0) + coalesce(a.purged, 0) = t.auth_num),
     count(t.auth_num)
 FROM base.asked AS a
 LEFT JOIN base.current_tasks AS t

@@ -52,7 +52,29 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 			file = own
 		}
 	}
-	return s.readFile(ctx, file, zone, o)
+	r, err := s.readFile(ctx, file, zone, o)
+	if err != nil || o.Snapshot == "" && o.AsOf.IsZero() {
+		return r, err
+	}
+	if err := r.answerable(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// answerable refuses a snapshot of which a purge has taken rows by their age: as
+// of it they would be missing without a word.
+func (r *Reader) answerable(ctx context.Context) error {
+	list, err := purgesOf(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.lastClosed > r.snapshot {
+			return fmt.Errorf("%w: snapshot %s: the history before %s has been purged", ErrNotPublished, r.snapshot, p.lastClosed)
+		}
+	}
+	return nil
 }
 
 // readFile opens the store as of the snapshot that o chooses, from one file.
@@ -325,8 +347,16 @@ type queryer interface {
 // snapshotsWhere reads base.snapshots of the chosen database: of one snapshot,
 // or of all where id is empty.
 func snapshotsWhere(ctx context.Context, db queryer, id string) ([]Snapshot, error) {
+	purges, err := hasTable(ctx, db, "purges")
+	if err != nil {
+		return nil, err
+	}
+	kind := "'collection'" // schema version 1 had no other
+	if purges {
+		kind = "kind"
+	}
 	rows, err := db.QueryContext(ctx, `
-SELECT snapshot_id, project_id, started_at, finished_at, server_time, verdict, rows, digest, program_version
+SELECT snapshot_id, project_id, started_at, finished_at, server_time, verdict, rows, digest, program_version, `+kind+`
 FROM base.snapshots
 WHERE $1 = '' OR snapshot_id = $1
 ORDER BY snapshot_id, project_id`, id)
@@ -340,7 +370,7 @@ ORDER BY snapshot_id, project_id`, id)
 		var started, finished, server sql.NullTime
 		var digest, version sql.NullString
 		var n sql.NullInt64
-		if err := rows.Scan(&x.ID, &x.Project, &started, &finished, &server, &x.Verdict, &n, &digest, &version); err != nil {
+		if err := rows.Scan(&x.ID, &x.Project, &started, &finished, &server, &x.Verdict, &n, &digest, &version, &x.Kind); err != nil {
 			return nil, err
 		}
 		x.Started, x.Finished, x.ServerTime = started.Time, finished.Time, server.Time
@@ -348,4 +378,16 @@ ORDER BY snapshot_id, project_id`, id)
 		list = append(list, x)
 	}
 	return list, rows.Err()
+}
+
+// hasTable says whether the chosen database has a table, which an older schema
+// may lack.
+func hasTable(ctx context.Context, db queryer, name string) (bool, error) {
+	rows, err := db.QueryContext(ctx, `
+SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'base' AND table_name = $1`, name)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	return rows.Next(), rows.Err()
 }

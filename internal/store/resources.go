@@ -26,26 +26,20 @@ type resource struct {
 	key   []string // columns that identify a row
 	asked string   // the column that the key of a landed line gives; "" for lists
 	event bool     // new versions only; never closed by absence
-	order string   // of its digest
-	cols  []string // of its digest where they are not those of the table
 }
 
 // resources in the order in which they are merged: what others look up first.
 var resources = []resource{
-	{name: "permissions", shape: listShape, key: []string{"access_auth_id"}, order: "access_auth_id"},
-	{name: "persons", shape: listShape, key: []string{"person_id"}, order: "person_id"},
-	{name: "structures", shape: arrayShape, key: []string{"structure_id"}, order: "structure_id"},
-	{name: "rules", shape: listShape, key: []string{"auth_relation_id"}, order: "auth_relation_id"},
-	{name: "tasks", shape: listShape, key: []string{"auth_task_id"}, event: true, order: "auth_task_id"},
-	{name: "rule_channels", shape: nestedShape, key: []string{"auth_relation_id", "relation_id"}, asked: "auth_relation_id",
-		order: "auth_relation_id, access_control_channel_id",
-		cols: []string{"auth_relation_id", "access_control_channel_id", "access_control_channel_name", "access_control_channel_no",
-			"access_channel_room_id", "access_channel_position_path", "business_device_id", "business_device_name"}},
-	{name: "task_details", shape: objectShape, key: []string{"auth_task_id"}, asked: "auth_task_id", event: true, order: "auth_task_id"},
-	{name: "records", shape: nestedShape, key: []string{"auth_task_record_id"}, asked: "auth_task_id", event: true, order: "auth_task_record_id"},
-	{name: "issue_infos", shape: blocksShape, key: []string{"auth_task_record_id", "credential"}, asked: "auth_task_record_id", event: true,
-		order: "auth_task_record_id, credential"},
-	{name: "details", shape: objectShape, key: []string{"access_auth_id"}, asked: "access_auth_id", event: true, order: "access_auth_id"},
+	{name: "permissions", shape: listShape, key: []string{"access_auth_id"}},
+	{name: "persons", shape: listShape, key: []string{"person_id"}},
+	{name: "structures", shape: arrayShape, key: []string{"structure_id"}},
+	{name: "rules", shape: listShape, key: []string{"auth_relation_id"}},
+	{name: "tasks", shape: listShape, key: []string{"auth_task_id"}, event: true},
+	{name: "rule_channels", shape: nestedShape, key: []string{"auth_relation_id", "relation_id"}, asked: "auth_relation_id"},
+	{name: "task_details", shape: objectShape, key: []string{"auth_task_id"}, asked: "auth_task_id", event: true},
+	{name: "records", shape: nestedShape, key: []string{"auth_task_record_id"}, asked: "auth_task_id", event: true},
+	{name: "issue_infos", shape: blocksShape, key: []string{"auth_task_record_id", "credential"}, asked: "auth_task_record_id", event: true},
+	{name: "details", shape: objectShape, key: []string{"access_auth_id"}, asked: "access_auth_id", event: true},
 }
 
 func lookup(name string) (resource, error) {
@@ -64,10 +58,15 @@ var history = []string{"project_id", "first_snapshot", "closed_snapshot", "lande
 // received returns the columns of a resource's table that hold what the API
 // sent, the key included.
 func (b *Build) received(ctx context.Context, r resource) ([]column, error) {
-	rows, err := b.conn.QueryContext(ctx, `
+	return receivedOf(ctx, b.conn, r)
+}
+
+// receivedOf is [Build.received] for the chosen database.
+func receivedOf(ctx context.Context, db queryer, r resource) ([]column, error) {
+	rows, err := db.QueryContext(ctx, `
 SELECT column_name, data_type
 FROM duckdb_columns()
-WHERE database_name = 'build' AND schema_name = 'base' AND table_name = $1
+WHERE database_name = current_database() AND schema_name = 'base' AND table_name = $1
 ORDER BY column_index`, r.name)
 	if err != nil {
 		return nil, err

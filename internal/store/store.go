@@ -102,8 +102,8 @@ func (s *Store) files() (ids, foreign []string, err error) {
 
 // Lock takes the store for one collector until release is called, making its
 // folders where they are missing, and clears away what a crash left: files that
-// were never published; landed pages move to raw/ where their snapshot is
-// published. It does not wait: when
+// were never published, and what an interrupted purge still had to remove; landed
+// pages move to raw/ where their snapshot is published. It does not wait: when
 // another process holds the store it returns a [*Locked].
 func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 	if err := ctx.Err(); err != nil {
@@ -131,13 +131,13 @@ func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 		// The name of the holder goes first, so that nobody reads it after.
 		return errors.Join(f.Truncate(0), f.Close())
 	}
-	if err := s.claim(f); err != nil {
+	if err := s.claim(ctx, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock store: %w", err), release())
 	}
 	return release, nil
 }
 
-func (s *Store) claim(lock *os.File) error {
+func (s *Store) claim(ctx context.Context, lock *os.File) error {
 	host, _ := os.Hostname()
 	holder := fmt.Sprintf("process %d on %s", os.Getpid(), host)
 	if err := lock.Truncate(0); err != nil {
@@ -167,7 +167,7 @@ func (s *Store) claim(lock *os.File) error {
 			return err
 		}
 	}
-	return nil
+	return s.finishPurges(ctx)
 }
 
 // resume returns the run to go on with, "" where there is none, and removes what

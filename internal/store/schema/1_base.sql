@@ -222,15 +222,17 @@ CREATE TABLE base.details (
 
 -- The last whole walk of each key of a resource that is asked one by one.
 -- finished: the task was finished when it was asked, and the answer was not
--- empty against its size, so it need not be asked again. total: records only, the task's own totalNum. Planning only; no view
--- shows it, so it may be changed in place.
+-- empty against its size, so it need not be asked again. total: records only, the
+-- task's own totalNum. purged: records only, how many of the answer's were purged.
+-- Planning only; no view shows it, so it may be changed in place.
 CREATE TABLE base.asked (
     project_id VARCHAR NOT NULL,
     resource VARCHAR NOT NULL,
     key VARCHAR NOT NULL,
     snapshot_id VARCHAR NOT NULL,
     finished BOOLEAN NOT NULL,
-    total BIGINT
+    total BIGINT,
+    purged BIGINT
 );
 
 CREATE TABLE base.snapshots (
@@ -242,7 +244,37 @@ CREATE TABLE base.snapshots (
     server_time TIMESTAMPTZ,
     rows BIGINT,
     digest VARCHAR,
-    program_version VARCHAR
+    program_version VARCHAR,
+    kind VARCHAR NOT NULL DEFAULT 'collection'
+);
+
+-- What is left of a row that was taken out of a history table. key_sha256 is the
+-- SHA-256 of the text of json_array(project_id, resource, key columns);
+-- row_sha256 is what the digests hold. A row that was current when it was purged
+-- ends with the snapshot that did so.
+CREATE TABLE base.purged (
+    project_id VARCHAR NOT NULL,
+    resource VARCHAR NOT NULL,
+    key_sha256 BLOB NOT NULL,
+    row_sha256 BLOB NOT NULL,
+    first_snapshot VARCHAR NOT NULL,
+    closed_snapshot VARCHAR NOT NULL,
+    purged_in VARCHAR NOT NULL
+);
+
+-- One purge. Of a person, person_sha256 is the SHA-256 of the text of
+-- json_array(project_id, 'persons', person_id), so that it is their key_sha256
+-- in base.purged; project_id is NULL where every project was meant. Of history,
+-- before is the date and last_closed the last snapshot before it: what it or an
+-- earlier one closed is gone. raw lists the files below raw/ that go with it.
+CREATE TABLE base.purges (
+    snapshot_id VARCHAR NOT NULL,
+    project_id VARCHAR,
+    person_sha256 VARCHAR,
+    before TIMESTAMPTZ,
+    last_closed VARCHAR,
+    rows BIGINT NOT NULL,
+    raw VARCHAR[] NOT NULL
 );
 
 CREATE TABLE base.resources (

@@ -90,3 +90,16 @@ CROSS JOIN base.as_of AS a
 WHERE h.first_snapshot <= a.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > a.snapshot_id)
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
+
+-- The rows that were purged since, as hashes. When that was does not matter:
+-- they belong to what the snapshot held.
+CREATE VIEW base.current_purged AS
+SELECT
+    h.project_id,
+    h.resource,
+    lower(hex(h.row_sha256)) AS row_sha256
+FROM base.purged AS h
+CROSS JOIN base.as_of AS a
+WHERE h.first_snapshot <= a.snapshot_id
+    AND h.closed_snapshot > a.snapshot_id
+    AND (a.project_id IS NULL OR h.project_id = a.project_id);

@@ -10,12 +10,13 @@ SELECT
     t.server_time,
     t.rows,
     t.digest,
-    t.program_version
+    t.program_version,
+    t.kind
 FROM base.snapshots AS t
 CROSS JOIN base.as_of AS a
 WHERE t.snapshot_id <= a.snapshot_id
     AND (a.project_id IS NULL OR t.project_id = a.project_id);
-COMMENT ON VIEW snapshots IS 'One project in one collection.';
+COMMENT ON VIEW snapshots IS 'One project in one collection or purge.';
 COMMENT ON COLUMN snapshots.snapshot_id IS 'Ours: the snapshot, named for its start in UTC';
 COMMENT ON COLUMN snapshots.project_id IS 'Ours: the project';
 COMMENT ON COLUMN snapshots.started_at IS 'Ours: start of the collection, by our clock';
@@ -25,6 +26,7 @@ COMMENT ON COLUMN snapshots.server_time IS 'API: the newest t of the pages of it
 COMMENT ON COLUMN snapshots.rows IS 'Ours: current rows over all resources as of the snapshot, whether walked in it or carried forward; issue_infos counts its five rows of each record';
 COMMENT ON COLUMN snapshots.digest IS 'Ours: SHA-256 over the lines "resource sha256" of digests in the order of resource, each with its newline';
 COMMENT ON COLUMN snapshots.program_version IS 'Ours: the program that made it';
+COMMENT ON COLUMN snapshots.kind IS 'Ours: collection, or purge: a copy of the snapshot before, without what was purged';
 
 CREATE VIEW resources AS
 SELECT
@@ -105,6 +107,28 @@ COMMENT ON COLUMN digests.project_id IS 'Ours: the project';
 COMMENT ON COLUMN digests.resource IS 'Ours: the resource';
 COMMENT ON COLUMN digests.sha256 IS 'Ours: SHA-256 of the CSV of query';
 COMMENT ON COLUMN digests.query IS 'Ours: the query that gives the CSV, with the snapshot and the project chosen for the connection';
+
+CREATE VIEW purged AS
+SELECT
+    t.project_id,
+    t.resource,
+    lower(hex(t.key_sha256)) AS key_sha256,
+    lower(hex(t.row_sha256)) AS row_sha256,
+    t.first_snapshot,
+    t.closed_snapshot,
+    t.purged_in
+FROM base.purged AS t
+CROSS JOIN base.as_of AS a
+WHERE t.purged_in <= a.snapshot_id
+    AND (a.project_id IS NULL OR t.project_id = a.project_id);
+COMMENT ON VIEW purged IS 'What is left of a row that was purged.';
+COMMENT ON COLUMN purged.project_id IS 'Ours: the project';
+COMMENT ON COLUMN purged.resource IS 'Ours: the resource';
+COMMENT ON COLUMN purged.key_sha256 IS 'Ours: SHA-256 of the text of json_array(project_id, resource, columns of the key)';
+COMMENT ON COLUMN purged.row_sha256 IS 'Ours: SHA-256 of the text of json_array(received columns), of which digests are made';
+COMMENT ON COLUMN purged.first_snapshot IS 'Ours: the snapshot that first had the row';
+COMMENT ON COLUMN purged.closed_snapshot IS 'Ours: the snapshot that no longer had it';
+COMMENT ON COLUMN purged.purged_in IS 'Ours: the snapshot that was made without it';
 
 CREATE VIEW calls AS
 SELECT

@@ -37,20 +37,6 @@ type Site struct {
 	Journal   string            // path of the journal; read from the first site
 }
 
-// MakeNewer changes a snapshot's file as if a program that knows a later version
-// of the store had written it.
-func MakeNewer(path string) error {
-	if err := os.Chmod(path, 0o600); err != nil {
-		return err
-	}
-	db, err := sql.Open("duckdb", path) // package store brings the driver
-	if err != nil {
-		return err
-	}
-	_, err = db.Exec("UPDATE base.store SET schema_version = schema_version + 1")
-	return errors.Join(err, db.Close(), os.Chmod(path, 0o444))
-}
-
 // lists are the resources that are walked as a whole.
 var lists = []string{"permissions", "persons", "structures", "rules", "tasks"}
 
@@ -135,6 +121,29 @@ func load(t testing.TB, b *store.Build, s Site) store.Project {
 		}
 	}
 	return p
+}
+
+// Change runs a statement on the file of a snapshot, which is attached as x, as
+// somebody would who means harm.
+func Change(path, statement string) (err error) {
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	// The driver has its name from the store.
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close(), os.Chmod(path, 0o444)) }()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("ATTACH '" + strings.ReplaceAll(path, "'", "''") + "' AS x"); err != nil {
+		return err
+	}
+	if _, err := db.Exec(statement); err != nil {
+		return err
+	}
+	_, err = db.Exec("DETACH x")
+	return err
 }
 
 // landing writes the files of one project.

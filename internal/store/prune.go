@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Keep says what [Store.Prunable] leaves: the last snapshot of each of the last
+// Daily days and Monthly months in Zone, and the raw pages of RawDays days.
+type Keep struct {
+	Daily, Monthly, RawDays int
+	Zone                    *time.Location
+	Now                     time.Time
+}
+
+// File is a file or folder below the store's folder, with its size in bytes.
+type File struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Prunable lists what keep lets go, and removes nothing: files of snapshots
+// with their masked copies, folders of raw pages, and what landed and was never
+// published. The newest snapshot stays with its raw pages, and with it the
+// history of all. Days count back from the newest snapshot, or from now where
+// that is earlier, so that neither a long pause nor a clock that was wrong
+// empties the store.
+func (s *Store) Prunable(ctx context.Context, keep Keep) ([]File, error) {
+	files, err := s.prunable(ctx, keep)
+	if err != nil {
+		return nil, fmt.Errorf("prune: %w", err)
+	}
+	return files, nil
+}
+
+func (s *Store) prunable(ctx context.Context, keep Keep) ([]File, error) {
+	ids, _, err := s.files()
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	// What the history is kept in must be readable before anything else goes.
+	if err := s.checkFile(ctx, s.path(ids[len(ids)-1])); err != nil {
+		return nil, err
+	}
+	kept, limit, err := keep.snapshots(ids)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, id := range ids {
+		if !kept[id] {
+			paths = append(paths, "snapshots/"+id+".duckdb")
+		}
+	}
+	copies, err := folders(filepath.Join(s.dir, "snapshots"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range copies {
+		if id, _, _ := strings.Cut(name, "."); masked.MatchString(name) && !kept[id] {
+			paths = append(paths, "snapshots/"+name)
+		}
+	}
+	old, err := s.oldPages(ids[len(ids)-1], limit)
+	if err != nil {
+		return nil, err
+	}
+	return s.sized(append(paths, old...))
+}
+
+// snapshots chooses among ids, which are in order, and gives the name before
+// which raw pages are too old.
+func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err error) {
+	newest := ids[len(ids)-1]
+	last, err := time.Parse(idLayout, newest)
+	if err != nil {
+		return nil, "", err
+	}
+	if k.Now.Before(last) {
+		last = k.Now
+	}
+	limit = last.AddDate(0, 0, -k.RawDays).UTC().Format(idLayout)
+	last = last.In(k.Zone)
+	day := time.Date(last.Year(), last.Month(), last.Day(), 0, 0, 0, 0, k.Zone)
+	days := day.AddDate(0, 0, 1-k.Daily)
+	months := time.Date(last.Year(), last.Month()+1-time.Month(k.Monthly), 1, 0, 0, 0, 0, k.Zone)
+	kept = map[string]bool{newest: true}
+	seen := map[string]bool{}
+	for _, id := range slices.Backward(ids) {
+		at, err := time.Parse(idLayout, id)
+		if err != nil {
+			return nil, "", err
+		}
+		at = at.In(k.Zone)
+		for _, x := range []struct {
+			from time.Time
+			name string
+		}{{days, at.Format("2006-01-02")}, {months, at.Format("2006-01")}} {
+			if !at.Before(x.from) && !seen[x.name] {
+				seen[x.name], kept[id] = true, true
+			}
+		}
+	}
+	return kept, limit, nil
+}
+
+// oldPages lists folders of raw/ and landing/ that are older than limit.
+func (s *Store) oldPages(newest, limit string) ([]string, error) {
+	var paths []string
+	for _, pattern := range []string{"raw/*", "landing/*/*"} {
+		found, err := filepath.Glob(filepath.Join(s.dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			id := filepath.Base(path)
+			if _, err := time.Parse(idLayout, id); err != nil || id >= limit || id == newest {
+				continue
+			}
+			rel, err := filepath.Rel(s.dir, path)
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, rel)
+		}
+	}
+	return paths, nil
+}
+
+// sized looks up the sizes of those paths below the store's folder that exist.
+func (s *Store) sized(paths []string) ([]File, error) {
+	var files []File
+	for _, path := range paths {
+		var size int64
+		err := filepath.WalkDir(filepath.Join(s.dir, path), func(_ string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			info, err := e.Info()
+			if err == nil {
+				size += info.Size()
+			}
+			return err
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{path, size})
+	}
+	return files, nil
+}
+
+// Remove removes files that [Store.Prunable] or [Store.Purge] named. The caller
+// holds the lock, and has told the journal: what is missing without an entry is
+// a mismatch to [Store.Verify].
+func (s *Store) Remove(files []File) error {
+	touched := map[string]bool{}
+	for _, f := range files {
+		path := filepath.Join(s.dir, f.Path)
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove: %w", err)
+		}
+		for dir := filepath.Dir(path); dir != s.dir; dir = filepath.Dir(dir) {
+			touched[dir] = true
+		}
+	}
+	for dir := range touched {
+		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,469 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// PurgeOptions says what is to go: every row of one person, or with Before
+// what was closed by a snapshot before that time. Project is needed where the
+// person is in several. Confirm is told what would go before anything does; it
+// says whether to go on. Journal is the path of the journal, "" for none.
+type PurgeOptions struct {
+	Person, Project string
+	Before          time.Time
+	Started         time.Time
+	ProgramVersion  string
+	Journal         string
+	Confirm         func(*Purge) (bool, error)
+}
+
+// Purge is what a purge takes. Snapshot is the one that was published without
+// it. PersonSHA256 is the person's key_sha256 in the view purged.
+type Purge struct {
+	Snapshot     string
+	Project      string
+	PersonSHA256 string
+	Before       time.Time
+	Rows         int64
+	ByResource   map[string]int64 // rows of each resource and register
+	Named        int64            // lines of registers that still have the person as manager or owner
+	Raw          []string         // below the store's folder
+	Files        []File           // for Remove: raw pages, older snapshots, what landed
+
+	lastClosed string
+}
+
+// Purge publishes a snapshot without the rows that o names, and leaves of each
+// its hash and that of its key, so that the digests of all snapshots hold. It
+// removes nothing: that is the caller's, with [Store.Remove] of the result's
+// Files, when the journal knows of it; where that does not happen the next
+// [Store.Lock] does it. The new file is written afresh. The caller holds the
+// lock. Without anything to purge, or the consent of o.Confirm, Snapshot is ""
+// and nothing has changed.
+func (s *Store) Purge(ctx context.Context, o PurgeOptions) (*Purge, error) {
+	p, err := s.purge(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("purge: %w", err)
+	}
+	return p, nil
+}
+
+func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error) {
+	if (o.Person == "") == o.Before.IsZero() {
+		return nil, errors.New("name a person or a date")
+	}
+	ids, _, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
+	}
+	b, err := s.newBuild(ctx, BuildOptions{Started: o.Started, ProgramVersion: o.ProgramVersion})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Discard()) }()
+	if err := b.loadJournal(ctx, o.Journal); err != nil {
+		return nil, err
+	}
+	p = &Purge{Snapshot: b.id, Before: o.Before, ByResource: map[string]int64{}}
+	if err := b.choose(ctx, p, o); err != nil {
+		return nil, err
+	}
+	if err := b.take(ctx, p, o); err != nil {
+		return nil, err
+	}
+	if p.Files, err = s.sized(append(slices.Clone(p.Raw), s.before(b.id)...)); err != nil {
+		return nil, err
+	}
+	if p.Rows == 0 && len(p.Raw) == 0 {
+		p.Snapshot = ""
+		return p, nil
+	}
+	if o.Confirm != nil {
+		if ok, err := o.Confirm(p); err != nil || !ok {
+			p.Snapshot = ""
+			return p, err
+		}
+	}
+	return p, b.publishPurge(ctx, p, ids[len(ids)-1])
+}
+
+// before lists what is older than a purge: files of snapshots, their masked
+// copies, and what landed and came to nothing.
+func (s *Store) before(id string) []string {
+	var paths []string
+	for _, pattern := range []string{"snapshots/*.duckdb", "landing/*/*"} {
+		found, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // the patterns are well formed
+		for _, path := range found {
+			name, _, _ := strings.Cut(filepath.Base(path), ".")
+			if _, err := time.Parse(idLayout, name); err != nil || name >= id {
+				continue
+			}
+			if rel, err := filepath.Rel(s.dir, path); err == nil {
+				paths = append(paths, rel)
+			}
+		}
+	}
+	return paths
+}
+
+// choose finds what o means: the project of a person, or the last snapshot
+// before the date. The conditions read it from variables.
+func (b *Build) choose(ctx context.Context, p *Purge, o PurgeOptions) error {
+	if o.Person == "" {
+		var last *string
+		err := b.conn.QueryRowContext(ctx, `
+SELECT max(snapshot_id)
+FROM (
+    SELECT snapshot_id
+    FROM base.snapshots
+    GROUP BY snapshot_id
+    HAVING coalesce(max(server_time), max(started_at)) < $1::TIMESTAMPTZ
+)`, o.Before).Scan(&last)
+		if err != nil {
+			return err
+		}
+		if last != nil {
+			p.lastClosed = *last
+		}
+		return b.exec(ctx, "SET VARIABLE purge_closed = $1", p.lastClosed)
+	}
+	projects, err := texts(ctx, b.conn, `
+SELECT DISTINCT project_id
+FROM (
+    SELECT project_id, person_id FROM base.permissions
+    UNION ALL SELECT project_id, person_id FROM base.persons
+    UNION ALL SELECT project_id, person_id FROM base.records
+    UNION ALL SELECT project_id, person_id FROM base.details
+    UNION ALL SELECT project_id, auth_id FROM base.rules
+)
+WHERE person_id = $1 AND ($2 = '' OR project_id = $2)
+ORDER BY project_id`, o.Person, o.Project)
+	if err != nil {
+		return err
+	}
+	if len(projects) > 1 {
+		return fmt.Errorf("person %q is in the projects %s: choose one", o.Person, strings.Join(projects, ", "))
+	}
+	p.Project = o.Project
+	if len(projects) == 1 {
+		p.Project = projects[0]
+	}
+	if err := b.exec(ctx, "SET VARIABLE purge_person = $1", o.Person); err != nil {
+		return err
+	}
+	if err := b.exec(ctx, "SET VARIABLE purge_project = $1", p.Project); err != nil {
+		return err
+	}
+	return b.conn.QueryRowContext(ctx, "SELECT sha256(json_array($1::VARCHAR, 'persons', $2::VARCHAR))", p.Project, o.Person).Scan(&p.PersonSHA256)
+}
+
+// texts is the first column of a query.
+func texts(ctx context.Context, db queryer, query string, args ...any) ([]string, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
+const ofPerson = "person_id = getvariable('purge_person') AND project_id = getvariable('purge_project')"
+
+// personRows says for each resource which rows are of the person. A permission
+// is theirs, and so are a rule that has them as its source, their line in a task
+// and what happened to their credentials.
+var personRows = map[string]string{
+	"permissions":   ofPerson,
+	"persons":       ofPerson,
+	"records":       ofPerson,
+	"details":       "(" + ofPerson + ") OR " + keyOf("access_auth_id", "permissions", ofPerson),
+	"issue_infos":   keyOf("auth_task_record_id", "records", ofPerson),
+	"rules":         ruleOfPerson,
+	"rule_channels": keyOf("auth_relation_id", "rules", ruleOfPerson),
+}
+
+const ruleOfPerson = "auth_id = getvariable('purge_person') AND project_id = getvariable('purge_project')"
+
+func keyOf(key, table, where string) string {
+	return "(project_id = getvariable('purge_project') AND " + key + " IN (SELECT " + key + " FROM base." + table + " WHERE " + where + "))"
+}
+
+// take moves the rows from the history to base.purged, those that depend on
+// others first, and finds the raw pages that hold them.
+func (b *Build) take(ctx context.Context, p *Purge, o PurgeOptions) error {
+	conditions := personRows
+	if o.Person == "" {
+		conditions = map[string]string{}
+		for _, r := range resources {
+			conditions[r.name] = "closed_snapshot <= getvariable('purge_closed')"
+		}
+	} else if err := b.takeLinks(ctx, p); err != nil {
+		return err
+	}
+	raw := map[string]bool{}
+	for _, r := range slices.Backward(resources) {
+		where, ok := conditions[r.name]
+		if !ok {
+			continue
+		}
+		if err := b.takeRows(ctx, p, r, where, raw); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	var err error
+	if o.Person == "" {
+		p.Raw, err = b.store.rawBefore(p.lastClosed)
+	} else {
+		p.Raw, err = b.store.rawOf(ctx, p.Project, o.Person, raw)
+	}
+	return err
+}
+
+// takeRows moves the rows of one resource, and notes the raw files that they
+// were read from. Pages of issue_infos and rule_channels name nobody.
+func (b *Build) takeRows(ctx context.Context, p *Purge, r resource, where string, raw map[string]bool) error {
+	cols, err := b.received(ctx, r)
+	if err != nil {
+		return err
+	}
+	if r.name != "issue_infos" && r.name != "rule_channels" && p.Before.IsZero() {
+		from, err := texts(ctx, b.conn, "SELECT DISTINCT landed_snapshot FROM base."+r.name+" WHERE "+where)
+		if err != nil {
+			return err
+		}
+		for _, id := range from {
+			raw[filepath.Join("raw", id, folder(p.Project), r.name+".ndjson.zst")] = true
+		}
+	}
+	if err := b.exec(ctx, `
+INSERT INTO base.purged
+SELECT
+    project_id,
+    $1,
+    unhex(sha256(json_array(project_id, $1, `+strings.Join(r.key, ", ")+`))),
+    unhex(`+rowHash(cols)+`),
+    first_snapshot,
+    coalesce(closed_snapshot, $2),
+    $2
+FROM base.`+r.name+`
+WHERE `+where, r.name, b.id); err != nil {
+		return err
+	}
+	n, err := b.drop(ctx, "DELETE FROM base."+r.name+" WHERE "+where)
+	p.ByResource[r.name] = n
+	p.Rows += n
+	return err
+}
+
+func (b *Build) drop(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := b.conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// takeLinks removes what leads to a person outside of the resources: what was
+// asked for them, and their lines in the registers. The files of the registers
+// are the user's own.
+func (b *Build) takeLinks(ctx context.Context, p *Purge) error {
+	for resource, key := range map[string]string{"details": "access_auth_id FROM base.permissions WHERE " + ofPerson,
+		"issue_infos": "auth_task_record_id FROM base.records WHERE " + ofPerson, "rule_channels": "auth_relation_id FROM base.rules WHERE " + ruleOfPerson} {
+		if _, err := b.drop(ctx, "DELETE FROM base.asked WHERE project_id = $1 AND resource = $2 AND key IN (SELECT "+key+")", p.Project, resource); err != nil {
+			return err
+		}
+	}
+	// A task's own numbers go on counting them.
+	if err := b.exec(ctx, `
+UPDATE base.asked AS a
+SET purged = coalesce(a.purged, 0) + r.n
+FROM (
+    SELECT auth_task_id, count(*) AS n
+    FROM base.records
+    WHERE closed_snapshot IS NULL AND `+ofPerson+`
+    GROUP BY auth_task_id
+) AS r
+WHERE a.project_id = $1 AND a.resource = 'records' AND a.key = r.auth_task_id`, p.Project); err != nil {
+		return err
+	}
+	if err := b.exec(ctx, `
+CREATE OR REPLACE TABLE stage.purged AS
+SELECT DISTINCT name, person_code
+FROM (
+    SELECT name, person_code FROM base.permissions WHERE `+ofPerson+`
+    UNION ALL SELECT name, person_code FROM base.persons WHERE `+ofPerson+`
+    UNION ALL SELECT name, person_code FROM base.details WHERE `+ofPerson+`
+    UNION ALL SELECT name, NULL FROM base.records WHERE `+ofPerson+`
+)`); err != nil {
+		return err
+	}
+	for _, x := range []struct{ register, query string }{
+		{"roster", "DELETE FROM base.roster WHERE person_code IN (SELECT person_code FROM stage.purged WHERE person_code <> '')"},
+		{"exceptions", "DELETE FROM base.exceptions WHERE contains(finding_key, getvariable('purge_person')) OR contains(reason, getvariable('purge_person'))"},
+		{"reasons of exceptions", `
+UPDATE base.exceptions AS e SET reason = '(purged)'
+WHERE EXISTS (FROM stage.purged AS x WHERE x.name <> '' AND contains(e.reason, x.name))`},
+	} {
+		n, err := b.drop(ctx, x.query)
+		if err != nil {
+			return fmt.Errorf("%s: %w", x.register, err)
+		}
+		if n > 0 {
+			p.ByResource[x.register] = n
+		}
+	}
+	var err error
+	p.Named, err = b.count(ctx, `
+SELECT (SELECT count(*) FROM base.roster SEMI JOIN stage.purged AS x ON manager = x.name AND x.name <> '')
+    + (SELECT count(*) FROM base.channel_register SEMI JOIN stage.purged AS x ON owner = x.name AND x.name <> '')`)
+	return err
+}
+
+// publishPurge gives the snapshot the facts of the one before, and its digests,
+// writes it afresh and publishes it.
+func (b *Build) publishPurge(ctx context.Context, p *Purge, previous string) error {
+	var before any
+	if !p.Before.IsZero() {
+		before = p.Before.UTC()
+	}
+	if err := b.exec(ctx, `
+INSERT INTO base.purges
+SELECT $1, nullif($2, ''), nullif($3, ''), $4::TIMESTAMPTZ, nullif($5, ''), $6, from_json($7, '["VARCHAR"]')`,
+		b.id, p.Project, p.PersonSHA256, before, p.lastClosed, p.Rows, jsonTexts(p.Raw)); err != nil {
+		return err
+	}
+	if err := b.exec(ctx, `
+INSERT INTO base.snapshots BY NAME
+SELECT * REPLACE ($1 AS snapshot_id, $2::TIMESTAMPTZ AS started_at, $2::TIMESTAMPTZ AS finished_at, NULL AS rows, NULL AS digest, $3 AS program_version, 'purge' AS kind)
+FROM base.snapshots
+WHERE snapshot_id = $4`, b.id, stamp(b.started), b.version, previous); err != nil {
+		return err
+	}
+	for _, table := range []string{"resources", "tie_outs"} {
+		if err := b.exec(ctx, "INSERT INTO base."+table+" BY NAME SELECT * REPLACE ($1 AS snapshot_id) FROM base."+table+" WHERE snapshot_id = $2", b.id, previous); err != nil {
+			return err
+		}
+	}
+	projects, err := b.knownProjects(ctx)
+	if err != nil {
+		return err
+	}
+	changed := map[string]bool{}
+	for name, n := range p.ByResource {
+		changed[name] = n > 0
+	}
+	for _, project := range projects {
+		if err := b.exec(ctx, "SET VARIABLE project_id = $1", project); err != nil {
+			return err
+		}
+		if err := b.digest(ctx, project, changed); err != nil {
+			return err
+		}
+	}
+	if err := b.exec(ctx, "DETACH stage; CHECKPOINT build"); err != nil {
+		return err
+	}
+	if err := b.copyInOrder(ctx); err != nil {
+		return fmt.Errorf("rewrite: %w", err)
+	}
+	info, err := os.Stat(b.fresh())
+	if err != nil {
+		return err
+	}
+	rows, err := b.historyRows(ctx)
+	if err != nil {
+		return err
+	}
+	if info.Size() >= b.store.floor {
+		if err := b.setRewritten(ctx, "fresh", info.Size(), rows); err != nil {
+			return err
+		}
+	}
+	if err := b.rename(ctx, b.fresh()); err != nil {
+		return err
+	}
+	return syncDir(filepath.Join(b.store.dir, "snapshots"))
+}
+
+// purgesOf reads the purges of the chosen database, oldest first.
+func purgesOf(ctx context.Context, db queryer) ([]Purge, error) {
+	there, err := hasTable(ctx, db, "purges")
+	if err != nil || !there {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, `
+SELECT snapshot_id, coalesce(project_id, ''), coalesce(person_sha256, ''), before, coalesce(last_closed, ''), rows, raw
+FROM base.purges
+ORDER BY snapshot_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Purge
+	for rows.Next() {
+		var p Purge
+		var before sql.NullTime
+		var raw any
+		if err := rows.Scan(&p.Snapshot, &p.Project, &p.PersonSHA256, &before, &p.lastClosed, &p.Rows, &raw); err != nil {
+			return nil, err
+		}
+		p.Before = before.Time
+		list, _ := raw.([]any)
+		for _, path := range list {
+			p.Raw = append(p.Raw, fmt.Sprint(path))
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// Purges lists the purges that the newest snapshot knows, oldest first.
+func (s *Store) Purges(ctx context.Context) ([]Purge, error) {
+	ids, _, err := s.files()
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	db, err := s.attach(s.path(ids[len(ids)-1]), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return purgesOf(ctx, db)
+}
+
+// finishPurges removes what an interrupted purge left. A newest file that cannot
+// be read has nothing to say here.
+func (s *Store) finishPurges(ctx context.Context) error {
+	list, err := s.Purges(ctx)
+	if err != nil || len(list) == 0 {
+		return ctx.Err()
+	}
+	paths := s.before(list[len(list)-1].Snapshot)
+	for _, p := range list {
+		paths = append(paths, p.Raw...)
+	}
+	files, err := s.sized(paths)
+	if err != nil {
+		return err
+	}
+	return s.Remove(files)
+}

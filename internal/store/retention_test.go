@@ -1,0 +1,326 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"exporter/internal/store"
+	"exporter/internal/store/storetest"
+)
+
+func TestPrunable(t *testing.T) {
+	st := storetest.Open(t)
+	zone := time.FixedZone("", 8*3600)
+	// Names alone decide; an empty snapshot is enough. 17:00Z is the next day in
+	// the zone.
+	for _, at := range []string{"2025-11-30 12:00", "2025-12-30 12:00", "2025-12-31 17:00", "2026-01-01 02:00", "2026-01-10 02:00", "2026-01-10 17:00", "2026-01-11 03:00", "2026-01-12 01:00"} {
+		moment, err := time.Parse("2006-01-02 15:04", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		storetest.Publish(t, st, storetest.Site{Project: "p1", At: moment, Rows: rows{"persons": list(`{"person_id":"u1"}`)}})
+	}
+	write(t, filepath.Join(st.Dir(), "snapshots", "20260101T020000Z.standard.duckdb"), []byte("x"))
+	for _, x := range []struct {
+		name string
+		keep store.Keep
+		want string
+	}{
+		{"two days and two months", store.Keep{Daily: 2, Monthly: 2, RawDays: 11},
+			// Of December the last in the zone is the 30th; of 11 January the 11th's 03:00Z.
+			"s 20251130T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z"},
+		{"nothing but the newest", store.Keep{},
+			"s 20251130T120000Z.duckdb, s 20251230T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260111T030000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z, raw 20260101T020000Z, raw 20260110T020000Z, raw 20260110T170000Z, raw 20260111T030000Z"},
+		{"everything", store.Keep{Daily: 1000, Monthly: 1000, RawDays: 1000}, "s 20251231T170000Z.duckdb, s 20260110T170000Z.duckdb"},
+	} {
+		x.keep.Zone, x.keep.Now = zone, day(300)
+		files, err := st.Prunable(t.Context(), x.keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range files {
+			got = append(got, strings.Replace(strings.Replace(f.Path, "snapshots/", "s ", 1), "raw/", "raw ", 1))
+			if f.Bytes == 0 {
+				t.Errorf("%s has no size", f.Path)
+			}
+		}
+		if diff := cmp.Diff(x.want, strings.Join(got, ", ")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", x.name, diff)
+		}
+	}
+	// A newest snapshot of a clock that was years ahead lets nothing else go.
+	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(4000), Rows: rows{}})
+	files, err := st.Prunable(t.Context(), store.Keep{Daily: 1000, Monthly: 1000, RawDays: 90, Zone: zone, Now: day(11)})
+	if err != nil || len(files) != 2 {
+		t.Errorf("after a wrong clock: %v, %v", files, err)
+	}
+}
+
+// What was pruned is answered by the newest file, byte for byte.
+func TestPruneKeepsHistory(t *testing.T) {
+	st := storetest.Open(t)
+	ids := sites(t, st, 4)
+	before := map[string]map[string]string{}
+	for _, id := range ids {
+		before[id] = everything(t, read(t, st, store.ReadOptions{Snapshot: id}))
+	}
+	files, err := st.Prunable(t.Context(), store.Keep{Zone: time.UTC, Now: day(9)})
+	if err != nil || len(files) != 6 {
+		t.Fatalf("Prunable = %v, %v", files, err)
+	}
+	if err := st.Remove(files); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := store.Published(st); err != nil || len(left) != 1 {
+		t.Fatalf("left: %v, %v", left, err)
+	}
+	for _, id := range ids {
+		if diff := cmp.Diff(before[id], everything(t, read(t, st, store.ReadOptions{Snapshot: id}))); diff != "" {
+			t.Errorf("as of %s (-before +after):\n%s", id, diff)
+		}
+	}
+	removed := map[string]string{}
+	for _, f := range files {
+		removed[f.Path] = "removed by retention"
+	}
+	r := read(t, st, store.ReadOptions{})
+	v, lines := verify(t, st, store.VerifyOptions{Journal: &store.JournalFacts{Lines: journalLines(t, r), Digests: journalDigests(t, r), Removed: removed}})
+	if len(lines) > 0 || v.Digests != 80 || v.Rows == 0 || v.Unproven == 0 {
+		t.Errorf("Verify = %+v", v)
+	}
+}
+
+const (
+	secretName, secretID, secretNumber, secretCode = "Quirin Zwolle", "7770001112223334441", "182****9931", "ZW-55512"
+)
+
+// personal publishes two days of a site that knows the person everywhere.
+func personal(t *testing.T, st *store.Store, days ...int) {
+	t.Helper()
+	for _, n := range days {
+		who := fmt.Sprintf(`"name":%q,"mobile":%q,"person_id":%q`, secretName, secretNumber, secretID)
+		s := storetest.Site{Project: "p1", At: day(n), Registers: map[string]string{
+			"roster":     "person_code,status,terminated_at,organisation,manager,manager_email\n" + secretCode + ",active,,x,,\n002,active,,x,,\n",
+			"exceptions": "report,finding_key,reason,approved_by,expires_on\nr,k-" + secretID + ",gone,x,2030-01-01\nr,k2,asked by " + secretName + ",x,2030-01-01\n",
+		}, Rows: rows{
+			"persons":     list(fmt.Sprintf(`{%s,"person_code":%q}`, who, secretCode), `{"person_id":"u2","name":"Bo"}`),
+			"tasks":       list(`{"auth_task_id":"t1","auth_num":2,"task_finish_time":5}`),
+			"records":     {"t1": {fmt.Sprintf(`{"auth_task_record_id":"e1",%s}`, who), `{"auth_task_record_id":"e2","person_id":"u2","name":"Bo"}`}},
+			"issue_infos": {"e1": {`{"card_issue_result":{"success_issue_num":1}}`}, "e2": {`{"card_issue_result":{"success_issue_num":1}}`}},
+			"details":     {"a1": {fmt.Sprintf(`{%s,"person_code":%q}`, who, secretCode)}, "a2": {`{"person_id":"u2"}`}},
+			"rules":       list(fmt.Sprintf(`{"auth_relation_id":"r1","auth_id":%q,"relation_type":2,"relation_id":"c1"}`, secretID)),
+		}}
+		var permissions []string
+		for i := range 3000 {
+			permissions = append(permissions, permissionRow(fmt.Sprintf("b%d", i), "u2", "c1", fmt.Sprintf(`,"name":"Bo","auth_end_time":%d`, n/2*i)))
+		}
+		s.Rows["permissions"] = list(append(permissions, fmt.Sprintf(`{"access_auth_id":"a1",%s,"person_code":%q,"access_control_channel_id":"c1","auth_end_time":%d}`, who, secretCode, n))...)
+		storetest.Publish(t, st, s)
+	}
+}
+
+// holding lists the files of the store whose bytes, or text, hold one of the
+// person's.
+func holding(t *testing.T, st *store.Store) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(st.Dir(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text := content(t, path)
+		if strings.HasSuffix(path, ".zst") {
+			text = unpack(t, path)
+		}
+		for _, s := range []string{secretName, "Quirin", secretID, secretNumber, "9931", secretCode} {
+			if bytes.Contains(text, []byte(s)) {
+				rel, _ := filepath.Rel(st.Dir(), path)
+				found = append(found, rel+": "+s)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func purge(t *testing.T, st *store.Store, o store.PurgeOptions) *store.Purge {
+	t.Helper()
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	p, err := st.Purge(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestPurgePerson(t *testing.T) {
+	st := storetest.Open(t)
+	personal(t, st, 1, 2, 3)
+	if len(holding(t, st)) < 10 {
+		t.Fatal("the site does not know the person")
+	}
+	ids, err := store.Published(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digests := csv(t, read(t, st, store.ReadOptions{}), "SELECT * FROM digests ORDER BY ALL")
+	size := len(content(t, file(st, ids[2])))
+
+	refused := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4), Confirm: func(*store.Purge) (bool, error) { return false, nil }})
+	if left, _ := store.Published(st); refused.Snapshot != "" || refused.Rows == 0 || len(left) != 3 {
+		t.Errorf("without consent: %+v, %v", refused, left)
+	}
+	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
+	if err := st.Remove(p.Files); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{"permissions": 3, "persons": 1, "records": 1, "details": 1, "issue_infos": 5, "rules": 1, "rule_channels": 0,
+		"roster": 1, "exceptions": 1, "reasons of exceptions": 1}
+	if diff := cmp.Diff(want, p.ByResource); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if found := holding(t, st); len(found) > 0 {
+		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+	if left := tree(t, filepath.Join(st.Dir(), "snapshots")); len(left) != 1 {
+		t.Errorf("left in snapshots: %v", left)
+	}
+	if after := len(content(t, file(st, p.Snapshot))); after > size {
+		t.Errorf("the file was %d bytes and is %d", size, after)
+	}
+	r := read(t, st, store.ReadOptions{})
+	check(t, r, "SELECT DISTINCT kind, verdict FROM snapshots ORDER BY ALL", "collection,complete", "purge,complete")
+	check(t, r, "SELECT resource, count(*), max(purged_in) FROM purged GROUP BY 1 ORDER BY 1",
+		"details,1,"+p.Snapshot, "issue_infos,5,"+p.Snapshot, "permissions,3,"+p.Snapshot, "persons,1,"+p.Snapshot, "records,1,"+p.Snapshot, "rules,1,"+p.Snapshot)
+	check(t, r, "SELECT key_sha256 FROM purged WHERE resource = 'persons'", p.PersonSHA256)
+	check(t, r, "SELECT name FROM persons", "Bo")
+	if got := csv(t, read(t, st, store.ReadOptions{Snapshot: ids[2]}), "SELECT * FROM digests ORDER BY ALL"); got != digests {
+		t.Error("recorded digests have changed")
+	}
+	checkDigests(t, read(t, st, store.ReadOptions{Snapshot: ids[0], Project: "p1"}))
+	checkDigests(t, read(t, st, store.ReadOptions{Project: "p1"}))
+	v, lines := verify(t, st, store.VerifyOptions{})
+	if len(lines) > 0 || v.Purged != 12 || len(v.Gone) == 0 || v.Digests != 40 {
+		t.Errorf("Verify = %+v", v)
+	}
+	for _, g := range v.Gone {
+		if g.Problem != "purged by policy in "+p.Snapshot {
+			t.Errorf("%+v", g)
+		}
+	}
+
+	// The next collection, from a cloud that no longer knows them.
+	s := storetest.Site{Project: "p1", At: day(5), Rows: rows{"persons": list(`{"person_id":"u2","name":"Bo"}`), "tasks": list(`{"auth_task_id":"t1","auth_num":2,"task_finish_time":5}`)}}
+	var permissions []string
+	for i := range 3000 {
+		permissions = append(permissions, permissionRow(fmt.Sprintf("b%d", i), "u2", "c1", fmt.Sprintf(`,"name":"Bo","auth_end_time":%d`, i)))
+	}
+	s.Rows["permissions"] = list(permissions...)
+	b, projects := storetest.Load(t, st, s)
+	for _, name := range []string{"permissions", "persons"} {
+		previous, err := b.Previous(t.Context(), "p1", name)
+		missing, err2 := b.Missing(t.Context(), "p1", name)
+		if err := errors.Join(err, err2); err != nil || previous != map[string]int64{"permissions": 3000, "persons": 1}[name] || missing != 0 {
+			t.Errorf("%s: %d before, %d missing, %v", name, previous, missing, err)
+		}
+	}
+	for _, name := range []string{"records", "issue_infos", "details"} {
+		wanted, err := b.Wanted(t.Context(), "p1", name)
+		if err != nil || name != "details" && len(wanted) != 0 {
+			t.Errorf("%s wanted: %v, %v", name, wanted, err)
+		}
+	}
+	if _, err := b.Publish(t.Context(), projects); err != nil {
+		t.Fatal(err)
+	}
+	// The task's own numbers count them still, and that is no difference.
+	check(t, read(t, st, store.ReadOptions{}), "SELECT name, ours, theirs, result FROM tie_outs WHERE name LIKE 'task %' AND snapshot_id = getvariable('snapshot_id') ORDER BY 1",
+		"task records,1,1,agrees", "task sizes,1,1,agrees")
+	if _, lines := verify(t, st, store.VerifyOptions{}); len(lines) > 0 {
+		t.Errorf("after the next collection: %v", lines)
+	}
+}
+
+// A purge that ends after the rename is finished by the next lock.
+func TestInterruptedPurge(t *testing.T) {
+	st := storetest.Open(t)
+	personal(t, st, 1, 2)
+	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
+	if len(holding(t, st)) == 0 {
+		t.Fatal("Purge removes by itself")
+	}
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if found := holding(t, st); len(found) > 0 {
+		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+	if again, err := st.Purge(t.Context(), store.PurgeOptions{Person: secretID, Started: day(5)}); err != nil || again.Snapshot != "" || again.Rows != 0 {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if list, err := st.Purges(t.Context()); err != nil || len(list) != 1 || list[0].Snapshot != p.Snapshot || len(list[0].Raw) != len(p.Raw) {
+		t.Errorf("Purges = %+v, %v", list, err)
+	}
+}
+
+func TestPurgeBefore(t *testing.T) {
+	st := storetest.Open(t)
+	ids := sites(t, st, 5)
+	size := len(content(t, file(st, ids[4])))
+	kept := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
+	p := purge(t, st, store.PurgeOptions{Before: day(4), Started: day(9)})
+	if err := st.Remove(p.Files); err != nil {
+		t.Fatal(err)
+	}
+	if p.Rows < 20 {
+		t.Errorf("%d rows", p.Rows)
+	}
+	if after := len(content(t, file(st, p.Snapshot))); after > size {
+		t.Errorf("the file was %d bytes and is %d", size, after)
+	}
+	r := read(t, st, store.ReadOptions{})
+	check(t, r, "SELECT count(*) FROM base.permissions WHERE closed_snapshot <= '"+ids[2]+"'", "0")
+	check(t, r, "SELECT count(*) > 0 FROM base.permissions WHERE closed_snapshot > '"+ids[2]+"'", "true")
+	// Before the date is refused, from it on all is as it was.
+	if _, err := st.Read(t.Context(), store.ReadOptions{Snapshot: ids[1]}); !errors.Is(err, store.ErrNotPublished) || !strings.Contains(err.Error(), "has been purged") {
+		t.Errorf("a purged snapshot: %v", err)
+	}
+	got := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
+	for name, text := range kept {
+		if !strings.HasSuffix(name, "_history") && !strings.Contains(name, "_at(") && got[name] != text {
+			t.Errorf("%s (-before +after):\n%s", name, cmp.Diff(text, got[name]))
+		}
+	}
+	v, lines := verify(t, st, store.VerifyOptions{})
+	if len(lines) > 0 || v.Digests != 120 || v.Purged != p.Rows {
+		t.Errorf("Verify = %+v", v)
+	}
+	if left, err := os.ReadDir(filepath.Join(st.Dir(), "raw")); err != nil || len(left) != 3 {
+		t.Errorf("raw: %v, %v", left, err)
+	}
+	if err := storetest.Change(file(st, p.Snapshot), "UPDATE x.base.purged SET row_sha256 = unhex(repeat('0', 64)) WHERE resource = 'persons' AND project_id = 'p1'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, lines := verify(t, st, store.VerifyOptions{}); len(lines) == 0 || !strings.Contains(lines[0], "persons of snapshot") {
+		t.Errorf("a changed hash of a purged row: %v", lines)
+	}
+}

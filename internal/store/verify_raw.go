@@ -1,0 +1,444 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// rawFile is a file of landed pages with what is known of it.
+type rawFile struct {
+	path     string // below the store's folder
+	snapshot string
+	project  string
+	resource string
+	there    bool
+	rows     int64            // of the newest file that point to it
+	sums     map[int64]string // of its lines
+}
+
+// rawFiles lists the files of pages: those that are there, those whose walk had
+// pages, and those that rows point to.
+func (w *verifier) rawFiles(ctx context.Context, db *sql.DB) ([]*rawFile, error) {
+	found := map[string]*rawFile{}
+	file := func(snapshot, project, resource string) *rawFile {
+		path := filepath.Join("raw", snapshot, folder(project), resource+".ndjson.zst")
+		if found[path] == nil {
+			found[path] = &rawFile{path: path, snapshot: snapshot, project: project, resource: resource}
+		}
+		return found[path]
+	}
+	purges, err := hasTable(ctx, db, "purges")
+	if err != nil {
+		return nil, err
+	}
+	walked := "true"
+	if purges {
+		walked = "kind = 'collection'"
+	}
+	for _, r := range resources {
+		rows, err := db.QueryContext(ctx, `
+SELECT landed_snapshot, project_id, count(*) FROM base.`+r.name+` GROUP BY ALL
+UNION ALL
+SELECT snapshot_id, project_id, 0 FROM base.resources AS x SEMI JOIN (FROM base.snapshots WHERE `+walked+`) AS s USING (snapshot_id, project_id)
+WHERE resource = $1 AND pages > 0`, r.name)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var snapshot, project string
+			var n int64
+			if err := rows.Scan(&snapshot, &project, &n); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			file(snapshot, project, r.name).rows += n
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := folders(filepath.Join(w.s.dir, "raw"))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !w.known[id] {
+			w.differs("raw/"+id, "belongs to no snapshot")
+			continue
+		}
+		if err := w.rawFolder(ctx, id, file); err != nil {
+			return nil, err
+		}
+	}
+	var files []*rawFile
+	for _, f := range found {
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b *rawFile) int { return strings.Compare(a.path, b.path) })
+	return files, nil
+}
+
+// rawFolder finds the files of one snapshot, and what their lines must be.
+func (w *verifier) rawFolder(ctx context.Context, id string, file func(snapshot, project, resource string) *rawFile) error {
+	projects, err := folders(filepath.Join(w.s.dir, "raw", id))
+	if err != nil {
+		return err
+	}
+	for _, name := range projects {
+		project, err := url.PathUnescape(name)
+		if err != nil {
+			w.differs(filepath.Join("raw", id, name), "is no project's folder")
+			continue
+		}
+		dir := filepath.Join("raw", id, name)
+		entries, err := folders(filepath.Join(w.s.dir, dir))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			resource := strings.TrimSuffix(e, ".ndjson.zst")
+			if _, err := lookup(resource); err == nil {
+				file(id, project, resource).there = true
+			}
+		}
+		sums, err := w.calls(ctx, id, project, dir)
+		if err != nil {
+			return err
+		}
+		for resource, lines := range sums {
+			file(id, project, resource).sums = lines
+		}
+	}
+	return nil
+}
+
+// calls gives the SHA-256 of each landed line of a folder by resource. They
+// stand in its calls, and in the snapshot's own file while that is there.
+func (w *verifier) calls(ctx context.Context, id, project, dir string) (map[string]map[int64]string, error) {
+	path := filepath.Join(dir, "calls.ndjson.zst")
+	sums := map[string]map[int64]string{}
+	add := func(resource string, line int64, sum string) {
+		if sums[resource] == nil {
+			sums[resource] = map[int64]string{}
+		}
+		sums[resource][line] = sum
+	}
+	_, err := eachLine(filepath.Join(w.s.dir, path), func(text []byte) error {
+		var c struct {
+			Resource     string `json:"resource"`
+			Line         *int64 `json:"line"`
+			LandedSHA256 string `json:"landed_sha256"`
+		}
+		if err := json.Unmarshal(text, &c); err != nil {
+			return err
+		}
+		if c.Line != nil {
+			add(c.Resource, *c.Line, c.LandedSHA256)
+		}
+		return nil
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		w.missing(path, "is missing, and nothing says why")
+	} else if err != nil {
+		w.differs(path, "cannot be read: %s", plain(err, filepath.Join(w.s.dir, path)))
+	}
+	if there, err := exists(w.s.path(id)); err != nil || !there {
+		return sums, err
+	}
+	err = w.ownCalls(ctx, id, project, func(resource string, line int64, sum string) {
+		if have, ok := sums[resource][line]; ok && have != sum {
+			w.differs(path, "%s line %d: its SHA-256 is %s there and %s in the snapshot's file", resource, line, short(have), short(sum))
+		}
+		add(resource, line, sum)
+	})
+	if err != nil && ctx.Err() == nil {
+		return sums, nil // a damaged file is named where it is opened
+	}
+	return sums, err
+}
+
+func (w *verifier) ownCalls(ctx context.Context, id, project string, each func(resource string, line int64, sum string)) error {
+	db, err := w.s.attach(w.s.path(id), nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, `
+SELECT resource, line, landed_sha256
+FROM base.calls
+WHERE snapshot_id = $1 AND project_id = $2 AND line IS NOT NULL
+ORDER BY resource, line`, id, project)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var resource, sum string
+		var line int64
+		if err := rows.Scan(&resource, &line, &sum); err != nil {
+			return err
+		}
+		each(resource, line, sum)
+	}
+	return rows.Err()
+}
+
+// eachLine calls each with every line of a zstd file, without its newline, and
+// returns the size of the text.
+func eachLine(path string, each func(line []byte) error) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+	if err != nil {
+		return 0, err
+	}
+	defer z.Close()
+	r := bufio.NewReaderSize(z, 1<<20)
+	var line []byte
+	var size int64
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return size, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return size, errors.New("its last line is torn")
+		}
+		if err != nil {
+			return size, err
+		}
+		size += int64(len(line))
+		if err := each(line[:len(line)-1]); err != nil {
+			return size, err
+		}
+		line = line[:0]
+	}
+}
+
+// rawFile checks one file: each line against its hash, then the rows of the
+// newest file that were read from it.
+func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
+	if !f.there {
+		if f.rows > 0 {
+			w.missing(f.path, "is missing, and nothing says why; %d rows were read from it", f.rows)
+		} else {
+			w.missing(f.path, "is missing, and nothing says why")
+		}
+		w.mu.Lock()
+		w.v.Unproven += f.rows
+		w.mu.Unlock()
+		return nil
+	}
+	bad, pages := 0, int64(0)
+	first := ""
+	fault := func(format string, args ...any) {
+		if bad++; bad == 1 {
+			first = fmt.Sprintf(format, args...)
+		}
+	}
+	size, err := eachLine(filepath.Join(w.s.dir, f.path), func(text []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line, response, err := landedLine(text)
+		if err != nil {
+			return err
+		}
+		pages++
+		want, ok := f.sums[line]
+		delete(f.sums, line)
+		sum := sha256.Sum256(response)
+		switch {
+		case !ok:
+			fault("line %d is of no call", line)
+		case hex.EncodeToString(sum[:]) != want:
+			fault("line %d is not the page that was landed: its SHA-256 is not %s", line, short(want))
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	w.mu.Lock()
+	w.v.RawFiles++
+	w.v.Pages += pages
+	w.v.Bytes += size
+	w.mu.Unlock()
+	if err != nil {
+		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
+		return nil
+	}
+	if len(f.sums) > 0 {
+		lines := make([]int64, 0, len(f.sums))
+		for line := range f.sums {
+			lines = append(lines, line)
+		}
+		fault("line %d is missing", slices.Min(lines))
+		bad += len(lines) - 1
+	}
+	if bad > 1 {
+		first += fmt.Sprintf(" (and %d lines more)", bad-1)
+	}
+	if bad > 0 {
+		w.differs(f.path, "%s", first)
+	}
+	if f.rows == 0 {
+		return nil
+	}
+	return w.trace(ctx, db, f)
+}
+
+// landedLine finds the number of a landed line, and the text of its response.
+func landedLine(text []byte) (line int64, response []byte, err error) {
+	rest := bytes.TrimLeft(text, " ")
+	if len(rest) == 0 || rest[0] != '{' {
+		return 0, nil, errors.New("a line is no object")
+	}
+	rest = rest[1:]
+	for {
+		rest = bytes.TrimLeft(rest, " ,")
+		if len(rest) == 0 || rest[0] == '}' {
+			break
+		}
+		n := valueLength(rest)
+		name := string(rest[:n])
+		rest = bytes.TrimLeft(rest[n:], " ")
+		if len(rest) == 0 || rest[0] != ':' {
+			return 0, nil, errors.New("a line is no object")
+		}
+		rest = bytes.TrimLeft(rest[1:], " ")
+		n = valueLength(rest)
+		switch name {
+		case `"line"`:
+			if line, err = strconv.ParseInt(string(rest[:n]), 10, 64); err != nil {
+				return 0, nil, err
+			}
+		case `"response"`:
+			response = rest[:n]
+		}
+		rest = rest[n:]
+	}
+	if line == 0 || response == nil {
+		return 0, nil, errors.New("a line has no number or no response")
+	}
+	return line, response, nil
+}
+
+// valueLength is where the JSON value that text begins with ends.
+func valueLength(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return min(i+1, len(text))
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':', ' ':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text)
+}
+
+// trace reads the rows of a file's pages again and compares them with those of
+// the history that were read from it.
+func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
+	r, err := lookup(f.resource)
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	cols, err := receivedOf(ctx, conn, r)
+	if err != nil {
+		return err
+	}
+	page, err := quotePath(filepath.Join(w.s.dir, f.path))
+	if err != nil {
+		return err
+	}
+	walks := filepath.Join(filepath.Dir(f.path), "walks.ndjson.zst")
+	walksPath, err := landed(filepath.Dir(filepath.Join(w.s.dir, f.path)), "walks")
+	if err != nil {
+		return err
+	}
+	if walksPath == "" {
+		w.missing(walks, "is missing, and nothing says why")
+		return nil
+	}
+	st := "temp.page"
+	if _, err := conn.ExecContext(ctx, strings.Replace(walksSQL(st, walksPath, r), "CREATE OR REPLACE TABLE", "CREATE OR REPLACE TEMP TABLE", 1)); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.differs(walks, "cannot be read: %s", err)
+		return nil
+	}
+	var n int64
+	var example *string
+	err = conn.QueryRowContext(ctx, `
+SELECT count(*), min(landed_line || ': ' || key)
+FROM (
+    SELECT landed_line, concat_ws(' ', `+strings.Join(r.key, ", ")+`) AS key, `+rowHash(cols)+` AS row_sha256
+    FROM base.`+r.name+`
+    WHERE landed_snapshot = $1 AND project_id = $2
+) AS h
+ANTI JOIN (
+    SELECT landed_line, `+rowHash(cols)+` AS row_sha256 FROM (`+stageSQL(st, r, cols, page, 64<<20)+`)
+) AS p USING (landed_line, row_sha256)`, f.snapshot, f.project).Scan(&n, &example)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		w.differs(f.path, "its rows cannot be read: %s", err)
+		return nil
+	}
+	w.mu.Lock()
+	w.v.Rows += f.rows
+	w.mu.Unlock()
+	if n > 0 {
+		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
+	}
+	return nil
+}
