@@ -17,7 +17,9 @@ import (
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
-const schemaVersion = 1
+// Every change of a file in schema/ after a release raises it, and then a store
+// of the version before is kept in testdata.
+const schemaVersion = 2
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the
 // decoding of pages needs pageMemory more while it lasts, and the text of a
@@ -106,55 +108,81 @@ SET temp_directory = %s;
 SET max_temp_directory_size = '%dB';`, quote(tmp), int64(maxSpill))
 }
 
-// checkFile returns an error that names path unless it is a snapshot of this
-// program or an older one.
-func (s *Store) checkFile(ctx context.Context, path string) error {
-	db, err := s.attach(path, nil)
+// version returns the schema version of the snapshot file at path, and an error
+// that names path unless it is a snapshot of this program or an older one.
+func (s *Store) version(ctx context.Context, path string) (int, error) {
+	db, err := s.attach(ctx, path, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer db.Close()
 	return checkVersion(ctx, db, path)
 }
 
-// attach opens an in-memory database with the snapshot file at path attached
-// read only under the name snap, and chosen.
-func (s *Store) attach(path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
+// attach opens an in-memory database with the snapshot file at path read only
+// under the name snap, and chosen; one of an older schema stands behind today's.
+// prepare runs on every connection.
+func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
 	if err := checkMagic(path); err != nil {
 		return nil, err
 	}
-	file, err := quotePath(path)
-	if err != nil {
-		return nil, err
-	}
-	tmp := s.newTmp()
-	first := true
-	db, err := openMemory(func(exec func(string, ...any) error) error {
-		if first {
-			if err := exec(settings(readMemory, tmp)); err != nil {
-				return err
-			}
-			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
-				return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
-			}
-			first = false
-		}
-		if err := exec("USE snap"); err != nil {
+	attached := false
+	enter := func(exec func(string, ...any) error) error {
+		if err := exec("USE snap"); err != nil || prepare == nil {
 			return err
 		}
-		if prepare != nil {
-			return prepare(exec)
+		return prepare(exec)
+	}
+	db, err := openMemory(func(exec func(string, ...any) error) error {
+		if !attached {
+			return nil
 		}
-		return nil
+		return enter(exec)
 	})
 	if err != nil {
 		return nil, err
 	}
 	// The first connection is made here, so that no two are first.
-	if err := db.Ping(); err != nil {
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		err = s.attachFile(ctx, conn, path)
+		if err == nil {
+			attached = true
+			err = enter(func(query string, args ...any) error {
+				_, err := conn.ExecContext(ctx, query, args...)
+				return err
+			})
+		}
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) error {
+	file, err := quotePath(path)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, settings(readMemory, s.newTmp())); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "ATTACH "+file+" AS snap (READ_ONLY)"); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	version, err := checkVersion(ctx, conn, path)
+	if err != nil || version == schemaVersion {
+		return err
+	}
+	if err := overlay(ctx, conn, file); err != nil {
+		return fmt.Errorf("%s: read schema version %d: %w", path, version, err)
+	}
+	return nil
 }
 
 var databases atomic.Int64
@@ -179,20 +207,20 @@ func checkMagic(path string) error {
 	return nil
 }
 
-// checkVersion looks at the row of base.store of the chosen database.
+// checkVersion returns the schema version of the database named snap.
 func checkVersion(ctx context.Context, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, path string) error {
+}, path string) (int, error) {
 	var have int
-	err := db.QueryRowContext(ctx, "SELECT schema_version FROM base.store").Scan(&have)
+	err := db.QueryRowContext(ctx, "SELECT schema_version FROM snap.base.store").Scan(&have)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	if have > schemaVersion {
-		return &ErrNewer{Have: have, Know: schemaVersion}
+		return 0, &ErrNewer{Have: have, Know: schemaVersion}
 	}
-	return nil
+	return have, nil
 }
