@@ -61,7 +61,7 @@ bounds AS (
 touched AS (
     SELECT
         h.*,
-        least(h.auth_end_time, 2556093599000) AS normal_end,
+        if(h.permanent, 2556093599000, h.auth_end_time) AS normal_end,
         list_sort(list_distinct(h.structure_ids)) AS structure_set,
         b.low,
         b.high
