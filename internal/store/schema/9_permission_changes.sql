@@ -60,149 +60,193 @@ bounds AS (
 -- all that matter.
 touched AS (
     SELECT
-        h.*,
-        if(h.permanent, 2556093599000, h.auth_end_time) AS normal_end,
+        h.project_id,
+        h.access_auth_id,
+        h.person_id,
+        h.access_control_channel_id,
+        h.first_snapshot,
+        h.closed_snapshot,
+        h.first_snapshot <= b.low AS was,
+        h.closed_snapshot IS NULL OR h.closed_snapshot > b.high AS stays,
+        h.name,
+        h.person_code,
+        h.access_control_channel_name,
+        h.access_channel_room_id,
+        h.access_channel_position_path,
+        h.structure_ids,
         list_sort(list_distinct(h.structure_ids)) AS structure_set,
-        b.low,
-        b.high
+        h.auth_start_time,
+        h.auth_end_time,
+        if(h.permanent, 2556093599000, h.auth_end_time) AS normal_end,
+        h.auth_start,
+        h.auth_end,
+        h.permanent,
+        h.access_auth_time_range_id,
+        h.access_auth_time_range_str,
+        h.card_state,
+        h.face_state,
+        h.fingerprint_state
     FROM base.permission_versions AS h
     CROSS JOIN bounds AS b
     WHERE (h.first_snapshot > b.low AND h.first_snapshot <= b.high
             OR h.closed_snapshot > b.low AND h.closed_snapshot <= b.high)
         AND (b.project_id IS NULL OR h.project_id = b.project_id)
 ),
--- Since when each permission has been what it is at the end, by what is
--- compared; it is absent since gone_since.
-steps AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        person_id,
-        access_control_channel_id,
-        first_snapshot,
-        closed_snapshot,
-        lag(closed_snapshot) OVER w IS DISTINCT FROM first_snapshot AS appears,
-        lag(normal_end) OVER w IS DISTINCT FROM normal_end AS other_end,
-        lag(auth_start_time) OVER w IS DISTINCT FROM auth_start_time AS other_start,
-        lag(access_auth_time_range_id) OVER w IS DISTINCT FROM access_auth_time_range_id AS other_range,
-        lag([card_state, face_state, fingerprint_state]) OVER w
-            IS DISTINCT FROM [card_state, face_state, fingerprint_state] AS other_states,
-        lag([name, person_code, access_control_channel_name, access_channel_position_path]) OVER w
-            IS DISTINCT FROM [name, person_code, access_control_channel_name, access_channel_position_path] AS other_names,
-        lag({p: access_channel_room_id, q: access_channel_position_path, s: structure_set}) OVER w
-            IS DISTINCT FROM {p: access_channel_room_id, q: access_channel_position_path, s: structure_set} AS other_place
-    FROM touched
-    WINDOW w AS (
-        PARTITION BY project_id, access_auth_id, person_id, access_control_channel_id
-        ORDER BY first_snapshot
-    )
-),
-since AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        person_id,
-        access_control_channel_id,
-        max(closed_snapshot) AS gone,
-        max(first_snapshot) FILTER (WHERE appears) AS present,
-        max(first_snapshot) FILTER (WHERE appears OR other_end) AS same_end,
-        max(first_snapshot) FILTER (WHERE appears OR other_end OR other_start) AS same_validity,
-        max(first_snapshot) FILTER (WHERE appears OR other_range) AS same_range,
-        max(first_snapshot) FILTER (WHERE appears OR other_states) AS same_states,
-        max(first_snapshot) FILTER (WHERE appears OR other_names) AS same_names,
-        max(first_snapshot) FILTER (WHERE appears OR other_place) AS same_place
-    FROM steps
-    GROUP BY ALL
-),
-ends AS (
-    SELECT t, s, t.first_snapshot <= t.low AS earlier
-    FROM touched AS t
-    JOIN since AS s
-        ON s.project_id = t.project_id
-        AND s.access_auth_id = t.access_auth_id
-        AND s.person_id IS NOT DISTINCT FROM t.person_id
-        AND s.access_control_channel_id IS NOT DISTINCT FROM t.access_control_channel_id
-    WHERE t.first_snapshot <= t.low OR t.closed_snapshot IS NULL OR t.closed_snapshot > t.high
-),
--- A permission before and after; the one that is in one snapshot only has a
--- number among those of its person and channel.
+-- A permission before and after. One that is in one snapshot only has a number
+-- among those of its person and channel.
 sides AS (
     SELECT
-        e.t AS before,
-        e.s AS before_since,
-        l.t AS after,
-        l.s AS after_since,
-        coalesce(e.t.project_id, l.t.project_id) AS project_id,
-        coalesce(e.t.person_id, l.t.person_id) AS person_id,
-        coalesce(e.t.access_control_channel_id, l.t.access_control_channel_id) AS channel_id,
-        e.t.access_auth_id IS NOT NULL AS was,
-        l.t.access_auth_id IS NOT NULL AS is_now,
-        row_number() OVER (
-            PARTITION BY coalesce(e.t.project_id, l.t.project_id), coalesce(e.t.person_id, l.t.person_id),
-                coalesce(e.t.access_control_channel_id, l.t.access_control_channel_id), was, is_now
-            ORDER BY coalesce(e.t.auth_start_time, l.t.auth_start_time), coalesce(e.t.auth_end_time, l.t.auth_end_time),
-                coalesce(e.t.access_auth_id, l.t.access_auth_id)
-        ) AS n
-    FROM (FROM ends WHERE earlier) AS e
-    FULL JOIN (FROM ends WHERE NOT earlier) AS l
-        ON l.t.project_id = e.t.project_id
-        AND l.t.access_auth_id = e.t.access_auth_id
-        AND l.t.person_id IS NOT DISTINCT FROM e.t.person_id
-        AND l.t.access_control_channel_id IS NOT DISTINCT FROM e.t.access_control_channel_id
+        e AS before,
+        l AS after,
+        e.access_auth_id IS NOT NULL AS was,
+        l.access_auth_id IS NOT NULL AS stays,
+        coalesce(e.project_id, l.project_id) AS project_id,
+        coalesce(e.person_id, l.person_id) AS person_id,
+        coalesce(e.access_control_channel_id, l.access_control_channel_id) AS channel_id,
+        CASE WHEN e.access_auth_id IS NULL OR l.access_auth_id IS NULL THEN row_number() OVER (
+            PARTITION BY e.access_auth_id IS NULL, l.access_auth_id IS NULL, coalesce(e.project_id, l.project_id),
+                coalesce(e.person_id, l.person_id), coalesce(e.access_control_channel_id, l.access_control_channel_id)
+            ORDER BY coalesce(e.auth_start_time, l.auth_start_time), coalesce(e.auth_end_time, l.auth_end_time),
+                coalesce(e.access_auth_id, l.access_auth_id)
+        ) END AS n
+    FROM (FROM touched WHERE was) AS e
+    FULL JOIN (FROM touched WHERE stays) AS l
+        ON l.project_id = e.project_id
+        AND l.access_auth_id = e.access_auth_id
+        AND l.person_id IS NOT DISTINCT FROM e.person_id
+        AND l.access_control_channel_id IS NOT DISTINCT FROM e.access_control_channel_id
 ),
 pairs AS (
-    SELECT before, before_since, after, after_since FROM sides WHERE was AND is_now
+    SELECT before, after FROM sides WHERE was AND stays
     UNION ALL
-    SELECT g.before, g.before_since, c.after, c.after_since
-    FROM (FROM sides WHERE NOT is_now) AS g
+    SELECT g.before, c.after
+    FROM (FROM sides WHERE NOT stays) AS g
     FULL JOIN (FROM sides WHERE NOT was) AS c
         ON c.project_id = g.project_id
         AND c.person_id = g.person_id
         AND c.channel_id = g.channel_id
         AND c.n = g.n
 ),
-changes AS (
+-- The kinds of change of each pair.
+named AS (
     SELECT
         before,
         after,
-        unnest(list_filter([
-            {kind: 'added', holds: before.access_auth_id IS NULL, began: after_since.present, done: after_since.present},
-            {kind: 'removed', holds: after.access_auth_id IS NULL, began: before_since.gone, done: before_since.gone},
-            {kind: 're-created', holds: before.access_auth_id <> after.access_auth_id,
-                began: least(before_since.gone, after_since.present), done: greatest(before_since.gone, after_since.present)},
-            {kind: 'extended',
-                holds: after.normal_end > before.normal_end AND NOT after.permanent OR after.auth_start_time < before.auth_start_time,
-                began: after_since.same_validity, done: after_since.same_validity},
-            {kind: 'shortened', holds: after.normal_end < before.normal_end OR after.auth_start_time > before.auth_start_time,
-                began: after_since.same_validity, done: after_since.same_validity},
-            {kind: 'became permanent', holds: after.normal_end > before.normal_end AND after.permanent,
-                began: after_since.same_end, done: after_since.same_end},
-            {kind: 'time range changed', holds: after.access_auth_time_range_id <> before.access_auth_time_range_id,
-                began: after_since.same_range, done: after_since.same_range},
-            {kind: 'credential state changed',
-                holds: after.card_state <> before.card_state
+        list_filter([
+            CASE WHEN before.access_auth_id IS NULL THEN 'added' END,
+            CASE WHEN after.access_auth_id IS NULL THEN 'removed' END,
+            CASE WHEN before.access_auth_id <> after.access_auth_id THEN 're-created' END,
+            CASE WHEN after.normal_end > before.normal_end AND NOT after.permanent
+                    OR after.auth_start_time < before.auth_start_time
+                THEN 'extended' END,
+            CASE WHEN after.normal_end < before.normal_end
+                    OR after.auth_start_time > before.auth_start_time
+                THEN 'shortened' END,
+            CASE WHEN after.normal_end > before.normal_end AND after.permanent THEN 'became permanent' END,
+            CASE WHEN after.access_auth_time_range_id <> before.access_auth_time_range_id THEN 'time range changed' END,
+            CASE WHEN after.card_state <> before.card_state
                     OR after.face_state <> before.face_state
-                    OR after.fingerprint_state <> before.fingerprint_state,
-                began: after_since.same_states, done: after_since.same_states},
-            {kind: 'renamed',
-                holds: after.name <> before.name
+                    OR after.fingerprint_state <> before.fingerprint_state
+                THEN 'credential state changed' END,
+            CASE WHEN after.name <> before.name
                     OR after.person_code <> before.person_code
                     OR after.access_control_channel_name <> before.access_control_channel_name
                     OR after.access_channel_position_path <> before.access_channel_position_path
-                        AND after.access_channel_room_id = before.access_channel_room_id,
-                began: after_since.same_names, done: after_since.same_names},
-            {kind: 'moved',
-                holds: after.structure_set <> before.structure_set
+                        AND after.access_channel_room_id = before.access_channel_room_id
+                THEN 'renamed' END,
+            CASE WHEN after.structure_set <> before.structure_set
                     OR after.access_channel_room_id <> before.access_channel_room_id
                     OR after.access_channel_position_path <> before.access_channel_position_path
-                        AND (after.access_channel_room_id = before.access_channel_room_id) IS NULL,
-                began: after_since.same_place, done: after_since.same_place}
-        ], lambda x: x.holds)) AS change
+                        AND (after.access_channel_room_id = before.access_channel_room_id) IS NULL
+                THEN 'moved' END
+        ], lambda x: x IS NOT NULL) AS kinds
     FROM pairs
+),
+-- Since when a permission that is there at the end has been what it is then:
+-- it appeared last at present, and what is compared was last another until each
+-- of the others.
+since AS (
+    SELECT
+        v.project_id,
+        v.access_auth_id,
+        max(v.first_snapshot) FILTER (WHERE v.appears) AS present,
+        max(v.closed_snapshot) FILTER (WHERE v.normal_end IS DISTINCT FROM f.normal_end) AS other_end,
+        max(v.closed_snapshot) FILTER (WHERE v.auth_start_time IS DISTINCT FROM f.auth_start_time) AS other_start,
+        max(v.closed_snapshot) FILTER (WHERE v.access_auth_time_range_id IS DISTINCT FROM f.access_auth_time_range_id) AS other_range,
+        max(v.closed_snapshot) FILTER (
+            WHERE v.card_state <> f.card_state
+                OR v.face_state <> f.face_state
+                OR v.fingerprint_state <> f.fingerprint_state
+        ) AS other_states,
+        max(v.closed_snapshot) FILTER (
+            WHERE v.name IS DISTINCT FROM f.name
+                OR v.person_code IS DISTINCT FROM f.person_code
+                OR v.access_control_channel_name IS DISTINCT FROM f.access_control_channel_name
+                OR v.access_channel_position_path IS DISTINCT FROM f.access_channel_position_path
+        ) AS other_names,
+        max(v.closed_snapshot) FILTER (
+            WHERE v.structure_set IS DISTINCT FROM f.structure_set
+                OR v.access_channel_room_id IS DISTINCT FROM f.access_channel_room_id
+                OR v.access_channel_position_path IS DISTINCT FROM f.access_channel_position_path
+        ) AS other_place
+    FROM (
+        SELECT t.*, lag(closed_snapshot) OVER (
+            PARTITION BY project_id, access_auth_id, person_id, access_control_channel_id
+            ORDER BY first_snapshot
+        ) IS DISTINCT FROM first_snapshot AS appears
+        FROM touched AS t
+        SEMI JOIN (SELECT after AS a FROM named WHERE len(kinds) > 0) AS n
+            ON n.a.project_id = t.project_id AND n.a.access_auth_id = t.access_auth_id
+    ) AS v
+    JOIN (FROM touched WHERE stays) AS f
+        ON f.project_id = v.project_id
+        AND f.access_auth_id = v.access_auth_id
+        AND f.person_id IS NOT DISTINCT FROM v.person_id
+        AND f.access_control_channel_id IS NOT DISTINCT FROM v.access_control_channel_id
+    GROUP BY ALL
+),
+-- When a permission that is there no longer was last closed.
+gone AS (
+    SELECT
+        project_id,
+        access_auth_id,
+        person_id,
+        access_control_channel_id,
+        max(closed_snapshot) AS gone
+    FROM touched
+    GROUP BY ALL
+    HAVING NOT bool_or(stays)
+),
+changes AS (
+    SELECT
+        x.*,
+        coalesce(x.after.project_id, x.before.project_id) AS project_id,
+        CASE x.kind
+            WHEN 'added' THEN s.present
+            WHEN 'removed' THEN g.gone
+            WHEN 're-created' THEN greatest(s.present, g.gone)
+            WHEN 'became permanent' THEN greatest(s.present, s.other_end)
+            WHEN 'time range changed' THEN greatest(s.present, s.other_range)
+            WHEN 'credential state changed' THEN greatest(s.present, s.other_states)
+            WHEN 'renamed' THEN greatest(s.present, s.other_names)
+            WHEN 'moved' THEN greatest(s.present, s.other_place)
+            ELSE greatest(s.present, s.other_end, s.other_start)
+        END AS done,
+        CASE x.kind WHEN 're-created' THEN least(s.present, g.gone) ELSE done END AS began
+    FROM (SELECT before, after, unnest(kinds) AS kind FROM named) AS x
+    LEFT JOIN since AS s
+        ON s.project_id = x.after.project_id
+        AND s.access_auth_id = x.after.access_auth_id
+    LEFT JOIN gone AS g
+        ON g.project_id = x.before.project_id
+        AND g.access_auth_id = x.before.access_auth_id
+        AND g.person_id IS NOT DISTINCT FROM x.before.person_id
+        AND g.access_control_channel_id IS NOT DISTINCT FROM x.before.access_control_channel_id
+        AND x.kind IN ('removed', 're-created')
 )
 SELECT
-    c.change.kind AS kind,
-    coalesce(c.after.project_id, c.before.project_id) AS project_id,
+    c.kind,
+    c.project_id,
     coalesce(c.after.person_id, c.before.person_id) AS person_id,
     coalesce(c.after.name, c.before.name) AS name,
     coalesce(c.after.person_code, c.before.person_code) AS person_code,
@@ -238,13 +282,13 @@ SELECT
     w.seen_at AS last_seen_before,
     f.snapshot_id AS first_snapshot_after,
     f.seen_at AS first_seen_after
-FROM (SELECT *, coalesce(after.project_id, before.project_id) AS project_id FROM changes) AS c
+FROM changes AS c
 LEFT JOIN base.whole_walks AS f
     ON f.resource = 'permissions'
     AND f.project_id = c.project_id
-    AND f.snapshot_id = c.change.done
+    AND f.snapshot_id = c.done
 ASOF LEFT JOIN (
     SELECT * FROM base.whole_walks WHERE resource = 'permissions'
 ) AS w
     ON w.project_id = c.project_id
-    AND w.snapshot_id < c.change.began;
+    AND w.snapshot_id < c.began;
