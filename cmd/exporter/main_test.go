@@ -18,6 +18,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"exporter/internal/sandbox"
+	"exporter/internal/store/storetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
+			"oldstore": unpackStore,
 		},
 	})
 }
@@ -95,6 +97,17 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
+}
+
+// unpackStore is `oldstore VERSION DIR`: DIR becomes a store of an earlier schema
+// version, of the site documented.
+func unpackStore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: oldstore VERSION DIR")
+	}
+	archive, err := filepath.Abs("../../internal/store/testdata/store-v" + args[0] + ".tar.zst")
+	ts.Check(err)
+	ts.Check(storetest.Unpack(archive, ts.MkAbs(args[1])))
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.

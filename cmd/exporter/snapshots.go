@@ -10,7 +10,7 @@ import (
 func (a *app) snapshotsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snapshots",
-		Short: "List the snapshots, or show one",
+		Short: "List the snapshots, show one, or compare two",
 		Example: `  exporter snapshots list
   exporter snapshots show 20260331T050000Z`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, "table", nil) },
@@ -40,6 +40,7 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		child.Flags().StringVar(&format, "format", "table", "table, csv or json")
 		c.AddCommand(child)
 	}
+	c.AddCommand(a.diffCommand())
 	return c
 }
 

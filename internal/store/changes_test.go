@@ -219,6 +219,22 @@ func (o observed) changes(from, to int) (lines []string, added, removed int) {
 	return lines, added, removed
 }
 
+// balance is the line of permission_balance.
+func (o observed) balance(from, to, added, removed int) string {
+	brief := map[string]bool{}
+	for _, between := range o.days[from:to] {
+		for key := range between {
+			_, was := o.days[from][key]
+			_, is := o.days[to][key]
+			brief[key] = !was && !is
+		}
+	}
+	maps.DeleteFunc(brief, func(_ string, is bool) bool { return !is })
+	before, after := len(o.days[from]), len(o.days[to])
+	walked := func(n int) string { return day(o.walkBefore(n+1) + 1).Format("20060102") }
+	return fmt.Sprint(before, ",", added, ",", removed, ",", after, ",", len(brief), ",", before+added-removed == after, ",", walked(from), ",", walked(to))
+}
+
 func (g grant) key() string { return g.person + " " + g.channel + " " + g.id }
 
 // inOrder sorts by start, end and id; what is left out comes last.
@@ -269,7 +285,7 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 }
 
 // Random histories of several projects, with partial walks among them: between
-// any two days the answer is that of plain Go, and the counts add up.
+// any two days the answer is that of plain Go, and the numbers add up.
 func TestPermissionChangesOfRandomHistories(t *testing.T) {
 	const days, projects = 6, 6
 	rnd := rand.New(rand.NewPCG(3, 5))
@@ -306,6 +322,11 @@ func TestPermissionChangesOfRandomHistories(t *testing.T) {
 	r := read(t, st, store.ReadOptions{})
 	for from := range days {
 		for to := from; to < days; to++ {
+			_, text, _ := strings.Cut(csv(t, r, fmt.Sprintf(`
+SELECT rows_before, added, removed, rows_after, came_and_went, agrees, left(walked_before, 8), left(walked_after, 8)
+FROM permission_balance('%s', '%s')
+ORDER BY project_id`, ids[from], ids[to])), "\n")
+			balances := strings.Split(text, "\n")
 			all := changeLines(t, r, ids, from, to)
 			for p, o := range known {
 				want, added, removed := o.changes(from, to)
@@ -313,8 +334,8 @@ func TestPermissionChangesOfRandomHistories(t *testing.T) {
 				if d := diff.Diff(want, got); d != "" {
 					t.Fatalf("project %d, days %d to %d (-want +got):\n%s", p, from, to, d)
 				}
-				if len(o.days[from])+added-removed != len(o.days[to]) {
-					t.Errorf("project %d, days %d to %d: %d + %d - %d is not %d", p, from, to, len(o.days[from]), added, removed, len(o.days[to]))
+				if want, got := o.balance(from, to, added, removed), balances[p]; want != got {
+					t.Errorf("project %d, days %d to %d: balance %s, want %s", p, from, to, got, want)
 				}
 				for _, line := range got {
 					seen[strings.SplitN(line, "|", 2)[0]]++

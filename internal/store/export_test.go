@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// SchemaVersion is the version of what is written.
+const SchemaVersion = schemaVersion
+
 // SetRewriteFloor makes small files worth rewriting.
 func SetRewriteFloor(s *Store, n int64) { s.floor = n }
 

@@ -292,3 +292,80 @@ ASOF LEFT JOIN (
 ) AS w
     ON w.project_id = c.project_id
     AND w.snapshot_id < c.began;
+
+-- permission_balance(from_snapshot, to_snapshot): one row for each project, with
+-- what an auditor adds up. rows_before and rows_after are counted on their own,
+-- so that agrees tests rows_before + added - removed = rows_after. walked_before
+-- and walked_after are the snapshots whose walks the rows of the two are from:
+-- another than the snapshot itself where its own walk was partial, and NULL where
+-- there was no whole one yet. came_and_went counts the permissions that are in
+-- neither, but were between.
+CREATE MACRO permission_balance(from_snapshot, to_snapshot) AS TABLE
+WITH
+standing AS (
+    SELECT
+        h.project_id,
+        count(*) FILTER (WHERE h.was) AS rows_before,
+        count(*) FILTER (WHERE h.stays) AS rows_after
+    FROM (
+        SELECT
+            p.project_id,
+            p.first_snapshot <= from_snapshot AND (p.closed_snapshot IS NULL OR p.closed_snapshot > from_snapshot) AS was,
+            p.first_snapshot <= to_snapshot AND (p.closed_snapshot IS NULL OR p.closed_snapshot > to_snapshot) AS stays
+        FROM base.permissions AS p
+    ) AS h
+    GROUP BY h.project_id
+),
+brief AS (
+    SELECT t.project_id, count(*) AS n
+    FROM (
+        SELECT
+            p.project_id,
+            min(p.first_snapshot) AS first_snapshot,
+            max(coalesce(p.closed_snapshot, '~')) AS closed_snapshot
+        FROM base.permissions AS p
+        WHERE p.first_snapshot <= to_snapshot
+            AND (p.closed_snapshot IS NULL OR p.closed_snapshot > from_snapshot)
+        GROUP BY p.project_id, p.access_auth_id, p.person_id, p.access_control_channel_id
+    ) AS t
+    WHERE t.first_snapshot > from_snapshot
+        AND t.closed_snapshot <= to_snapshot
+    GROUP BY t.project_id
+),
+counted AS (
+    SELECT
+        c.project_id,
+        count(*) FILTER (WHERE c.kind = 'added') AS added,
+        count(*) FILTER (WHERE c.kind = 'removed') AS removed,
+        count(*) FILTER (WHERE c.kind = 're-created') AS recreated
+    FROM permission_changes(from_snapshot, to_snapshot) AS c
+    GROUP BY c.project_id
+),
+walks AS (
+    SELECT
+        r.project_id,
+        max(r.walked_in) FILTER (WHERE r.snapshot_id = from_snapshot) AS walked_before,
+        max(r.walked_in) FILTER (WHERE r.snapshot_id = to_snapshot) AS walked_after
+    FROM resources AS r
+    WHERE r.resource = 'permissions'
+        AND r.snapshot_id IN (from_snapshot, to_snapshot)
+    GROUP BY r.project_id
+)
+SELECT
+    w.project_id,
+    coalesce(s.rows_before, 0) AS rows_before,
+    coalesce(c.added, 0) AS added,
+    coalesce(c.removed, 0) AS removed,
+    coalesce(c.recreated, 0) AS recreated,
+    coalesce(s.rows_after, 0) AS rows_after,
+    coalesce(b.n, 0) AS came_and_went,
+    coalesce(s.rows_before, 0) + coalesce(c.added, 0) - coalesce(c.removed, 0) = coalesce(s.rows_after, 0) AS agrees,
+    w.walked_before,
+    w.walked_after
+FROM walks AS w
+LEFT JOIN standing AS s
+    ON s.project_id = w.project_id
+LEFT JOIN brief AS b
+    ON b.project_id = w.project_id
+LEFT JOIN counted AS c
+    ON c.project_id = w.project_id;
