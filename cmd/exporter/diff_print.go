@@ -220,7 +220,7 @@ func (d *difference) printTable(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("snapshots diff: %w", err)
 	}
-	d.printHead()
+	d.printHead(len(list) == 0)
 	if len(list) == 0 {
 		return nil
 	}
@@ -252,8 +252,9 @@ func (d *difference) clock(t time.Time) string {
 	return t.In(d.app.zone).Format("2006-01-02 15:04")
 }
 
-// printHead prints what is compared, the balances and the notes.
-func (d *difference) printHead() {
+// printHead prints what is compared, the balances and the notes; and that nothing
+// has changed, where that is so.
+func (d *difference) printHead(same bool) {
 	w := d.app.stdout
 	fmt.Fprintf(w, "Permissions from %s (%s) to %s (%s)\n", d.from.id, d.clock(d.from.at), d.to.id, d.clock(d.to.at))
 	for _, b := range d.balances {
@@ -266,7 +267,11 @@ func (d *difference) printHead() {
 			fmt.Fprintf(w, "%s%s more came and went in between and are not listed\n", of, count(b.brief))
 		}
 	}
-	for _, note := range d.notes() {
+	notes := d.notes()
+	for _, note := range notes {
 		fmt.Fprintln(w, paint(w, text.FgYellow, note))
+	}
+	if same && len(notes) == 0 {
+		fmt.Fprintln(w, "no change")
 	}
 }

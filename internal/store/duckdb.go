@@ -110,22 +110,24 @@ SET max_temp_directory_size = '%dB';`, quote(tmp), int64(maxSpill))
 
 // version returns the schema version of the snapshot file at path, and an error
 // that names path unless it is a snapshot of this program or an older one.
-func (s *Store) version(ctx context.Context, path string) (int, error) {
-	db, err := s.attach(ctx, path, nil)
+func (s *Store) version(ctx context.Context, path string) (_ int, err error) {
+	db, err := openMemory(func(func(string, ...any) error) error { return nil })
 	if err != nil {
 		return 0, err
 	}
-	defer db.Close()
-	return checkVersion(ctx, db, path)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return s.attachFile(ctx, conn, path)
 }
 
 // attach opens an in-memory database with the snapshot file at path read only
 // under the name snap, and chosen; one of an older schema stands behind today's.
 // prepare runs on every connection.
 func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
-	if err := checkMagic(path); err != nil {
-		return nil, err
-	}
 	attached := false
 	enter := func(exec func(string, ...any) error) error {
 		if err := exec("USE snap"); err != nil || prepare == nil {
@@ -144,45 +146,46 @@ func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(
 	}
 	// The first connection is made here, so that no two are first.
 	conn, err := db.Conn(ctx)
-	if err == nil {
-		err = s.attachFile(ctx, conn, path)
-		if err == nil {
-			attached = true
-			err = enter(func(query string, args ...any) error {
-				_, err := conn.ExecContext(ctx, query, args...)
-				return err
-			})
-		}
-		err = errors.Join(err, conn.Close())
-	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	version, err := s.attachFile(ctx, conn, path)
+	if err == nil && version < schemaVersion {
+		err = overlay(ctx, conn, path)
+	}
+	if err == nil {
+		err = enter(func(query string, args ...any) error {
+			_, err := conn.ExecContext(ctx, query, args...)
+			return err
+		})
+	}
+	if err = errors.Join(err, conn.Close()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	attached = true
 	return db, nil
 }
 
-func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) error {
+// attachFile attaches the snapshot file at path under the name snap and returns
+// its schema version.
+func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) (int, error) {
+	if err := checkMagic(path); err != nil {
+		return 0, err
+	}
 	file, err := quotePath(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := conn.ExecContext(ctx, settings(readMemory, s.newTmp())); err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := conn.ExecContext(ctx, "ATTACH "+file+" AS snap (READ_ONLY)"); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
-		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
-	version, err := checkVersion(ctx, conn, path)
-	if err != nil || version == schemaVersion {
-		return err
-	}
-	if err := overlay(ctx, conn, file); err != nil {
-		return fmt.Errorf("%s: read schema version %d: %w", path, version, err)
-	}
-	return nil
+	return checkVersion(ctx, conn, path)
 }
 
 var databases atomic.Int64

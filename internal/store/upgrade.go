@@ -21,14 +21,18 @@ type runner interface {
 }
 
 // overlay makes an in-memory database of today's schema named snap over the
-// file at path, quoted, that is attached under that name.
+// file at path, which is attached under that name.
 func overlay(ctx context.Context, db runner, path string) error {
+	file, err := quotePath(path)
+	if err != nil {
+		return err
+	}
 	text, err := schemaSQL()
 	if err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "DETACH snap; ATTACH "+path+" AS old (READ_ONLY); ATTACH ':memory:' AS snap; USE snap;"+text); err != nil {
-		return err
+	if _, err := db.ExecContext(ctx, "DETACH snap; ATTACH "+file+" AS old (READ_ONLY); ATTACH ':memory:' AS snap; USE snap;"+text); err != nil {
+		return fmt.Errorf("%s: an older schema: %w", path, err)
 	}
 	tables, err := shared(ctx, db, "old", "snap")
 	if err != nil {
