@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -206,7 +207,7 @@ func (d *difference) printTable(ctx context.Context) error {
 			left += max(n-diffRows, 0)
 			last = kind
 		}
-		row := table.Row{project, kind}
+		row := table.Row{project, strings.TrimSuffix(kind, " changed")}
 		for _, s := range []string{person, channel, what.String} {
 			s = printable(s)
 			if isTerminal {

@@ -419,3 +419,17 @@ func TestPermissionChangesRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A history that cannot be, as damage or a fault of ours would leave it, does not
+// add up, and says so.
+func TestPermissionBalanceDiffers(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(n int) storetest.Site {
+		return storetest.Site{Project: "p1", At: day(n), Rows: rows{"permissions": list(permissionRow("a1", "u1", "c1", fmt.Sprintf(`,"auth_end_time":%d`, 1900000000000+n)))}}
+	}
+	first, second := storetest.Publish(t, st, site(1)), storetest.Publish(t, st, site(2))
+	query := fmt.Sprintf("SELECT rows_before, added, removed, rows_after, agrees FROM permission_balance('%s', '%s')", first, second)
+	check(t, read(t, st, store.ReadOptions{}), query, "1,0,0,1,true")
+	store.ChangeFile(t, st, second, "INSERT INTO base.permissions SELECT * FROM base.permissions WHERE closed_snapshot IS NULL")
+	check(t, read(t, st, store.ReadOptions{}), query, "1,0,0,2,false")
+}
