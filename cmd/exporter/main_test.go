@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"flip":     flipByte,
 			"harm":     harmNewest,
 			"holds":    holdsText,
+			"oldstore": unpackStore,
 		},
 	})
 }
@@ -204,6 +205,17 @@ func harmNewest(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no snapshot in %s", args[0])
 	}
 	ts.Check(storetest.Change(files[len(files)-1], args[1]))
+}
+
+// unpackStore is `oldstore VERSION DIR`: DIR becomes a store of an earlier schema
+// version, of the site documented.
+func unpackStore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: oldstore VERSION DIR")
+	}
+	archive, err := filepath.Abs("../../internal/store/testdata/store-v" + args[0] + ".tar.zst")
+	ts.Check(err)
+	ts.Check(storetest.Unpack(archive, ts.MkAbs(args[1])))
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.

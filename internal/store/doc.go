@@ -16,6 +16,10 @@
 // snapshot has, each later one has too: one that was not collected keeps its
 // rows, and its verdict is partial.
 //
+// A file of an older schema version is read through the views of today, and the
+// next snapshot is built from it as a new file with the schema of today; see
+// testdata for a store of each earlier version. A newer one is refused.
+//
 // # Digests
 //
 // The hash of a row is the SHA-256, in hex, of the text that DuckDB's json_array

@@ -442,7 +442,7 @@ func (s *Store) Purges(ctx context.Context) ([]Purge, error) {
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	db, err := s.attach(s.path(ids[len(ids)-1]), nil)
+	db, err := s.attach(ctx, s.path(ids[len(ids)-1]), nil)
 	if err != nil {
 		return nil, err
 	}

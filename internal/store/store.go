@@ -50,7 +50,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if len(ids) > 0 {
-		err := s.checkFile(context.Background(), s.path(ids[len(ids)-1]))
+		_, err := s.version(context.Background(), s.path(ids[len(ids)-1]))
 		if newer, ok := errors.AsType[*ErrNewer](err); ok {
 			return nil, newer
 		}

@@ -3,12 +3,14 @@
 package storetest
 
 import (
+	"archive/tar"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -214,6 +216,51 @@ func Land(t testing.TB, path string, lines ...string) {
 	content := w.EncodeAll([]byte(strings.Join(lines, "\n")+"\n"), nil)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Unpack writes the files of an archive, as those in internal/store/testdata
+// are, into a directory, which it makes.
+func Unpack(archive, dir string) (err error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeDir {
+			if err := root.MkdirAll(filepath.Clean(h.Name), 0o700); err != nil {
+				return err
+			}
+			continue
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := root.WriteFile(h.Name, text, h.FileInfo().Mode().Perm()); err != nil {
+			return err
+		}
 	}
 }
 
