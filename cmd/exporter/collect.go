@@ -92,7 +92,7 @@ func (cfg *config) registers() map[string]string {
 func (cfg *config) collectOptions(a *app) collect.Options {
 	return collect.Options{
 		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize, Parallel: cfg.Cloud.Parallel,
-		Budget: cfg.Collect.Budget.Run, MaxDrop: cfg.Collect.MaxDrop,
+		Budget: cfg.Collect.Budget.Run, TieOuts: cfg.Collect.TieOuts, Zone: cfg.zone, MaxDrop: cfg.Collect.MaxDrop,
 		Registers: cfg.registers(), Journal: cfg.journalPath(), ProgramVersion: version,
 		Now: a.now, Log: slog.New(slog.DiscardHandler),
 	}

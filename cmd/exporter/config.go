@@ -67,6 +67,9 @@ type inputsConfig struct {
 type collectConfig struct {
 	Schedule string       `yaml:"schedule"`
 	Budget   budgetConfig `yaml:"budget"`
+	// TieOuts is how many requests a run may make only to compare the cloud's
+	// own counts with ours, beside the budget.
+	TieOuts int `yaml:"tie_outs"`
 	// MaxDrop is the share of rows that a list may lose between two
 	// collections before the walk is taken for a fault of the cloud.
 	MaxDrop float64 `yaml:"max_drop"`
@@ -95,7 +98,7 @@ func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
-		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20},
+		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20},
 	}
 }
 
@@ -155,6 +158,9 @@ func (c *config) validate(talksToCloud bool) error {
 	}
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
 		fault("collect.max_drop: must be a share between 0 and 1")
+	}
+	if c.Collect.TieOuts < 0 {
+		fault("collect.tie_outs: must not be negative (0: none)")
 	}
 	if c.Collect.Budget.Run < 0 {
 		fault("collect.budget.run: must not be negative (0: no limit)")

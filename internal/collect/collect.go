@@ -34,6 +34,10 @@ type Options struct {
 	// Budget bounds the requests of one run in all projects; 0 is no bound.
 	// Lists are always read; what costs a request per row stops at the bound.
 	Budget int64
+	// TieOuts bounds the requests, repeats aside, that one run makes only to
+	// compare the cloud's counts with ours; 0 is none. They come beside Budget.
+	TieOuts int
+	Zone    *time.Location // of the site, for its calendar days; UTC if nil
 	// MaxDrop is the share of rows that a list may lose since the last
 	// snapshot; more is taken for a fault of the cloud unless AcceptDrop.
 	MaxDrop    float64
@@ -65,6 +69,7 @@ type Collector struct {
 	o     Options
 
 	before  int64                   // requests that the client had made when the run began
+	aside   int64                   // requests for tie-outs, which have a budget of their own
 	current atomic.Pointer[project] // whose requests are under way
 }
 
@@ -160,10 +165,19 @@ func (c *Collector) walkAll(ctx context.Context, build *store.Build) (projects [
 		}
 		projects = append(projects, p)
 	}
-	for _, p := range projects {
+	left := c.o.TieOuts
+	for i, p := range projects {
 		if err := p.walkLists(ctx); err != nil {
 			return projects, err
 		}
+		// At once, for a list moves.
+		before := c.cloud.Requests()
+		used, err := p.tieOut(ctx, left/(len(projects)-i))
+		if err != nil {
+			return projects, fmt.Errorf("tie-outs: %w", err)
+		}
+		left -= used
+		c.aside += c.cloud.Requests() - before
 	}
 	for _, k := range perKey {
 		for _, p := range projects {

@@ -17,7 +17,7 @@ import (
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the
 // decoding of pages needs pageMemory more while it lasts, and the text of a

@@ -242,7 +242,8 @@ CREATE TABLE base.snapshots (
     server_time TIMESTAMPTZ,
     rows BIGINT,
     digest VARCHAR,
-    program_version VARCHAR
+    program_version VARCHAR,
+    clock_offset_ms BIGINT
 );
 
 CREATE TABLE base.resources (
@@ -270,7 +271,13 @@ CREATE TABLE base.tie_outs (
     name VARCHAR NOT NULL,
     ours BIGINT,
     theirs BIGINT,
-    result VARCHAR NOT NULL
+    result VARCHAR NOT NULL,
+    kind VARCHAR,
+    position INTEGER,
+    filter VARCHAR,
+    requests BIGINT,
+    reading VARCHAR,
+    note VARCHAR
 );
 
 CREATE TABLE base.digests (
