@@ -72,12 +72,18 @@ func newTrial(t *testing.T) *trial {
 // collect runs one collection of a site.
 func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
 	tr.t.Helper()
+	return tr.collectFrom(s, s)
+}
+
+// collectFrom runs one collection of a site whose answers come by a handler.
+func (tr *trial) collectFrom(s *sandbox.Server, h http.Handler) (*Result, error) {
+	tr.t.Helper()
 	id, secret, project := s.Credentials()
 	tr.o.Projects = append([]string{project}, tr.more...)
 	c := New(tr.store, tr.o)
 	client, err := cloud.New(cloud.Config{
 		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
-		Transport: direct{s}, Now: tr.o.Now, Observe: c.Observe,
+		Transport: direct{h}, Now: tr.o.Now, Observe: c.Observe,
 	})
 	if err != nil {
 		tr.t.Fatal(err)

@@ -180,8 +180,23 @@ WITH counted AS (
     FROM tasks
     GROUP BY ALL
     UNION ALL
-    SELECT project_id, 'issue_status', issue_status, result, count(*)
-    FROM records
+    SELECT
+        r.project_id,
+        'issue_status',
+        r.issue_status,
+        CASE WHEN i.failed > 0 THEN 'failed' WHEN i.succeeded > 0 THEN 'succeeded' ELSE 'nothing counted' END,
+        count(*)
+    FROM base.current_records AS r
+    JOIN (
+        SELECT
+            project_id,
+            auth_task_record_id,
+            sum(coalesce(fail_issue_num, 0) + coalesce(fail_issue_del_num, 0)) AS failed,
+            sum(coalesce(success_issue_num, 0) + coalesce(success_issue_del_num, 0)) AS succeeded
+        FROM base.current_issue_infos
+        GROUP BY ALL
+    ) AS i
+        ON i.project_id = r.project_id AND i.auth_task_record_id = r.auth_task_record_id
     GROUP BY ALL
     UNION ALL
     SELECT project_id, 'card_issue_status', card_issue_status, card_state, count(*)
@@ -208,9 +223,9 @@ WITH counted AS (
         ('auth_task_status', 3, 'all failed', ['failed', 'empty'], 'all failed', ['failed', 'empty']),
         ('auth_task_status', 4, 'terminated', ['failed', 'partly succeeded', 'succeeded', 'empty'],
             'all terminated', ['failed', 'partly succeeded', 'succeeded', 'empty']),
-        ('issue_status', 0, 'initialized', ['waiting'], 'initialized', ['waiting']),
-        ('issue_status', 1, 'unknown', ['unknown', 'waiting'], 'unknown', ['unknown', 'waiting']),
-        ('issue_status', 2, 'terminated', ['terminated'], 'terminated', ['terminated']),
+        ('issue_status', 0, 'initialized', ['nothing counted'], 'initialized', ['nothing counted']),
+        ('issue_status', 1, 'unknown', ['nothing counted', 'failed', 'succeeded'], 'unknown', ['nothing counted', 'failed', 'succeeded']),
+        ('issue_status', 2, 'terminated', ['nothing counted', 'failed', 'succeeded'], 'terminated', ['nothing counted', 'failed', 'succeeded']),
         ('issue_status', 3, 'failed', ['failed'], 'failed', ['failed']),
         ('issue_status', 4, 'succeeded', ['succeeded'], 'succeeded', ['succeeded'])
 ), sent(field) AS (
@@ -233,7 +248,7 @@ SELECT
     c.derived,
     c.rows,
     CASE
-        WHEN c.derived = 'unknown' AND NOT coalesce(list_contains(m.response_fits, 'unknown'), false) THEN 'cannot tell'
+        WHEN c.derived = 'unknown' THEN 'cannot tell'
         WHEN list_contains(m.response_fits, c.derived) AND list_contains(m.filter_fits, c.derived) THEN 'both'
         WHEN list_contains(m.response_fits, c.derived) THEN 'response'
         WHEN list_contains(m.filter_fits, c.derived) THEN 'filter'
@@ -249,6 +264,6 @@ COMMENT ON COLUMN code_contingency.field IS 'Ours: the column of tasks, records 
 COMMENT ON COLUMN code_contingency.code IS 'API: the code as received; NULL where it was absent';
 COMMENT ON COLUMN code_contingency.as_response IS 'API documents: the code''s meaning in a response; NULL where they have none';
 COMMENT ON COLUMN code_contingency.as_filter IS 'API documents: the meaning of the same code as a filter; NULL where they have none';
-COMMENT ON COLUMN code_contingency.derived IS 'Derived: what the counters and times of the rows say: finished or result of a task, result of a record, card_state, face_state or fingerprint_state of a permission';
+COMMENT ON COLUMN code_contingency.derived IS 'Derived: what the counters and times of the rows say: finished or result of a task, the counters of a record whose issue-info was fetched, card_state, face_state or fingerprint_state of a permission';
 COMMENT ON COLUMN code_contingency.rows IS 'Ours: how many rows have this code and this derived state';
 COMMENT ON COLUMN code_contingency.fits IS 'Derived: which of the two meanings the derived state bears out: both, response, filter, neither, or cannot tell';
