@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// grid is a table with headings between its lines, whose last column may wrap.
+type grid struct {
+	columns []column
+	lines   []gridLine
+}
+
+// column is one of a grid; one that wraps is the last and has what room is left.
+type column struct {
+	title       string
+	right, wrap bool
+}
+
+type gridLine struct {
+	heading string // alone on its line
+	cells   []string
+	paint   painted
+}
+
+// painted is a cell that has a color.
+type painted struct {
+	color text.Color
+	cell  int
+}
+
+func paintOf(c text.Color, cell int) painted { return painted{c, cell} }
+
+func (g *grid) group(heading string) { g.lines = append(g.lines, gridLine{heading: heading}) }
+
+func (g *grid) add(p painted, cells ...string) {
+	for i := range cells {
+		cells[i] = printable(cells[i])
+	}
+	g.lines = append(g.lines, gridLine{cells: cells, paint: p})
+}
+
+const (
+	gap = 2 // 1 where the columns would not fit
+	// narrow is the least room in which a wrapping cell stands beside the others;
+	// with less it goes below them.
+	narrow = 30
+)
+
+// printGrid writes g to standard output.
+func (a *app) printGrid(g grid, width int) {
+	widths := make([]int, len(g.columns))
+	used, gap := 0, gap
+	for i, c := range g.columns {
+		if c.wrap {
+			continue
+		}
+		widths[i] = text.StringWidthWithoutEscSequences(c.title)
+		for _, l := range g.lines {
+			if l.cells != nil {
+				widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(l.cells[i]))
+			}
+		}
+		used += widths[i] + gap
+	}
+	if used-gap > width {
+		used -= len(g.columns)
+		gap = 1
+	}
+	room := width - used
+	header := make([]string, len(g.columns))
+	for i, c := range g.columns {
+		header[i] = c.title
+		if c.wrap && room < narrow {
+			header[i] = ""
+		}
+	}
+	a.printCells(g, widths, gap, gridLine{cells: header, paint: painted{cell: -1}})
+	fmt.Fprintln(a.stdout, strings.Repeat("─", min(width, max(used-gap, g.needed(used, room)))))
+	for _, l := range g.lines {
+		if l.cells == nil {
+			fmt.Fprintln(a.stdout, paint(a.stdout, text.FgHiBlue, l.heading))
+			continue
+		}
+		last := len(g.columns) - 1
+		if !g.columns[last].wrap {
+			a.printCells(g, widths, gap, l)
+			continue
+		}
+		note := l.cells[last]
+		below := room < narrow
+		wrapped := strings.Split(text.WrapSoft(note, max(room, narrow)), "\n")
+		first := l
+		first.cells = append([]string(nil), l.cells...)
+		first.cells[last] = wrapped[0]
+		indent, rest := used, wrapped[1:]
+		if below {
+			first.cells[last] = ""
+			indent = 4
+			rest = strings.Split(text.WrapSoft(note, width-indent), "\n")
+		}
+		a.printCells(g, widths, gap, first)
+		for _, s := range rest {
+			if s = strings.TrimSpace(s); s != "" {
+				fmt.Fprintf(a.stdout, "%s%s\n", strings.Repeat(" ", indent), paint(a.stdout, text.FgHiBlack, s))
+			}
+		}
+	}
+}
+
+// needed is the width that the lines take with the wrapping column beside.
+func (g *grid) needed(used, room int) int {
+	last := len(g.columns) - 1
+	if !g.columns[last].wrap || room < narrow {
+		return 0
+	}
+	longest := 0
+	for _, l := range g.lines {
+		if l.cells != nil {
+			longest = max(longest, min(room, text.StringWidthWithoutEscSequences(l.cells[last])))
+		}
+	}
+	return used + longest
+}
+
+func (a *app) printCells(g grid, widths []int, gap int, l gridLine) {
+	var s strings.Builder
+	for i, cell := range l.cells {
+		fill := strings.Repeat(" ", max(0, widths[i]-text.StringWidthWithoutEscSequences(cell)))
+		if l.paint.cell == i && cell != "" {
+			cell = paint(a.stdout, l.paint.color, cell)
+		}
+		if g.columns[i].right {
+			s.WriteString(fill + cell)
+		} else {
+			s.WriteString(cell + fill)
+		}
+		s.WriteString(strings.Repeat(" ", gap))
+	}
+	fmt.Fprintln(a.stdout, strings.TrimRight(s.String(), " "))
+}
