@@ -284,19 +284,22 @@ func sealOf(path, snapshot, project string) sealed {
 	return s
 }
 
-// tieOutSum says in a line how the tie-outs came out.
+// tieOutSum says in a line how the tie-outs came out, and which differ.
 func (c *certificate) tieOutSum() string {
-	results := map[string]int{}
+	by := map[string][]string{}
 	for _, t := range c.TieOuts {
-		results[t.Result]++
+		by[t.Result] = append(by[t.Result], t.Name)
 	}
-	parts := []string{fmt.Sprintf("%d of %d agree", results["agrees"], results["agrees"]+results["differs"])}
-	for _, r := range []struct{ result, words string }{{"differs", "differ"}, {"filter ignored", "filter ignored"}, {"not tried", "not tried"}} {
-		if n := results[r.result]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, r.words))
+	s := fmt.Sprintf("%d of %d agree", len(by["agrees"]), len(by["agrees"])+len(by["differs"]))
+	for _, result := range []string{"filter ignored", "not tried"} {
+		if n := len(by[result]); n > 0 {
+			s += fmt.Sprintf(", %d %s", n, result)
 		}
 	}
-	return strings.Join(parts, ", ")
+	if names := by["differs"]; len(names) > 0 {
+		s += "; not: " + strings.Join(names, ", ")
+	}
+	return s
 }
 
 func (a *app) printJSON(v any) error {

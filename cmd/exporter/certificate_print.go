@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,10 +14,8 @@ import (
 // maxPage is the width beyond which nothing is spread further.
 const maxPage = 120
 
-// printCertificate prints c so that it fits the terminal, from 80 columns on.
-func (a *app) printCertificate(c certificate) {
-	width, _ := terminalWidth(a.stdout)
-	width = min(width, maxPage)
+// printCertificate prints c within a width of 80 columns or more.
+func (a *app) printCertificate(c certificate, width int) {
 	fmt.Fprintf(a.stdout, "%s\n\n", paint(a.stdout, text.Bold, "Snapshot "+c.Snapshot+" of project "+c.Project))
 	a.printHead(c, width)
 	a.heading("What was read")
@@ -121,53 +120,90 @@ func size(n int64) string {
 	}
 }
 
-// printWalks prints the resources; columns that would hold nothing but zeros are
-// said in a line instead.
+// walkColumn is a column of the walks that stands only where it says something.
+type walkColumn struct {
+	title, none string // none: what to say where all are 0
+	of          func(walkFact) int64
+}
+
+var walkColumns = []walkColumn{
+	{"twice", "duplicates", func(w walkFact) int64 { return w.Duplicates }},
+	{"retries", "repeated requests", func(w walkFact) int64 { return w.Retries }},
+	{"errors", "failed attempts", func(w walkFact) int64 { return w.Errors }},
+}
+
+// printWalks prints the resources. Columns of nothing but zeros are said in a
+// line instead, and so are those for which there is no room.
 func (a *app) printWalks(c certificate, width int) {
-	g := grid{columns: []column{
-		{title: "resource"}, {title: "verdict"}, {title: "pages", right: true}, {title: "first", right: true}, {title: "last", right: true},
-		{title: "rows", right: true}, {title: "ids", right: true},
-	}}
-	var twice, again, failed bool
-	for _, w := range c.Resources {
-		twice, again, failed = twice || w.Duplicates > 0, again || w.Retries > 0, failed || w.Errors > 0
-	}
+	var shown []walkColumn
 	var none []string
-	for _, x := range []struct {
-		shown       bool
-		title, word string
-	}{{twice, "twice", "duplicates"}, {again, "retries", "repeated requests"}, {failed, "errors", "failed attempts"}} {
-		if x.shown {
-			g.columns = append(g.columns, column{title: x.title, right: true})
+	for _, x := range walkColumns {
+		if slices.ContainsFunc(c.Resources, func(w walkFact) bool { return x.of(w) != 0 }) {
+			shown = append(shown, x)
 		} else {
-			none = append(none, x.word)
+			none = append(none, "no "+x.none)
 		}
 	}
-	g.columns = append(g.columns, column{title: "asked", right: true})
-	for _, w := range c.Resources {
-		cells := []string{w.Resource, strings.TrimPrefix(strings.ReplaceAll(w.Verdict, "_", " "), "complete "), count(w.Pages), number(w.TotalFirst), number(w.TotalLast),
-			count(w.Rows), count(w.Distinct)}
-		for _, x := range []struct {
-			shown bool
-			n     int64
-		}{{twice, w.Duplicates}, {again, w.Retries}, {failed, w.Errors}} {
-			if x.shown {
-				cells = append(cells, count(x.n))
+	g := walkGrid(c, shown)
+	var remarks []string
+	for len(shown) > 0 && g.width(1) > width {
+		x := shown[len(shown)-1]
+		shown = shown[:len(shown)-1]
+		var each []string
+		for _, w := range c.Resources {
+			if n := x.of(w); n != 0 {
+				each = append(each, w.Resource+" "+count(n))
 			}
 		}
-		g.add(paintOf(verdictColor(w.Verdict), 1), append(cells, coverage(w.Covered, w.Coverable))...)
+		remarks = append(remarks, x.title+": "+strings.Join(each, ", "))
+		g = walkGrid(c, shown)
 	}
 	a.printGrid(g, width)
-	said := "first, last: the list's total on its first and last page; ids: distinct rows"
-	if len(none) > 0 {
-		said += "; no " + strings.Join(none, ", no ")
+	about := "total: the same on the first and the last page of each list; ids: distinct rows"
+	if moved(c) {
+		about = "first, last: the total on the first and the last page of each list; ids: distinct rows"
 	}
-	a.remark(said, width)
+	a.remark(strings.Join(append([]string{about}, none...), "; "), width)
 	for _, w := range c.Resources {
 		if w.Problem != "" {
-			a.remark(w.Resource+": "+w.Problem, width)
+			remarks = append(remarks, w.Resource+": "+w.Problem)
 		}
 	}
+	for _, s := range remarks {
+		a.remark(s, width)
+	}
+}
+
+// moved says whether a list's total was another on its last page.
+func moved(c certificate) bool {
+	return slices.ContainsFunc(c.Resources, func(w walkFact) bool { return number(w.TotalFirst) != number(w.TotalLast) })
+}
+
+func walkGrid(c certificate, shown []walkColumn) grid {
+	titles := []string{"pages", "total", "rows", "ids"}
+	if moved(c) {
+		titles = []string{"pages", "first", "last", "rows", "ids"}
+	}
+	for _, x := range shown {
+		titles = append(titles, x.title)
+	}
+	g := grid{columns: []column{{title: "resource"}, {title: "verdict"}}}
+	for _, t := range append(titles, "asked") {
+		g.columns = append(g.columns, column{title: t, right: true})
+	}
+	for _, w := range c.Resources {
+		verdict := strings.TrimPrefix(strings.ReplaceAll(w.Verdict, "_", " "), "complete ")
+		cells := []string{w.Resource, verdict, count(w.Pages)}
+		if moved(c) {
+			cells = append(cells, number(w.TotalFirst))
+		}
+		cells = append(cells, number(w.TotalLast), count(w.Rows), count(w.Distinct))
+		for _, x := range shown {
+			cells = append(cells, count(x.of(w)))
+		}
+		g.add(painted{verdictColor(w.Verdict), 1}, append(cells, coverage(w.Covered, w.Coverable))...)
+	}
+	return g
 }
 
 func number(n *int64) string {
@@ -218,7 +254,7 @@ func (a *app) printTieOuts(c certificate, width int) {
 		case "differs":
 			color = text.FgHiRed
 		}
-		g.add(paintOf(color, 3), t.Name, number(t.Ours), number(t.Theirs), t.Result, note)
+		g.add(painted{color, 3}, t.Name, number(t.Ours), number(t.Theirs), t.Result, note)
 	}
 	a.printGrid(g, width)
 }
@@ -267,7 +303,7 @@ func (a *app) printCodes(c certificate, width int) {
 		if !codeFields[field] {
 			filter = ""
 		}
-		g.add(paintOf(color, 5), number(f.Code), words(f.AsResponse), filter, strings.ReplaceAll(f.Derived, "_", " "), count(f.Rows), fits)
+		g.add(painted{color, 5}, number(f.Code), words(f.AsResponse), filter, strings.ReplaceAll(f.Derived, "_", " "), count(f.Rows), fits)
 	}
 	a.printGrid(g, width)
 	for _, field := range []string{"auth_task_status", "auth_task_progress"} {

@@ -31,8 +31,6 @@ type painted struct {
 	cell  int
 }
 
-func paintOf(c text.Color, cell int) painted { return painted{c, cell} }
-
 func (g *grid) group(heading string) { g.lines = append(g.lines, gridLine{heading: heading}) }
 
 func (g *grid) add(p painted, cells ...string) {
@@ -49,10 +47,9 @@ const (
 	narrow = 30
 )
 
-// printGrid writes g to standard output.
-func (a *app) printGrid(g grid, width int) {
+// widths are those of the columns that do not wrap.
+func (g *grid) widths() []int {
 	widths := make([]int, len(g.columns))
-	used, gap := 0, gap
 	for i, c := range g.columns {
 		if c.wrap {
 			continue
@@ -63,12 +60,28 @@ func (a *app) printGrid(g grid, width int) {
 				widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(l.cells[i]))
 			}
 		}
-		used += widths[i] + gap
 	}
-	if used-gap > width {
-		used -= len(g.columns)
+	return widths
+}
+
+// width is that of the columns that do not wrap, each but the last with a gap.
+func (g *grid) width(gap int) int {
+	sum := -gap
+	for i, w := range g.widths() {
+		if !g.columns[i].wrap {
+			sum += w + gap
+		}
+	}
+	return sum
+}
+
+// printGrid writes g to standard output.
+func (a *app) printGrid(g grid, width int) {
+	widths, gap := g.widths(), gap
+	if g.width(gap) > width {
 		gap = 1
 	}
+	used := g.width(gap) + gap
 	room := width - used
 	header := make([]string, len(g.columns))
 	for i, c := range g.columns {
@@ -80,32 +93,35 @@ func (a *app) printGrid(g grid, width int) {
 	a.printCells(g, widths, gap, gridLine{cells: header, paint: painted{cell: -1}})
 	fmt.Fprintln(a.stdout, strings.Repeat("─", min(width, max(used-gap, g.needed(used, room)))))
 	for _, l := range g.lines {
-		if l.cells == nil {
+		switch {
+		case l.cells == nil:
 			fmt.Fprintln(a.stdout, paint(a.stdout, text.FgHiBlue, l.heading))
-			continue
-		}
-		last := len(g.columns) - 1
-		if !g.columns[last].wrap {
+		case g.columns[len(g.columns)-1].wrap:
+			a.printWrapped(g, widths, gap, width, l)
+		default:
 			a.printCells(g, widths, gap, l)
-			continue
 		}
-		note := l.cells[last]
-		below := room < narrow
-		wrapped := strings.Split(text.WrapSoft(note, max(room, narrow)), "\n")
-		first := l
-		first.cells = append([]string(nil), l.cells...)
-		first.cells[last] = wrapped[0]
-		indent, rest := used, wrapped[1:]
-		if below {
-			first.cells[last] = ""
-			indent = 4
-			rest = strings.Split(text.WrapSoft(note, width-indent), "\n")
-		}
-		a.printCells(g, widths, gap, first)
-		for _, s := range rest {
-			if s = strings.TrimSpace(s); s != "" {
-				fmt.Fprintf(a.stdout, "%s%s\n", strings.Repeat(" ", indent), paint(a.stdout, text.FgHiBlack, s))
-			}
+	}
+}
+
+// printWrapped prints a line whose last cell takes the room that is left, or
+// stands below the others where that is too little.
+func (a *app) printWrapped(g grid, widths []int, gap, width int, l gridLine) {
+	last := len(l.cells) - 1
+	indent := g.width(gap) + gap
+	beside := width-indent >= narrow
+	if !beside {
+		indent = 4
+	}
+	note := strings.Split(text.WrapSoft(l.cells[last], width-indent), "\n")
+	l.cells = append(l.cells[:last:last], "")
+	if beside {
+		l.cells[last], note = note[0], note[1:]
+	}
+	a.printCells(g, widths, gap, l)
+	for _, s := range note {
+		if s = strings.TrimSpace(s); s != "" {
+			fmt.Fprintf(a.stdout, "%s%s\n", strings.Repeat(" ", indent), paint(a.stdout, text.FgHiBlack, s))
 		}
 	}
 }

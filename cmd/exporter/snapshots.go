@@ -117,11 +117,12 @@ func (a *app) showSnapshot(ctx context.Context, read *readFlags, format string) 
 	if format == "json" {
 		return a.printJSON(list)
 	}
+	width, _ := terminalWidth(a.stdout)
 	for i, c := range list {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		a.printCertificate(c)
+		a.printCertificate(c, min(width, maxPage))
 	}
 	return nil
 }
