@@ -228,31 +228,39 @@ func scanRows[T any](rows *sql.Rows, fields func(*T) []any) ([]T, error) {
 
 // reason puts the verdict into one sentence.
 func (c *certificate) reason() string {
-	var torn, moved, left []string
+	var torn, unanswered, moved, left []string
 	for _, w := range c.Resources {
+		byKey := w.Covered != nil && w.Coverable != nil
 		switch {
+		case w.Verdict == store.Partial && byKey:
+			unanswered = append(unanswered, w.Resource)
 		case w.Verdict == store.Partial:
 			torn = append(torn, w.Resource)
 		case w.Verdict == store.CompleteWithDrift:
 			moved = append(moved, w.Resource)
 		}
-		if w.Covered != nil && w.Coverable != nil && *w.Covered < *w.Coverable {
+		if byKey && *w.Covered < *w.Coverable {
 			left = append(left, fmt.Sprintf("%s for %s of %s", w.Resource, count(*w.Covered), count(*w.Coverable)))
 		}
 	}
-	var s string
-	switch {
-	case len(torn) > 0:
-		s = "not read whole in this snapshot: " + strings.Join(torn, ", ") + "; nothing was closed by it, and the rows shown are those of the last whole walk"
-	case len(moved) > 0:
-		s = "read whole, but what moved meanwhile leaves a doubt: " + strings.Join(moved, ", ")
-	default:
-		s = "every list was read to its end; its first total, its last total and its distinct rows are one number"
+	var parts []string
+	if len(torn) > 0 {
+		parts = append(parts, "not read whole in this snapshot: "+strings.Join(torn, ", ")+
+			"; nothing was closed by it, and the rows shown are those of the last whole walk")
+	}
+	if len(unanswered) > 0 {
+		parts = append(parts, "not every answer came: "+strings.Join(unanswered, ", "))
+	}
+	if len(moved) > 0 {
+		parts = append(parts, "read whole, but what moved meanwhile leaves a doubt: "+strings.Join(moved, ", "))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "every list was read to its end; its first total, its last total and its distinct rows are one number")
 	}
 	if len(left) > 0 {
-		s += "; of what is asked one by one there are " + strings.Join(left, ", ")
+		parts = append(parts, "of what is asked one by one there are "+strings.Join(left, ", "))
 	}
-	return s
+	return strings.Join(parts, "; ")
 }
 
 // sealOf finds the line of the journal that names a snapshot. The hash of a line

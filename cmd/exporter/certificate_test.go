@@ -63,6 +63,8 @@ func TestReasonNamesWhatIsMissing(t *testing.T) {
 		{"drift", []walkFact{{Resource: "rules", Verdict: "complete_with_drift"}}, []string{"a doubt: rules"}},
 		{"torn", []walkFact{{Resource: "rules", Verdict: "partial"}, {Resource: "tasks", Verdict: "partial"}},
 			[]string{"not read whole in this snapshot: rules, tasks", "nothing was closed"}},
+		{"unanswered", []walkFact{{Resource: "details", Verdict: "partial", Covered: &one, Coverable: &two}},
+			[]string{"not every answer came: details", "details for 1 of 2"}},
 	} {
 		got := (&certificate{Resources: c.resources}).reason()
 		for _, want := range c.want {

@@ -416,3 +416,34 @@ func TestNoTieOutsOfATornList(t *testing.T) {
 		}
 	})
 }
+
+// The documents number the two codes of a task one way for filters and another
+// for responses. Which way the cloud answers is seen from the counters.
+func TestCodesAgainstCounters(t *testing.T) {
+	for _, c := range []struct{ enums, fits, not string }{{"", "response", "filter"}, {"filter", "filter", "response"}} {
+		t.Run(c.fits, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newCountTrial(t)
+				tr.counted(sandbox.Switches{TaskEnums: c.enums})
+				for _, field := range []string{"auth_task_status", "auth_task_progress"} {
+					rows := tr.pairs("SELECT fits, sum(rows)::VARCHAR FROM code_contingency WHERE field = '" + field + "' GROUP BY fits")
+					fitting, _ := strconv.Atoi(rows[c.fits])
+					other, _ := strconv.Atoi(rows[c.not])
+					if fitting < 300 || other > 10 {
+						t.Errorf("%s: %v, want nearly all to fit the %s reading", field, rows, c.fits)
+					}
+				}
+				all := tr.pairs("SELECT field, sum(rows)::VARCHAR FROM code_contingency GROUP BY field")
+				tables := tr.pairs(`
+					SELECT 'auth_task_status', count(*)::VARCHAR FROM tasks
+					UNION ALL
+					SELECT 'card_issue_status', count(*)::VARCHAR FROM permissions`)
+				for field, n := range tables {
+					if all[field] != n {
+						t.Errorf("%s: %s rows of %s", field, all[field], n)
+					}
+				}
+			})
+		})
+	}
+}
