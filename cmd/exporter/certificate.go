@@ -298,16 +298,17 @@ func (c *certificate) tieOutSum() string {
 	for _, t := range c.TieOuts {
 		by[t.Result] = append(by[t.Result], t.Name)
 	}
-	s := fmt.Sprintf("%d of %d agree", len(by["agrees"]), len(by["agrees"])+len(by["differs"]))
+	parts := []string{fmt.Sprintf("%d of %d agree", len(by["agrees"]), len(by["agrees"])+len(by["differs"]))}
 	for _, result := range []string{"filter ignored", "not tried"} {
 		if n := len(by[result]); n > 0 {
-			s += fmt.Sprintf(", %d %s", n, result)
+			parts = append(parts, fmt.Sprintf("%d %s", n, result))
 		}
 	}
+	sum := strings.Join(parts, ", ")
 	if names := by["differs"]; len(names) > 0 {
-		s += "; not: " + strings.Join(names, ", ")
+		sum += "; not: " + strings.Join(names, ", ")
 	}
-	return s
+	return sum
 }
 
 func (a *app) printJSON(v any) error {

@@ -4,6 +4,8 @@
 //
 // Its invariant: only a whole walk reaches the store's history. What is torn,
 // refused or left over by the budget is counted and said, and changes nothing.
+// Right after the lists it asks the cloud to count the same permissions in other
+// ways; these tie-outs change no verdict.
 //
 // It refuses to know how a request is signed or repeated (cloud), how rows are
 // kept (store), and what a report is. It holds a [cloud.Reader], so that no

@@ -55,11 +55,12 @@ func (p *project) tieOut(ctx context.Context, budget int) (used int, err error) 
 	}
 	asks, last := planCounts(channels, budget)
 	p.begin(tieOuts)
-	if err := p.countAll(ctx, asks); err != nil {
+	total := int64(len(asks) + len(last))
+	if err := p.countAll(ctx, asks, total); err != nil {
 		return 0, err
 	}
 	// The whole list once more, when all else is known: did it move meanwhile?
-	if err := p.countAll(ctx, last); err != nil {
+	if err := p.countAll(ctx, last, total); err != nil {
 		return 0, err
 	}
 	p.counts, p.uncounted = append(asks, last...), p.outOfBudget()
@@ -101,12 +102,11 @@ func planCounts(channels []string, budget int) (asks, last []store.Count) {
 
 // countAll asks what is planned, some side by side, and writes into each what
 // came. Once the cloud refuses in a way that every request would meet, the rest
-// is not asked.
-func (p *project) countAll(ctx context.Context, asks []store.Count) error {
+// is not asked. total is how many are asked in all.
+func (p *project) countAll(ctx context.Context, asks []store.Count, total int64) error {
 	var mu sync.Mutex
 	var failed error // of the disk
 	var refused error
-	total := int64(len(asks))
 	queue := make(chan *store.Count)
 	var workers sync.WaitGroup
 	for range min(max(p.o.Parallel, 1), len(asks)) {
