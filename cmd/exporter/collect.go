@@ -95,7 +95,7 @@ func (cfg *config) collectOptions(a *app) collect.Options {
 	return collect.Options{
 		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize,
 		Budget:  collect.Budget{Run: cfg.Collect.Budget.Run, Day: cfg.Collect.Budget.Day, Month: cfg.Collect.Budget.Month},
-		MaxDrop: cfg.Collect.MaxDrop, Zone: cfg.zone, Resume: cfg.Collect.Resume,
+		TieOuts: cfg.Collect.TieOuts, MaxDrop: cfg.Collect.MaxDrop, Zone: cfg.zone, Resume: cfg.Collect.Resume,
 		Registers: cfg.registers(), Journal: cfg.journalPath(), ProgramVersion: version,
 		Now: a.now, Log: slog.New(slog.DiscardHandler),
 	}

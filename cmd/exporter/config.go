@@ -69,6 +69,9 @@ type inputsConfig struct {
 type collectConfig struct {
 	Schedule string       `yaml:"schedule"`
 	Budget   budgetConfig `yaml:"budget"`
+	// TieOuts is how many requests a run may make only to compare the cloud's
+	// own counts with ours, beside the budget.
+	TieOuts int `yaml:"tie_outs"`
 	// MaxDrop is the share of rows that a list may lose between two
 	// collections before the walk is taken for a fault of the cloud.
 	MaxDrop float64 `yaml:"max_drop"`
@@ -99,7 +102,7 @@ func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
-		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20, Resume: 6 * time.Hour},
+		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
 	}
 }
 
@@ -175,7 +178,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	keep, budget := c.Store.Keep, c.Collect.Budget
 	for key, n := range map[string]int64{
 		"collect.budget.run": budget.Run, "collect.budget.day": budget.Day, "collect.budget.month": budget.Month,
-		"collect.resume":   int64(c.Collect.Resume),
+		"collect.tie_outs": int64(c.Collect.TieOuts), "collect.resume": int64(c.Collect.Resume),
 		"store.keep.daily": int64(keep.Daily), "store.keep.monthly": int64(keep.Monthly), "store.keep.raw_days": int64(keep.RawDays),
 	} {
 		if n < 0 {

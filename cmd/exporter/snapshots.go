@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,29 +15,44 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		Example: `  exporter snapshots list
   exporter snapshots show 20260331T050000Z
   exporter snapshots verify`,
-		RunE: func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, "table", nil) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.showRows(c.Context(), &readFlags{}, snapshotList, "table")
+		},
 	}
 	var format string
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List the snapshots, newest first",
 		Example: "  exporter snapshots list --format json",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, format, nil) },
-	}
-	show := &cobra.Command{
-		Use:   "show [SNAPSHOT]",
-		Short: "Show what a snapshot holds and how it was walked",
-		Example: `  exporter snapshots show
-  exporter snapshots show 20260331T050000Z --format csv`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			var id *string
-			if len(args) == 1 {
-				id = &args[0]
-			}
-			return a.showSnapshot(c.Context(), id, format)
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.showRows(c.Context(), &readFlags{}, snapshotList, format)
 		},
 	}
+	var read readFlags
+	show := &cobra.Command{
+		Use:   "show [SNAPSHOT]",
+		Short: "Show how complete a snapshot is, and what says so",
+		Long: `Shows what an auditor needs to judge whether a snapshot is complete: its verdict
+and the walks that it rests on, the tie-outs with the cloud's own counts, the
+codes of the API against what the counters say, its digest and the line of the
+journal that sealed it. Without SNAPSHOT and --as-of it is the newest. csv gives
+the walks, tie-outs and codes as lines of one table.`,
+		Example: `  exporter snapshots show
+  exporter snapshots show 20260331T050000Z --format json
+  exporter snapshots show --as-of 2026-03-31`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if read.asOf != "" {
+					return usage(errors.New("a snapshot and --as-of together"), "give one of them")
+				}
+				read.snapshot = args[0]
+			}
+			return a.showSnapshot(c.Context(), &read, format)
+		},
+	}
+	show.Flags().StringVar(&read.asOf, "as-of", "", "the snapshot that was current at a time: 2026-03-31, 2026-03-31 14:05 or RFC 3339")
+	show.Flags().StringVar(&read.project, "project", "", "only this project")
 	for _, child := range []*cobra.Command{list, show} {
 		child.Flags().StringVar(&format, "format", "table", "table, csv or json")
 		c.AddCommand(child)
@@ -56,31 +72,8 @@ SELECT
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
 
-const resourceList = `
-SELECT
-    project_id,
-    resource,
-    verdict,
-    pages,
-    total_last AS total,
-    distinct_rows AS rows,
-    duplicates,
-    retries,
-    CASE WHEN coverable > 0 THEN covered || ' of ' || coverable END AS covered,
-    problem
-FROM resources
-WHERE snapshot_id = getvariable('snapshot_id')
-ORDER BY project_id, list_position(['permissions', 'persons', 'structures', 'rules', 'rule_channels', 'tasks',
-    'task_details', 'records', 'issue_infos', 'details'], resource), resource`
-
-const tieOutList = `
-SELECT project_id, name AS tie_out, ours, theirs, result
-FROM tie_outs
-WHERE snapshot_id = getvariable('snapshot_id')
-ORDER BY project_id, name`
-
-// showRows prints what query gives on a snapshot, the newest if id is nil.
-func (a *app) showRows(ctx context.Context, query, format string, id *string) error {
+// showRows prints what query gives on the snapshot that read chooses.
+func (a *app) showRows(ctx context.Context, read *readFlags, query, format string) error {
 	print, ok := formats[format]
 	if !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
@@ -88,10 +81,6 @@ func (a *app) showRows(ctx context.Context, query, format string, id *string) er
 	cfg, err := a.loadConfig(false)
 	if err != nil {
 		return err
-	}
-	var read readFlags
-	if id != nil {
-		read.snapshot = *id
 	}
 	r, err := read.open(ctx, cfg)
 	if err != nil {
@@ -106,31 +95,36 @@ func (a *app) showRows(ctx context.Context, query, format string, id *string) er
 	return print(a, rows)
 }
 
-// showSnapshot prints a snapshot's facts; as csv and json its resources alone.
-func (a *app) showSnapshot(ctx context.Context, id *string, format string) error {
-	if format != "table" {
-		return a.showRows(ctx, resourceList, format, id)
+// showSnapshot prints the certificate of each of a snapshot's projects.
+func (a *app) showSnapshot(ctx context.Context, read *readFlags, format string) error {
+	if format == "csv" {
+		return a.showRows(ctx, read, certificateLines, format)
+	}
+	if _, ok := formats[format]; !ok {
+		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {
 		return err
 	}
-	one := len(cfg.Cloud.Projects) == 1 // the first table names it
-	head := `
-SELECT snapshot_id, project_id, verdict, server_time, finished_at, rows, digest[:12] AS digest
-FROM snapshots
-WHERE snapshot_id = getvariable('snapshot_id')
-ORDER BY project_id`
-	for i, query := range []string{head, resourceList, tieOutList} {
+	r, err := read.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	list, err := readCertificates(ctx, cfg, r)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return a.printJSON(list)
+	}
+	width, _ := terminalWidth(a.stdout)
+	for i, c := range list {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
-			if one {
-				query = "SELECT * EXCLUDE (project_id) FROM (" + query + ")"
-			}
 		}
-		if err := a.showRows(ctx, query, format, id); err != nil {
-			return err
-		}
+		a.printCertificate(c, min(width, maxPage))
 	}
 	return nil
 }

@@ -116,9 +116,9 @@ func (l *ledger) leaves(b Budget) bool {
 
 func (l *ledger) close() error { return errors.Join(l.file.Sync(), l.file.Close()) }
 
-// left is how many requests the budget leaves for a run that begins now, -1
-// where nothing bounds it. It changes nothing.
-func (c *Collector) left() (int64, error) {
+// left is how many requests the budget leaves for a run that begins now and makes
+// aside of them for tie-outs, -1 where nothing bounds it. It changes nothing.
+func (c *Collector) left(aside int64) (int64, error) {
 	f, err := os.Open(ledgerPath(c.store.Dir()))
 	var u usage
 	if err == nil {
@@ -129,8 +129,8 @@ func (c *Collector) left() (int64, error) {
 		return 0, err
 	}
 	left := c.o.Budget.left(u.at(c.now()))
-	if run := c.o.Budget.Run; run > 0 && (left < 0 || run < left) {
-		left = run
+	if run := c.o.Budget.Run; run > 0 && (left < 0 || run+aside < left) {
+		left = run + aside
 	}
 	return left, nil
 }
@@ -140,6 +140,8 @@ func (c *Collector) now() time.Time { return c.o.Now().In(c.o.Zone) }
 
 // withinBudget says whether another request is paid for.
 func (c *Collector) withinBudget() bool {
-	spent := c.cloud.Requests() - c.before + c.taken.Load()
-	return (c.o.Budget.Run == 0 || spent < c.o.Budget.Run) && c.ledger.leaves(c.o.Budget)
+	return (c.o.Budget.Run == 0 || c.spent()-c.aside < c.o.Budget.Run) && c.ledger.leaves(c.o.Budget)
 }
+
+// spent is how many requests the run has made, also before it was interrupted.
+func (c *Collector) spent() int64 { return c.cloud.Requests() - c.before + c.taken.Load() }

@@ -4,6 +4,8 @@
 //
 // Its invariant: only a whole walk reaches the store's history. What is torn,
 // refused or left over by the budget is counted and said, and changes nothing.
+// Right after the lists it asks the cloud to count the same permissions in other
+// ways; these tie-outs change no verdict.
 //
 // It refuses to know how a request is signed or repeated (cloud), how rows are
 // kept (store), and what a report is. It holds a [cloud.Reader], so that no
@@ -29,9 +31,12 @@ import (
 // Options say what to collect and how carefully.
 type Options struct {
 	Projects []string
-	PageSize int            // items per page of a list
-	Budget   Budget         // of all projects together
-	Zone     *time.Location // whose days and months the budget means
+	PageSize int    // items per page of a list
+	Budget   Budget // of all projects together
+	// TieOuts bounds the requests, repeats aside, that one run makes only to
+	// compare the cloud's counts with ours; 0 is none. They come beside Budget.Run.
+	TieOuts int
+	Zone    *time.Location // of the site, for its days and months; UTC if nil
 	// MaxDrop is the share of rows that a list may lose since the last
 	// snapshot; more is taken for a fault of the cloud unless AcceptDrop.
 	MaxDrop    float64
@@ -67,6 +72,7 @@ type Collector struct {
 
 	before  int64        // requests that the client had made when the run began
 	taken   atomic.Int64 // answers taken from an interrupted run
+	aside   int64        // of both, those for tie-outs, which have a budget of their own
 	ledger  *ledger
 	current atomic.Pointer[project] // whose requests are under way
 }
@@ -89,7 +95,12 @@ type Result struct {
 
 // New returns a collector. [Collector.Observe] must be told of every attempt
 // of the client, so that the snapshot's calls and retries are whole.
-func New(s *store.Store, o Options) *Collector { return &Collector{store: s, o: o} }
+func New(s *store.Store, o Options) *Collector {
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	return &Collector{store: s, o: o}
+}
 
 // Run collects every project into one snapshot and publishes it. It errs, and
 // publishes nothing, when another collector holds the store, the disk fails,
@@ -179,10 +190,19 @@ func (c *Collector) walkAll(ctx context.Context, build *store.Build) (projects [
 		}
 		projects = append(projects, p)
 	}
-	for _, p := range projects {
+	left := c.o.TieOuts
+	for i, p := range projects {
 		if err := p.walkLists(ctx); err != nil {
 			return projects, err
 		}
+		// At once, for a list moves.
+		before := c.spent()
+		used, err := p.tieOut(ctx, left/(len(projects)-i))
+		if err != nil {
+			return projects, fmt.Errorf("tie-outs: %w", err)
+		}
+		left -= used
+		c.aside += c.spent() - before
 	}
 	for _, k := range perKey {
 		for _, p := range projects {

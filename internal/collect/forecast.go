@@ -47,10 +47,14 @@ func (c *Collector) Forecast(ctx context.Context, r *cloud.Reader) (*Forecast, e
 		}
 		f.Lines = append(f.Lines, lines...)
 	}
+	var aside int64 // beside the budget
 	for _, l := range f.Lines {
 		f.Requests += l.Requests
+		if l.Resource == tieOuts {
+			aside += l.Requests
+		}
 	}
-	left, err := c.left()
+	left, err := c.left(aside)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 	totals := map[string]int64{}
 	perTask := 1.0
 	for _, l := range lists {
-		page, err := p.firstPage(ctx, l.operation, l.params)
+		page, err := p.firstPage(ctx, l, p.o.PageSize)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.resource, err)
 		}
@@ -91,7 +95,9 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 			totals[l.resource] = n
 		}
 	}
-	groups, err := p.firstPage(ctx, "query-rules", map[string]any{"relationType": 1})
+	counts, basis := c.forecastCounts(covered)
+	add(tieOuts, counts, "%s", basis)
+	groups, err := p.firstPage(ctx, list{operation: "query-rules", params: map[string]any{"relationType": 1}}, p.o.PageSize)
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
@@ -105,21 +111,39 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 	return lines, nil
 }
 
+// forecastCounts is how many requests a project's tie-outs take, and why.
+func (c *Collector) forecastCounts(covered map[string]int64) (requests int64, basis string) {
+	share := c.o.TieOuts / len(c.o.Projects)
+	channels, known := covered["channels"]
+	switch {
+	case share < 2:
+		return 0, "none are allowed"
+	case !known:
+		return int64(share), "at most, the channels are not known yet"
+	}
+	asks, last := planCounts(make([]string, channels), share)
+	return int64(len(asks) + len(last)), fmt.Sprintf("filters of few values, and %s", quantity(channels, "channel"))
+}
+
 func pages(rows int64, size int) int64 { return (rows + int64(size) - 1) / int64(size) }
 
 // firstPage asks the first page of a list alone.
-func (p *project) firstPage(ctx context.Context, operation string, params map[string]any) (*cloud.Page, error) {
-	for page, err := range p.cloud.Pages(ctx, operation, p.with(params), cloud.PageOptions{Size: p.o.PageSize}) {
+func (p *project) firstPage(ctx context.Context, l list, size int) (*cloud.Page, error) {
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: size, Held: p.held(l, 1)}) {
 		if err == nil && page.Total == nil {
-			err = errors.New("the cloud gave no total")
+			err = errNoTotal
 		}
 		return page, err
 	}
-	return nil, errors.New("the cloud gave no page")
+	return nil, errNoTotal
 }
 
+// errNoTotal is a page of a list that does not say how long the list is.
+var errNoTotal = errors.New("the cloud gave no total")
+
 // covered is how many rows of each resource the newest snapshot has, or for
-// what is asked per row, how many of these have been asked.
+// what is asked per row, how many of these have been asked; and of channels, how
+// many its permissions name.
 func (c *Collector) covered(ctx context.Context, id string) (map[string]int64, error) {
 	covered := map[string]int64{}
 	r, err := c.store.Read(ctx, store.ReadOptions{Project: id})
@@ -133,7 +157,11 @@ func (c *Collector) covered(ctx context.Context, id string) (map[string]int64, e
 	rows, err := r.Query(ctx, `
 		SELECT resource, coalesce(covered, distinct_rows)
 		FROM resources
-		WHERE snapshot_id = (SELECT max(snapshot_id) FROM snapshots)`, nil)
+		WHERE snapshot_id = (SELECT max(snapshot_id) FROM snapshots)
+		UNION ALL
+		SELECT 'channels', count(DISTINCT access_control_channel_id)
+		FROM permissions
+		WHERE access_control_channel_id != ''`, nil)
 	if err != nil {
 		return nil, err
 	}

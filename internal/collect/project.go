@@ -35,6 +35,9 @@ type project struct {
 	// run may be as empty and are not asked for.
 	distrusted bool
 	refused    bool // the cloud refuses in a way that every request would meet
+
+	counts    []store.Count // for the tie-outs by filters
+	uncounted string        // why there are no more
 }
 
 // attempts counts what went wrong on the way to a resource's answers.
@@ -326,7 +329,10 @@ func (p *project) progress(resource string, rows int64, total *int64) {
 
 // facts is the project as the snapshot will say it.
 func (p *project) facts(finished time.Time) store.Project {
-	f := store.Project{ID: p.id, Started: p.started, Finished: finished, Verdict: store.Complete, Resources: p.resources}
+	f := store.Project{
+		ID: p.id, Started: p.started, Finished: finished, Verdict: store.Complete, Resources: p.resources,
+		ClockOffset: p.cloud.Offset(), Counts: p.counts, Uncounted: p.uncounted, Timezone: p.o.Zone.String(),
+	}
 	if t := p.serverTime(); t > 0 {
 		f.ServerTime = time.UnixMilli(t)
 	}

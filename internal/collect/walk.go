@@ -82,10 +82,7 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	var received int // ids, repeated ones too
 	var lastPage []string
 	var sizes []int // items of each page
-	held := func(page int) *cloud.Response {
-		return p.landing.heldAt(place{l.resource, l.key, number, page}, l.operation)
-	}
-	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Held: held}) {
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Held: p.held(l, number)}) {
 		if err != nil {
 			return w, err
 		}
@@ -143,6 +140,16 @@ func shortPage(sizes []int) int {
 	}
 	most := slices.Max(sizes)
 	return 1 + slices.IndexFunc(sizes[:len(sizes)-1], func(n int) bool { return n < most })
+}
+
+// held gives the pages of a walk that an interrupted run has landed.
+func (p *project) held(l list, number int) func(page int) *cloud.Response {
+	if p.landing == nil { // a forecast
+		return nil
+	}
+	return func(page int) *cloud.Response {
+		return p.landing.heldAt(place{l.resource, l.key, number, page}, l.operation)
+	}
 }
 
 // number stands for an id where distinct ids are counted: the id itself where it

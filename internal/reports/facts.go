@@ -25,10 +25,10 @@ WHERE snapshot_id = $snapshot_id
 ORDER BY project_id, resource`
 
 	tieOutFacts = `
-SELECT project_id, name, CAST(ours AS VARCHAR) AS ours, CAST(theirs AS VARCHAR) AS theirs, result
+SELECT project_id, name, ours, theirs, result, note
 FROM tie_outs
 WHERE snapshot_id = $snapshot_id
-ORDER BY project_id, name`
+ORDER BY project_id, position, name`
 
 	journalFacts = `SELECT max(seq) AS seq FROM journal`
 )
@@ -92,7 +92,7 @@ func (r *runner) trust() error {
 		return err
 	}
 	for _, x := range tieOuts {
-		t.tieOuts = append(t.tieOuts, tieOut{x.text("project_id"), x.text("name"), x.text("ours"), x.text("theirs"), x.text("result")})
+		t.tieOuts = append(t.tieOuts, tieOut{x.text("project_id"), x.text("name"), x["ours"], x["theirs"], x.text("result"), x.text("note")})
 	}
 	journal, err := rowsOf(r.ctx, r.reader, journalFacts, nil)
 	if err != nil {

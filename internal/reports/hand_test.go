@@ -91,7 +91,7 @@ func (h handReport) report(t testing.TB) *Report {
 		resources: []resourceTrust{
 			{project: "1424615984265764001", resource: "permissions", verdict: "complete", rows: 1506, distinct: 1506, totalFirst: int64(1506), totalLast: int64(1506), pages: 16, walkedIn: "20260331T050000Z"},
 			{project: "1424615984265764001", resource: "details", verdict: "complete", rows: 920, distinct: 920, covered: int64(920), coverable: int64(1506), walkedIn: "20260331T050000Z"}},
-		tieOuts: []tieOut{{"1424615984265764001", "sum over channels", "1506", "1506", "agrees"}}}
+		tieOuts: []tieOut{{"1424615984265764001", "sum over channels", int64(1506), int64(1506), "agrees", "57 channels in 57 requests"}}}
 	if h.partial {
 		r.trust.projects[0].verdict = "partial"
 		r.trust.resources = append(r.trust.resources, resourceTrust{project: "1424615984265764001", resource: "rules", verdict: "partial", problem: "total moved from 41 to 44 while walking", walkedIn: "20260330T050000Z"})

@@ -163,9 +163,9 @@ func resourceTable(r *Report) *table {
 }
 
 func tieOutTable(r *Report) *table {
-	t := factTable(r, "Project", "Tie-out", "Ours", "Theirs", "Result")
+	t := factTable(r, "Project", "Tie-out", "Ours", "Theirs", "Result", "Note")
 	for _, x := range r.trust.tieOuts {
-		t.fact(x.project, x.name, x.ours, x.theirs, x.result)
+		t.fact(x.project, x.name, x.ours, x.theirs, x.result, x.note)
 	}
 	t.settle()
 	return t

@@ -38,7 +38,9 @@ type resourceTrust struct {
 }
 
 type tieOut struct {
-	project, name, ours, theirs, result string
+	project, name string
+	ours, theirs  any // int64 or nil
+	result, note  string
 }
 
 // complete reports whether every project's snapshot was taken whole.

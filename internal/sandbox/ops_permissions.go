@@ -12,7 +12,12 @@ func (c *call) permissions() reply {
 	if c.v.has("authDateType") || c.s.o.Switches.DropExpired {
 		key = mix(key, uint64(c.at/hourMS)) // what these keep changes with time
 	}
-	return c.listReply(c.s.site.permissions(key, c.permissionFilter()))
+	filter := c.permissionFilter()
+	l := c.s.site.permissions(key, filter)
+	if filter == nil {
+		l.total = max(0, l.total-c.s.o.Switches.Unlisted)
+	}
+	return c.listReply(l)
 }
 
 // permissionFilter returns nil where nothing is filtered.

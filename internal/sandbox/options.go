@@ -71,6 +71,9 @@ type Switches struct {
 	// "absent" (default), "null" or "zero".
 	UnfinishedTime string
 
+	// Unlisted is how many permissions access-auth leaves out, rows and total,
+	// where no filter is given: the list looks whole and is not. Default none.
+	Unlisted int
 	// IgnoreFilters answers every list unfiltered.
 	IgnoreFilters bool
 	// ExactNames compares name filters whole; default: contained in it.

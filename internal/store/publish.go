@@ -175,9 +175,9 @@ func (b *Build) knownProjects(ctx context.Context) ([]string, error) {
 // each resource; changed are those whose history is not what it was.
 func (b *Build) describe(ctx context.Context, p Project, facts map[string]Resource, changed map[string]bool) error {
 	if err := b.exec(ctx, `
-INSERT INTO base.snapshots (snapshot_id, project_id, started_at, finished_at, verdict, server_time, program_version)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		b.id, p.ID, stamp(p.Started), stamp(p.Finished), p.Verdict, stamp(p.ServerTime), b.version); err != nil {
+INSERT INTO base.snapshots (snapshot_id, project_id, started_at, finished_at, verdict, server_time, program_version, clock_offset_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		b.id, p.ID, stamp(p.Started), stamp(p.Finished), p.Verdict, stamp(p.ServerTime), b.version, ahead(p)); err != nil {
 		return err
 	}
 	for _, r := range resources {
@@ -185,10 +185,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			return fmt.Errorf("facts of %s: %w", r.name, err)
 		}
 	}
-	if err := b.tieOut(ctx, p.ID, facts); err != nil {
+	if err := b.tieOut(ctx, p, facts); err != nil {
 		return fmt.Errorf("tie-outs: %w", err)
 	}
 	return b.digest(ctx, p.ID, changed)
+}
+
+// ahead is how far the cloud's clock was ahead of ours, where it told the time.
+func ahead(p Project) any {
+	if p.ServerTime.IsZero() {
+		return nil
+	}
+	return p.ClockOffset.Milliseconds()
 }
 
 func whole(verdict string) bool { return verdict == Complete || verdict == CompleteWithDrift }
@@ -275,78 +283,4 @@ func (b *Build) insertCalls(ctx context.Context, project string) error {
 INSERT INTO base.calls BY NAME
 SELECT getvariable('snapshot_id') AS snapshot_id, getvariable('project_id') AS project_id, *
 FROM read_json(`+path+`, format = 'newline_delimited', columns = {`+strings.Join(parts, ", ")+`})`)
-}
-
-// tieOut compares with the cloud's own counts where that costs no request.
-func (b *Build) tieOut(ctx context.Context, project string, given map[string]Resource) error {
-	for _, t := range []struct{ name, resource, query string }{
-		{"permissions", "permissions", "SELECT count(*) FROM base.current_permissions"},
-		{"persons", "persons", "SELECT count(*) FROM base.current_persons"},
-		{"persons in permissions", "persons", "SELECT count(DISTINCT person_id) FROM base.current_permissions"},
-		{"rules", "rules", "SELECT count(*) FROM base.current_rules"},
-		{"tasks", "tasks", "SELECT count(*) FROM base.current_tasks WHERE listed"},
-	} {
-		ours, err := b.count(ctx, t.query)
-		if err != nil {
-			return err
-		}
-		x := given[t.resource]
-		result := "not tried"
-		if x.TotalLast != nil && whole(x.Verdict) {
-			result = agreement(ours == *x.TotalLast)
-		}
-		if err := b.insertTieOut(ctx, project, t.name, ours, optional(x.TotalLast), result); err != nil {
-			return err
-		}
-	}
-	return b.tieOutTasks(ctx, project)
-}
-
-// tieOutTasks compares the records of each finished task with the two numbers
-// that the cloud has of them: totalNum beside the records themselves, and
-// auth_num of the task. Records that were asked before their task was finished
-// are not compared.
-func (b *Build) tieOutTasks(ctx context.Context, project string) error {
-	var total, totals, size, sizes int64
-	err := b.conn.QueryRowContext(ctx, `
-SELECT
-    count(*) FILTER (WHERE coalesce(r.n, 0) + coalesce(a.purged, 0) = a.total),
-    count(a.total),
-    count(*) FILTER (WHERE coalesce(r.n, 0) + coalesce(a.purged, 0) = t.auth_num),
-    count(t.auth_num)
-FROM base.asked AS a
-LEFT JOIN base.current_tasks AS t
-    ON t.auth_task_id = a.key
-LEFT JOIN (SELECT auth_task_id, count(*) AS n FROM base.current_records GROUP BY auth_task_id) AS r
-    ON r.auth_task_id = a.key
-WHERE a.project_id = $1
-    AND a.resource = 'records'
-    AND (a.finished OR a.snapshot_id = $2 AND t.task_finish_time > 0)`, project, b.id).Scan(&total, &totals, &size, &sizes)
-	if err != nil {
-		return err
-	}
-	for _, x := range []struct {
-		name         string
-		ours, theirs int64
-	}{{"task records", total, totals}, {"task sizes", size, sizes}} {
-		result := "not tried"
-		if x.theirs > 0 {
-			result = agreement(x.ours == x.theirs)
-		}
-		if err := b.insertTieOut(ctx, project, x.name, x.ours, x.theirs, result); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func agreement(agrees bool) string {
-	if agrees {
-		return "agrees"
-	}
-	return "differs"
-}
-
-func (b *Build) insertTieOut(ctx context.Context, project, name string, ours, theirs any, result string) error {
-	return b.exec(ctx, "INSERT INTO base.tie_outs VALUES ($1, $2, $3, $4, $5, $6)", b.id, project, name, ours, theirs, result)
 }

@@ -36,6 +36,22 @@ type Project struct {
 	ServerTime time.Time // newest t of its lists and tree; zero when none came
 	Verdict    string
 	Resources  []Resource // the resources that were walked, or tried
+
+	ClockOffset time.Duration // how far the cloud's clock is ahead of ours
+	Counts      []Count       // for the tie-outs by filters
+	Uncounted   string        // why a filter is not among Counts
+	Timezone    string        // an IANA name: where calendar days begin; UTC by default
+}
+
+// Count is how many permissions the cloud counted under one filter of its list
+// of permissions, "" for none. Several values are those of a filter that takes a
+// list. Without a total, Problem says why.
+type Count struct {
+	Filter  string
+	Values  []string
+	Total   *int64
+	At      time.Time // by the cloud's clock; zero when it did not tell
+	Problem string
 }
 
 // Resource is what a collection tells of one resource of a project. Its

@@ -18,6 +18,7 @@ import (
 //     others, each newest first.
 //   - details: the permissions that are new, have changed since they were
 //     asked, or never were; newest first.
+//   - tie_outs: the channels that permissions name.
 //
 // A task that the cloud no longer lists is not asked again.
 func (b *Build) Wanted(ctx context.Context, project, name string) ([]string, error) {
@@ -136,6 +137,11 @@ LEFT JOIN base.asked AS a
     ON a.project_id = $1 AND a.resource = $2 AND a.key = p.access_auth_id
 WHERE a.snapshot_id IS NULL OR a.snapshot_id < p.since
 ORDER BY length(p.access_auth_id) DESC, p.access_auth_id DESC`,
+	"tie_outs": `
+SELECT DISTINCT access_control_channel_id
+FROM {permissions}
+WHERE access_control_channel_id != ''
+ORDER BY access_control_channel_id`,
 }
 
 const unfinishedTasks = `

@@ -245,7 +245,8 @@ CREATE TABLE base.snapshots (
     rows BIGINT,
     digest VARCHAR,
     program_version VARCHAR,
-    kind VARCHAR NOT NULL DEFAULT 'collection'
+    kind VARCHAR NOT NULL DEFAULT 'collection',
+    clock_offset_ms BIGINT
 );
 
 -- What is left of a row that was taken out of a history table. key_sha256 is the
@@ -302,7 +303,13 @@ CREATE TABLE base.tie_outs (
     name VARCHAR NOT NULL,
     ours BIGINT,
     theirs BIGINT,
-    result VARCHAR NOT NULL
+    result VARCHAR NOT NULL,
+    kind VARCHAR,
+    position INTEGER,
+    filter VARCHAR,
+    requests BIGINT,
+    reading VARCHAR,
+    note VARCHAR
 );
 
 CREATE TABLE base.digests (
