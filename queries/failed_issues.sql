@@ -25,6 +25,8 @@
 --             not read; terminated; waiting; result unknown; sent, not
 --             confirmed (the counters say sent, the list does not); no attempt
 --             known.
+-- Affected    how many persons are listed with the same reason on the channel.
+-- Order       by severity, then most affected, then longest valid.
 -- Severity    high: nothing of the person is on the channel's device, so the
 --             person cannot get in; medium: something else is (delivered,
 --             partial, excess); low: it is, and this waits or is partial.
@@ -274,6 +276,23 @@ reasons AS (
     LEFT JOIN channel_shares AS c
         ON c.project_id = f.project_id
         AND c.access_control_channel_id = f.access_control_channel_id
+),
+weighed AS (
+    SELECT
+        *,
+        count(DISTINCT person_id) OVER (
+            PARTITION BY
+                project_id,
+                coalesce(access_control_channel_id, concat_ws(
+                    chr(31),
+                    access_control_channel_name,
+                    access_control_channel_no,
+                    access_channel_position_path,
+                    business_device_name
+                )),
+                reason
+        ) AS affected
+    FROM reasons
 )
 SELECT
     CASE
@@ -292,6 +311,7 @@ SELECT
     f.business_device_name,
     f.credential,
     f.reason,
+    f.affected,
     f.state,
     f.enrolled_num,
     f.delivered_num,
@@ -322,10 +342,12 @@ SELECT
     f.auth_task_id,
     f.auth_task_record_id,
     f.access_auth_id
-FROM reasons AS f
+FROM weighed AS f
 CROSS JOIN asked AS a
 ORDER BY
     CASE severity WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END,
+    affected DESC,
+    waiting_seconds DESC NULLS LAST,
     reason,
     access_control_channel_name,
     access_control_channel_no,

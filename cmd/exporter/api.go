@@ -40,15 +40,15 @@ writes shows what it would send, is sent only with --write, and is journalled.`,
 }
 
 func (a *app) listOperations() error {
-	t := newTable("OPERATION", "", "DOES", "PARAMETERS (* REQUIRED)")
+	t := newGrid("OPERATION", "", "DOES", "PARAMETERS (* REQUIRED)")
 	for _, op := range cloud.Operations() {
 		writes := ""
 		if op.Writes {
 			writes = "writes"
 		}
-		t.AppendRow([]any{op.Name, writes, op.Doc, parameterNames(op)})
+		t.add(op.Name, writes, op.Doc, parameterNames(op))
 	}
-	return a.printTable(t)
+	return a.printGrid(t)
 }
 
 func parameterNames(op cloud.Operation) string {

@@ -55,8 +55,7 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = cfg.definitions()
-	say("configuration", err, "%s", cfg.path)
+	say("configuration", nil, "%s", cfg.path)
 	a.checkCloud(ctx, cfg, say)
 	st, err := openStore(cfg)
 	var free uint64
@@ -102,7 +101,7 @@ func (a *app) checkCloud(ctx context.Context, cfg *config, say func(string, erro
 	r := client.Reader()
 	for _, project := range cfg.Cloud.Projects {
 		var total *int64
-		for page, err := range r.Pages(ctx, "access-auth", map[string]any{"projectId": project}, cloud.PageOptions{Size: 1, Parallel: 1}) {
+		for page, err := range r.Pages(ctx, "access-auth", map[string]any{"projectId": project}, cloud.PageOptions{Size: 1}) {
 			if err != nil {
 				say("cloud", fmt.Errorf("%s, project %s: %w", cfg.Cloud.URL, project, err), "")
 				return

@@ -25,7 +25,9 @@ func (a *app) collectCommand() *cobra.Command {
 		Short: "Collect every project into a new snapshot",
 		Long: `Reads every project of the configuration from the cloud and publishes one
 snapshot. What could not be read whole is carried forward from the snapshot
-before and said; nothing is closed by it. Ctrl-C publishes nothing.`,
+before and said; nothing is closed by it. Ctrl-C publishes nothing; the next
+run goes on where an interrupted one stopped (collect.resume in reports.yaml
+says for how long).`,
 		Example: `  exporter collect
   exporter collect --dry-run`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,7 +67,7 @@ func chooseProjects(cfg *config, project string) ([]string, error) {
 // be nil.
 func (a *app) newClient(cfg *config, observe func(cloud.Attempt)) (*cloud.Client, error) {
 	client, err := cloud.New(cloud.Config{
-		URL: cfg.Cloud.URL, ClientID: cfg.Cloud.ClientID, ClientSecret: cfg.Cloud.ClientSecret, Rate: cfg.Cloud.Rate,
+		URL: cfg.Cloud.URL, ClientID: cfg.Cloud.ClientID, ClientSecret: cfg.Cloud.ClientSecret, Rate: cfg.Cloud.Rate, Parallel: cfg.Cloud.Parallel,
 		GetParams: cfg.Cloud.GetParams, Lang: cfg.Cloud.Lang, Log: slog.New(slog.DiscardHandler), Now: a.now, Observe: observe,
 	})
 	if err != nil {
@@ -91,8 +93,9 @@ func (cfg *config) registers() map[string]string {
 
 func (cfg *config) collectOptions(a *app) collect.Options {
 	return collect.Options{
-		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize, Parallel: cfg.Cloud.Parallel,
-		Budget: cfg.Collect.Budget.Run, MaxDrop: cfg.Collect.MaxDrop,
+		Projects: cfg.Cloud.Projects, PageSize: cfg.Cloud.PageSize,
+		Budget:  collect.Budget{Run: cfg.Collect.Budget.Run, Day: cfg.Collect.Budget.Day, Month: cfg.Collect.Budget.Month},
+		MaxDrop: cfg.Collect.MaxDrop, Zone: cfg.zone, Resume: cfg.Collect.Resume,
 		Registers: cfg.registers(), Journal: cfg.journalPath(), ProgramVersion: version,
 		Now: a.now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -161,6 +164,9 @@ func (a *app) sayCollected(r *collect.Result) {
 	}
 	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
 		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
+	if r.TakenUp > 0 {
+		fmt.Fprintf(a.stderr, "  %s answers were there already, from a run that was interrupted\n", count(r.TakenUp))
+	}
 }
 
 // duration is d as people say it: 41 s, 9 min 12 s, 3 h 4 min.

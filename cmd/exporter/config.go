@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +30,9 @@ type config struct {
 
 	Reports []reportConfig `yaml:"reports"`
 
-	path string
-	zone *time.Location
+	path        string
+	zone        *time.Location
+	definitions []reports.Definition // the built-in reports with Reports laid over them
 }
 
 type cloudConfig struct {
@@ -70,6 +72,8 @@ type collectConfig struct {
 	// MaxDrop is the share of rows that a list may lose between two
 	// collections before the walk is taken for a fault of the cloud.
 	MaxDrop float64 `yaml:"max_drop"`
+	// Resume is how old an interrupted collection may be to be taken up.
+	Resume time.Duration `yaml:"resume"`
 }
 
 type budgetConfig struct {
@@ -95,7 +99,7 @@ func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
-		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20},
+		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, MaxDrop: 0.20, Resume: 6 * time.Hour},
 	}
 }
 
@@ -118,116 +122,151 @@ func loadConfig(path string, talksToCloud bool) (*config, error) {
 	if err != nil {
 		return nil, usage(err, "make a reports.yaml with: exporter init; or try without an account: exporter demo")
 	}
+	text := source{path, src}
 	file, err := parser.ParseBytes(src, 0)
 	if err != nil {
-		return nil, &exitError{exitUsage, yamlError(path, src, err)}
+		return nil, &exitError{exitUsage, text.yamlError(err)}
 	}
 	cfg := defaultConfig()
 	cfg.path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	x := expander{path: path, src: src, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
+	at := places{}
+	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
+		ast.Walk(at, file.Docs[0].Body)
 		ast.Walk(&x, file.Docs[0].Body)
 		if err := errors.Join(x.errs...); err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
 		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg, yaml.Strict()); err != nil {
-			return nil, &exitError{exitUsage, yamlError(path, src, err)}
+			return nil, &exitError{exitUsage, text.yamlError(err)}
 		}
 	}
-	if err := cfg.validate(talksToCloud); err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", path, err)}
+	var faults []*configError
+	cfg.validate(talksToCloud, func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) })
+	if len(faults) == 0 {
+		return &cfg, nil
 	}
-	return &cfg, nil
+	slices.SortStableFunc(faults, func(a, b *configError) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
+	})
+	all := make([]error, len(faults))
+	for i, f := range faults {
+		all[i] = f
+	}
+	return nil, &exitError{exitUsage, errors.Join(all...)}
 }
 
 // maxRegister is the size of a register's file, in bytes, that is still read.
 const maxRegister = 256 << 20
 
-// validate checks the values, makes paths absolute and returns all faults.
-func (c *config) validate(talksToCloud bool) error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+// validate checks the values, makes paths absolute, and lays Reports over the
+// built-in definitions. It tells every fault with the key that has it.
+func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
+	fault := func(key, format string, args ...any) { tell(key, key+": "+fmt.Sprintf(format, args...)) }
 	if talksToCloud {
 		c.validateCloud(fault)
 	}
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
-		fault("collect.max_drop: must be a share between 0 and 1")
+		fault("collect.max_drop", "must be a share between 0 and 1")
 	}
-	if c.Collect.Budget.Run < 0 {
-		fault("collect.budget.run: must not be negative (0: no limit)")
+	for key, n := range map[string]int64{"run": c.Collect.Budget.Run, "day": c.Collect.Budget.Day, "month": c.Collect.Budget.Month} {
+		if n < 0 {
+			fault("collect.budget."+key, "must not be negative (0: no limit)")
+		}
 	}
-	if c.Collect.Budget.Day != 0 || c.Collect.Budget.Month != 0 {
-		fault("collect.budget: day and month are not kept yet and must be 0; use run")
+	if c.Collect.Resume < 0 {
+		fault("collect.resume", "must not be negative (0: always begin anew)")
 	}
 	if k := c.Store.Keep; k.Daily < 0 || k.Monthly < 0 || k.RawDays < 0 {
 		fault("store.keep: daily, monthly and raw_days must not be negative")
 	}
 	zone, err := time.LoadLocation(c.Store.Timezone)
 	if err != nil || c.Store.Timezone == "" || c.Store.Timezone == "Local" {
-		fault("store.timezone: unknown zone %q (use a name such as Asia/Shanghai)", c.Store.Timezone)
+		fault("store.timezone", "unknown zone %q (use a name such as Asia/Shanghai)", c.Store.Timezone)
 	}
 	c.zone = zone
 	if c.Store.Dir == "" {
-		fault("store.dir: missing")
+		fault("store.dir", "missing")
 	}
-	for _, p := range []*string{&c.Store.Dir, &c.Inputs.Channels, &c.Inputs.Roster, &c.Inputs.Exceptions} {
-		*p = c.abs(*p)
-	}
-	for _, path := range c.registers() {
-		if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRegister) {
-			fault("inputs: %s is no file of at most %d MB", path, maxRegister>>20)
+	c.Store.Dir = c.abs(c.Store.Dir)
+	for key, path := range map[string]*string{"channels": &c.Inputs.Channels, "roster": &c.Inputs.Roster, "exceptions": &c.Inputs.Exceptions} {
+		*path = c.abs(*path)
+		if info, err := os.Stat(*path); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRegister) {
+			fault("inputs."+key, "%s is no file of at most %d MB", *path, maxRegister>>20)
 		}
 	}
 	for i := range c.Fonts {
 		c.Fonts[i] = c.abs(c.Fonts[i])
 	}
-	return errors.Join(faults...)
+	c.validateReports(tell)
+}
+
+// validateReports lays the configuration's reports over the built-in ones.
+func (c *config) validateReports(tell func(key, msg string)) {
+	own := make([]reports.Definition, len(c.Reports))
+	for i, r := range c.Reports {
+		own[i] = r.Definition
+	}
+	definitions, from := reports.Merge(reports.Builtin(), own)
+	for _, f := range reports.Validate(definitions, c.queryDir()) {
+		key := "" // of a built-in that the file does not name
+		if own := from[f.Definition]; own >= 0 {
+			key = fmt.Sprintf("reports[%d].%s", own, f.Key)
+		}
+		tell(key, f.Text)
+	}
+	c.definitions = definitions
 }
 
 // validateCloud checks the cloud's section and finds the region's URL.
-func (c *config) validateCloud(fault func(format string, args ...any)) {
+func (c *config) validateCloud(fault func(key, format string, args ...any)) {
+	c.Cloud.URL = strings.TrimSuffix(strings.TrimSpace(c.Cloud.URL), "/")
 	switch {
 	case c.Cloud.URL != "" && c.Cloud.Region != "":
-		fault("cloud: give url or region, not both")
+		fault("cloud.region", "give url or region, not both")
 	case c.Cloud.Region != "":
 		u, ok := cloud.Region(c.Cloud.Region)
 		if !ok {
-			fault("cloud.region: unknown data centre %q", c.Cloud.Region)
+			fault("cloud.region", "unknown data centre %q", c.Cloud.Region)
 		}
 		c.Cloud.URL = u
 	case c.Cloud.URL == "":
-		fault("cloud.url: missing (or give cloud.region)")
-	}
-	if u, err := url.Parse(c.Cloud.URL); c.Cloud.URL != "" && (err != nil || u.Host == "") {
-		fault("cloud.url: %q is not a URL", c.Cloud.URL)
+		fault("cloud.url", "missing (or give cloud.region)")
+	default:
+		if err := cloud.CheckURL(c.Cloud.URL); err != nil {
+			fault("cloud.url", "%v", err)
+		}
 	}
 	if c.Cloud.ClientID == "" {
-		fault("cloud.client_id: missing")
+		fault("cloud.client_id", "missing")
 	}
 	if c.Cloud.ClientSecret == "" {
-		fault("cloud.client_secret: missing")
+		fault("cloud.client_secret", "missing")
 	}
 	if len(c.Cloud.Projects) == 0 {
-		fault("cloud.projects: name at least one project id")
+		fault("cloud.projects", "name at least one project id")
 	}
 	seen := map[string]bool{}
-	for _, p := range c.Cloud.Projects {
+	for i, p := range c.Cloud.Projects {
 		if !validProject(p) || seen[p] {
-			fault("cloud.projects: %q is not a project id, or stands twice", p)
+			fault(fmt.Sprintf("cloud.projects[%d]", i), "%q is not a project id, or stands twice", p)
 		}
 		seen[p] = true
 	}
 	if c.Cloud.Rate <= 0 {
-		fault("cloud.rate: must be more than 0 requests a second")
+		fault("cloud.rate", "must be more than 0 requests a second")
 	}
 	if c.Cloud.PageSize < 1 || c.Cloud.PageSize > 1000 {
-		fault("cloud.page_size: must be between 1 and 1000")
+		fault("cloud.page_size", "must be between 1 and 1000")
 	}
 	if c.Cloud.Parallel < 1 || c.Cloud.Parallel > 64 {
-		fault("cloud.parallel: must be between 1 and 64")
+		fault("cloud.parallel", "must be between 1 and 64")
+	}
+	if !slices.Contains([]string{"auto", "body", "query"}, c.Cloud.GetParams) {
+		fault("cloud.get_params", "%q is not one of auto, body, query", c.Cloud.GetParams)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestLoadConfigExpands(t *testing.T) {
 func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 	plain := strings.NewReplacer("${TEST_ID}", "id", "${file:secret.txt}", "topsecret").Replace(goodConfig)
 	for _, test := range []struct{ name, text, want, hint string }{
-		{"unknown key", strings.Replace(plain, "client_id", "cleint_id", 1), `:4: unknown key "cleint_id"`, `did you mean "client_id"?`},
+		{"unknown key", strings.Replace(plain, "client_id", "cleint_id", 1), `:4:3: unknown key "cleint_id"`, `did you mean "client_id"?`},
 		{"unset variable", goodConfig, "environment variable TEST_ID is unset or empty", ""},
 		{"lone dollar", plain + "mail: {from: a$b}\n", "a lone $", ""},
 		{"wrong type", strings.Replace(plain, "projects: [", "rate: fast\n  projects: [", 1), "rate: wrong type, want a number", ""},
@@ -64,6 +64,16 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 		{"secret in flow style", strings.Replace(plain, "store: {dir: data", "mail: {passwort: topsecret, password: topsecret}\nstore: {dir: data", 1), `unknown key "passwort"`, "password"},
 		{"secret after an unknown key", strings.Replace(plain, "store: {dir: data", "mail: {form: x, password: topsecret}\nstore: {dir: data", 1), `unknown key "form"`, ""},
 		{"secret below its key", strings.Replace(plain, "client_secret: topsecret", "client_secret: >-\n    topsecret$x", 1), "a lone $", ""},
+		{"secret below its key, then a fault", "cloud: {client_secret:\n  topsecret, rate: 0}\n", ":2:14: cloud.rate: must be more than 0 requests a second\n     2 | [secret]", ""},
+		{"secret of several lines, then a fault", "cloud: {client_secret: \"x\n  topsecret: \", rate: 0}\n", ":2:17: cloud.rate: must be more than 0 requests a second\n     2 | [secret]", ""},
+		{"secret in a block of several lines", strings.Replace(plain, "client_secret: topsecret", "client_secret: |\n    a: b\n    topsecret$x", 1), "a lone $", ""},
+		{"absent key", strings.Replace(plain, "  client_id: id\n", "", 1), ":2:1: cloud.client_id: missing\n     2 | cloud:", ""},
+		{"absent section", "store: {dir: data}\n", "reports.yaml: cloud.client_id: missing\n", ""},
+		{"an item of a list", strings.Replace(plain, `["1424615984265764001"]`, "\n    - a\n    - a", 1), `:8:7: cloud.projects[1]: "a" is not a project id, or stands twice` + "\n     8 |     - a", ""},
+		{"a report under an alias", plain + "mail: {from: &q none.sql}\nreports:\n  - {name: x, title: X, sections: [{title: A, query: *q}]}\n", ":10:47: report x: section 1: query \"none.sql\" is not in", ""},
+		{"the second report of a name", plain + "reports:\n- name: failed-issues\n- name: failed-issues\n  title: X\n", ":10:3: report failed-issues: defined twice", ""},
+		{"how GET parameters travel", strings.Replace(plain, "  client_id", "  get_params: post\n  client_id", 1), `:4:3: cloud.get_params: "post" is not one of`, ""},
+		{"a URL without encryption", strings.Replace(plain, "https:", "http:", 1), `:3:3: cloud.url: url of host "openapi.tuyaeu.com" is not https`, ""},
 		{"not yaml", "cloud: [", "reports.yaml", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

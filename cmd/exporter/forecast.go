@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"exporter/internal/collect"
 )
 
@@ -24,22 +21,22 @@ func (a *app) forecast(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return fmt.Errorf("forecast: %w", err)
 	}
-	t := newTable("RESOURCE", "REQUESTS", "BASIS")
+	t := newGrid("RESOURCE", "REQUESTS", "BASIS")
 	for _, l := range f.Lines {
 		name := l.Resource
 		if len(cfg.Cloud.Projects) > 1 {
 			name = l.Project + " " + name
 		}
-		t.AppendRow([]any{name, count(l.Requests), l.Basis})
+		t.add(name, count(l.Requests), l.Basis)
 	}
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight, AlignHeader: text.AlignRight}})
-	if err := a.printTable(t); err != nil {
+	t.right = []int{1}
+	if err := a.printGrid(t); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nabout %s requests, %s at %g a second; this forecast made %d\n",
 		count(f.Requests), duration(f.Time(cfg.Cloud.Rate)), cfg.Cloud.Rate, f.Took)
 	if f.Left > 0 {
-		fmt.Fprintf(a.stdout, "the budget of %s requests a run leaves about %s to later runs\n", count(cfg.Collect.Budget.Run), count(f.Left))
+		fmt.Fprintf(a.stdout, "what is left of the budget is not enough: about %s go to later runs\n", count(f.Left))
 	}
 	return nil
 }

@@ -66,20 +66,6 @@ whole. The same snapshot and parameters give the same bytes.`,
 	return c
 }
 
-// definitions are the built-in reports with the configuration's own laid over
-// them, validated.
-func (cfg *config) definitions() ([]reports.Definition, error) {
-	own := make([]reports.Definition, len(cfg.Reports))
-	for i, r := range cfg.Reports {
-		own[i] = r.Definition
-	}
-	all := reports.Merge(reports.Builtin(), own)
-	if err := reports.Validate(all, cfg.queryDir()); err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", cfg.path, err)}
-	}
-	return all, nil
-}
-
 // queryDir is where a definition's query is looked up first.
 func (cfg *config) queryDir() string { return filepath.Join(filepath.Dir(cfg.path), "queries") }
 
@@ -116,11 +102,7 @@ type made struct {
 // makeReports makes each chosen report from one state. A report that fails
 // does not keep the others from being made.
 func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *reportFlags) ([]made, error) {
-	all, err := cfg.definitions()
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := chooseReports(all, names)
+	chosen, err := chooseReports(cfg.definitions, names)
 	if err != nil {
 		return nil, err
 	}
@@ -285,23 +267,15 @@ func (a *app) sayReport(m made) {
 }
 
 func (a *app) listReports(cfg *config) error {
-	all, err := cfg.definitions()
-	if err != nil {
-		return err
+	t := newGrid("NAME", "QUESTION", "FORMATS")
+	for _, d := range cfg.definitions {
+		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
 	}
-	t := newTable("NAME", "QUESTION", "FORMATS")
-	for _, d := range all {
-		t.AppendRow([]any{d.Name, d.Asked(), strings.Join(d.Formats, ", ")})
-	}
-	return a.printTable(t)
+	return a.printGrid(t)
 }
 
 func (a *app) explainReport(cfg *config, name string) error {
-	all, err := cfg.definitions()
-	if err != nil {
-		return err
-	}
-	chosen, err := chooseReports(all, []string{name})
+	chosen, err := chooseReports(cfg.definitions, []string{name})
 	if err != nil {
 		return err
 	}

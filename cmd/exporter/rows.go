@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"exporter/internal/store"
@@ -34,13 +33,13 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 	if err != nil {
 		return err
 	}
-	header := make([]any, len(types))
-	numeric := make([]bool, len(types))
+	var g grid
 	for i, t := range types {
-		header[i] = printable(t.Name())
-		numeric[i] = isNumeric(t.DatabaseTypeName())
+		g.header = append(g.header, printable(t.Name()))
+		if isNumeric(t.DatabaseTypeName()) {
+			g.right = append(g.right, i)
+		}
 	}
-	t := newTable(header...)
 	_, isTerminal := terminalWidth(a.stdout)
 	n := 0
 	for rows.Next() {
@@ -51,7 +50,7 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 		if err != nil {
 			return err
 		}
-		cells := make([]any, len(values))
+		cells := make([]string, len(values))
 		for i, v := range values {
 			s := a.cell(v, types[i].DatabaseTypeName())
 			if isTerminal && len(types) > 1 {
@@ -59,22 +58,15 @@ func (a *app) printRowsTable(rows *sql.Rows) error {
 			}
 			cells[i] = s
 		}
-		t.AppendRow(cells)
+		g.add(cells...)
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	var columns []table.ColumnConfig
-	for i, is := range numeric {
-		if is {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
-	}
-	t.SetColumnConfigs(columns)
 	if n > maxTableRows {
 		fmt.Fprintf(a.stderr, "exporter: the first %s rows; --format csv gives all\n", count(maxTableRows))
 	}
-	return a.printTable(t)
+	return a.printGrid(&g)
 }
 
 func (a *app) printRowsJSON(rows *sql.Rows) error {

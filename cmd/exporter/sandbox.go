@@ -67,11 +67,11 @@ func newSandbox(o sandbox.Options) (*sandbox.Server, error) {
 }
 
 func (a *app) listFaults() error {
-	t := newTable("FAULT", "RECOVERABLE", "WHAT IT DOES")
+	t := newGrid("FAULT", "RECOVERABLE", "WHAT IT DOES")
 	for _, f := range sandbox.Faults() {
-		t.AppendRow([]any{f.Name, f.Recoverable, f.Doc})
+		t.add(f.Name, fmt.Sprint(f.Recoverable), f.Doc)
 	}
-	return a.printTable(t)
+	return a.printGrid(t)
 }
 
 func (a *app) serveSandbox(ctx context.Context, s *sandbox.Server, listen string) error {

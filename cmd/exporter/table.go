@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -14,32 +15,93 @@ import (
 // defaultWidth is taken where standard output is no terminal.
 const defaultWidth = 100
 
-// newTable is an empty table with the program's look.
-func newTable(header ...any) table.Writer {
+// grid is a table with the program's look.
+type grid struct {
+	header []string
+	rows   [][]string
+	right  []int // columns that hold numbers
+}
+
+func newGrid(header ...string) *grid { return &grid{header: header} }
+
+func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+
+// render is the table with columns of at most so many characters, as far as
+// their longest words allow, and closer together; or as wide as they are for 0.
+func (g *grid) render(widest int) string {
 	t := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.Options{SeparateHeader: true}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	if widest > 0 {
+		style.Box.PaddingRight = " "
+	}
 	style.Format.Header = text.FormatDefault
 	t.SetStyle(style)
-	t.AppendHeader(header)
-	return t
+	t.SuppressTrailingSpaces()
+	columns := make([]table.ColumnConfig, len(g.header))
+	for i := range columns {
+		columns[i] = table.ColumnConfig{Number: i + 1, WidthMax: widest, WidthMaxEnforcer: wrapWords}
+	}
+	for _, i := range g.right {
+		columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
+	}
+	t.SetColumnConfigs(columns)
+	t.AppendHeader(cells(g.header))
+	for _, row := range g.rows {
+		t.AppendRow(cells(row))
+	}
+	return t.Render()
 }
 
-// printTable writes t to standard output. On a terminal it is cut to the
-// width, and says so.
-func (a *app) printTable(t table.Writer) error {
+func cells(row []string) table.Row {
+	r := make(table.Row, len(row))
+	for i, s := range row {
+		r[i] = s
+	}
+	return r
+}
+
+// wrapWords breaks s between words, so that an id stays on one line.
+func wrapWords(s string, width int) string {
+	return text.WrapSoft(s, max(width, text.LongestLineLen(strings.ReplaceAll(s, " ", "\n"))))
+}
+
+// minColumn is the width below which columns are not wrapped.
+const minColumn = 10
+
+// fit is the table with its widest columns wrapped until it is at most so wide,
+// or, where that cannot be, a line for each cell.
+func (g *grid) fit(width int) string {
+	most := sort.Search(width, func(n int) bool { return text.LongestLineLen(g.render(width-n)) <= width })
+	if width-most >= minColumn || len(g.rows) == 0 {
+		return g.render(width - most)
+	}
+	names := 0
+	for _, name := range g.header {
+		names = max(names, text.StringWidth(name))
+	}
+	var b strings.Builder
+	for i, row := range g.rows {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		for c, s := range row {
+			fmt.Fprintf(&b, "%s  %s\n", text.Pad(g.header[c], names, ' '), s)
+		}
+	}
+	return b.String()
+}
+
+// printGrid writes g to standard output, on a terminal such that no column is
+// lost.
+func (a *app) printGrid(g *grid) error {
 	width, isTerminal := terminalWidth(a.stdout)
-	if isTerminal {
-		t.SuppressTrailingSpaces()
-	}
-	whole := t.Render()
+	whole := g.render(0)
 	if isTerminal && text.LongestLineLen(whole) > width {
-		t.Style().Size.WidthMax = width
-		whole = t.Render()
-		fmt.Fprintln(a.stderr, "exporter: columns are cut to the terminal's width; a pipe or a file gets all")
+		whole = g.fit(width)
 	}
-	for line := range strings.Lines(whole + "\n") {
+	for line := range strings.Lines(strings.TrimRight(whole, "\n") + "\n") {
 		if _, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " \n")); err != nil {
 			return err
 		}

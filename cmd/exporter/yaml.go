@@ -17,28 +17,70 @@ import (
 
 // configError is a fault in reports.yaml at a place in it.
 type configError struct {
-	path    string
-	line    int
-	excerpt string
-	msg     string
-	hint    string
+	path         string
+	line, column int // 0 where the file says nothing of what is missing
+	excerpt      string
+	msg          string
+	hint         string
 }
 
 func (e *configError) Error() string {
-	s := fmt.Sprintf("%s:%d: %s", e.path, e.line, e.msg)
-	if e.excerpt != "" {
-		s += fmt.Sprintf("\n%6d | %s", e.line, e.excerpt)
+	switch {
+	case e.line == 0:
+		return fmt.Sprintf("%s: %s", e.path, e.msg)
+	case e.excerpt == "":
+		return fmt.Sprintf("%s:%d:%d: %s", e.path, e.line, e.column, e.msg)
 	}
-	return s
+	return fmt.Sprintf("%s:%d:%d: %s\n%6d | %s", e.path, e.line, e.column, e.msg, e.line, e.excerpt)
 }
 
 func (e *configError) Hint() string { return e.hint }
 
+// source is the text of reports.yaml, for errors that show it.
+type source struct {
+	path string
+	text []byte
+}
+
+// fault is an error at tk, which may be nil.
+func (s source) fault(tk *token.Token, msg string) *configError {
+	e := &configError{path: s.path, msg: msg}
+	if tk != nil {
+		e.line, e.column, e.excerpt = tk.Position.Line, max(1, tk.Position.Column), s.excerpt(tk)
+	}
+	return e
+}
+
+// places are the tokens at which the nodes of a file begin, by YAML path; for
+// the value of a key that is the key.
+type places map[string]*token.Token
+
+func (p places) Visit(n ast.Node) ast.Visitor {
+	tk := n.GetToken()
+	if tk != nil && tk.Type == token.MappingValueType && tk.Prev != nil {
+		tk = tk.Prev
+	}
+	if path := n.GetPath(); path != "$" && p[path] == nil {
+		p[path] = tk
+	}
+	return p
+}
+
+// find is the place of a key such as reports[0].name, or of the nearest key
+// above it that the file has; nil where it has none.
+func (p places) find(key string) *token.Token {
+	for path := "$." + key; path != "$"; path = path[:strings.LastIndexAny(path, ".[")] {
+		if tk := p[path]; tk != nil {
+			return tk
+		}
+	}
+	return nil
+}
+
 // expander replaces ${NAME}, ${file:PATH} and $$ in the string values that
 // ast.Walk shows it.
 type expander struct {
-	path string
-	src  []byte
+	src  source
 	dir  string
 	errs []error
 	// skipCloud passes over the cloud's section.
@@ -59,8 +101,7 @@ func (x *expander) Visit(n ast.Node) ast.Visitor {
 	}
 	v, err := x.expand(s.Value)
 	if err != nil {
-		line := s.Token.Position.Line
-		x.errs = append(x.errs, &configError{path: x.path, line: line, excerpt: excerpt(x.src, line), msg: err.Error()})
+		x.errs = append(x.errs, x.src.fault(s.Token, err.Error()))
 		return x
 	}
 	s.Value = v
@@ -113,15 +154,15 @@ func (x *expander) lookup(name string) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
 }
 
-// yamlError turns an error of the YAML library into one with line, excerpt and
-// the nearest known key.
-func yamlError(path string, src []byte, err error) error {
+// yamlError turns an error of the YAML library into one with its place and the
+// nearest known key.
+func (s source) yamlError(err error) error {
 	var y yaml.Error
 	if !errors.As(err, &y) || y.GetToken() == nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", s.path, err)
 	}
 	tk := y.GetToken()
-	e := &configError{path: path, line: tk.Position.Line, excerpt: excerpt(src, tk.Position.Line), msg: y.GetMessage()}
+	e := s.fault(tk, y.GetMessage())
 	var unknown *yaml.UnknownFieldError
 	if errors.As(err, &unknown) {
 		e.msg = fmt.Sprintf("unknown key %q", tk.Value)
@@ -140,8 +181,12 @@ func yamlError(path string, src []byte, err error) error {
 	return e
 }
 
-// keyOf names the key whose value tk is.
+// keyOf is the key that tk is or whose value it is in; "value" where there is
+// none.
 func keyOf(tk *token.Token) string {
+	if tk.Next != nil && tk.Next.Type == token.MappingValueType {
+		return tk.Value
+	}
 	for t := tk.Prev; t != nil; t = t.Prev {
 		if t.Type == token.MappingValueType && t.Prev != nil {
 			return t.Prev.Value
@@ -167,29 +212,36 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// secretKey is a key that holds a secret, wherever in a line it stands.
-var secretKey = regexp.MustCompile(`(?i)(secret|password)["']?\s*:`)
+// A key that ends in one of these words holds a secret; secretKey finds it
+// wherever in a line it stands.
+var (
+	secretName = regexp.MustCompile(`(?i)(secret|password)$`)
+	secretKey  = regexp.MustCompile(`(?i)(secret|password)["']?\s*:`)
+)
 
-// excerpt is the line of src, up to the first secret in it.
-func excerpt(src []byte, line int) string {
-	lines := bytes.Split(src, []byte("\n"))
-	if line < 1 || line > len(lines) {
+// excerpt is the line at which tk begins, up to the first secret in it.
+func (s source) excerpt(tk *token.Token) string {
+	lines := bytes.Split(s.text, []byte("\n"))
+	if tk.Position.Line < 1 || tk.Position.Line > len(lines) {
 		return ""
 	}
-	s := strings.TrimRight(string(lines[line-1]), "\r ")
-	// A value may stand below its key.
-	for above := line - 1; above > 0 && !strings.Contains(s, ":"); above-- {
-		if text := string(lines[above-1]); strings.Contains(text, ":") {
-			if secretKey.MatchString(text) {
-				return "[secret]"
-			}
-			break
-		}
+	// What begins the line may belong to a key above it, or follow the end of
+	// such a value.
+	first := tk
+	for first.Prev != nil && first.Prev.Position.Line == tk.Position.Line {
+		first = first.Prev
 	}
-	if at := secretKey.FindStringIndex(s); at != nil {
-		return s[:at[1]] + " [secret]"
+	for first.Type == token.SequenceEntryType && first != tk {
+		first = first.Next
 	}
-	return s
+	if key := keyOf(first); key != first.Value && secretName.MatchString(key) {
+		return "[secret]"
+	}
+	line := strings.TrimRight(string(lines[tk.Position.Line-1]), "\r ")
+	if at := secretKey.FindStringIndex(line); at != nil {
+		return line[:at[1]] + " [secret]"
+	}
+	return line
 }
 
 // yamlKeys are the keys that t and what it holds know.

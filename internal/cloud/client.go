@@ -22,8 +22,8 @@ const (
 	attemptTimeout = 30 * time.Second
 	// maxBody is far above any page: 100 items are about 100 KB.
 	maxBody = 64 << 20
-	// maxParallel bounds the requests of one list in flight, and so the
-	// connections worth keeping.
+	// maxParallel bounds the requests in flight, and so the connections worth
+	// keeping.
 	maxParallel = 64
 )
 
@@ -40,6 +40,7 @@ type Client struct {
 	observe  func(Attempt)
 	tokens   *tokens
 	pace     *pace
+	flight   chan struct{} // holds one for each request that is under way
 
 	// sign and scrub know the secret. No field does, because fmt prints the
 	// text of an unexported one.
@@ -78,7 +79,7 @@ func New(c Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		log: c.Log, now: c.Now, observe: c.Observe,
-		pace: newPace(c.Rate),
+		pace: newPace(c.Rate), flight: make(chan struct{}, c.Parallel),
 		sign: func(head, method, signedURL string, body []byte) string {
 			return signature(secret, head, method, signedURL, body)
 		},
@@ -99,7 +100,7 @@ func newTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = connectTimeout
-	t.MaxIdleConnsPerHost = 2 * maxParallel
+	t.MaxIdleConnsPerHost = maxParallel
 	t.MaxIdleConns = 0
 	return t
 }
@@ -141,6 +142,12 @@ func (r *Reader) Requests() int64 { return r.c.requests.Load() }
 // Retries gives how many of them repeated one before.
 func (r *Reader) Retries() int64 { return r.c.retries.Load() }
 
+// URL gives the base URL of the cloud.
+func (r *Reader) URL() string { return r.c.url }
+
+// Parallel gives how many requests may be in flight.
+func (r *Reader) Parallel() int { return cap(r.c.flight) }
+
 // Offset gives the cloud's clock minus this machine's, as the last answer had it.
 func (r *Reader) Offset() time.Duration { return time.Duration(r.c.offset.Load()) }
 
@@ -153,8 +160,12 @@ type attempt struct {
 	number int
 	form   form
 	token  token
+
+	// Set when it is sent.
 	offset time.Duration // with which it was signed
 	sent   time.Time
+	local  time.Time // by the client's clock
+	sign   string
 }
 
 // try makes one request. It gives a response, or what went wrong.
@@ -163,22 +174,21 @@ func (c *Client) try(ctx context.Context, a *attempt) (*Response, *Error) {
 	if err != nil {
 		return nil, &Error{Endpoint: a.op.Name, host: c.host, cause: err}
 	}
-	a.offset = time.Duration(c.offset.Load())
-	req, sign, err := c.signed(ctx, m, a.token)
-	if err != nil {
+	resp, again, err := c.exchange(ctx, m, a)
+	if resp == nil {
 		return nil, &Error{Endpoint: a.op.Name, host: c.host, cause: inner(err)}
 	}
-	c.requests.Add(1)
-	if a.number > 1 {
-		c.retries.Add(1)
+	var e *Error
+	if err != nil {
+		e = &Error{cause: inner(err)}
+	} else {
+		e = resp.read(a.op)
 	}
-	a.sent = time.Now()
-	local := c.now()
-	resp, e := c.exchange(req, a)
-	c.learn(resp, e, local)
+	c.learn(resp, e, a.local)
 	if e != nil {
-		e.Msg = cut(c.scrub(e.Msg, a.token.text, Secret(sign)))
-		e.TraceID = cut(c.scrub(e.TraceID, a.token.text, Secret(sign)))
+		e.retryAfter = again
+		e.Msg = cut(c.scrub(e.Msg, a.token.text, Secret(a.sign)))
+		e.TraceID = cut(c.scrub(e.TraceID, a.token.text, Secret(a.sign)))
 		e.Endpoint, e.host, e.writes, e.attempts = a.op.Name, c.host, a.op.Writes, a.number
 		e.HTTPStatus = resp.HTTPStatus
 	}
@@ -215,14 +225,31 @@ func (c *Client) signed(ctx context.Context, m message, tok token) (req *http.Re
 	return req, sign, nil
 }
 
-// exchange sends req and reads the answer. The response is never nil and holds
-// what is known, also beside an error.
-func (c *Client) exchange(req *http.Request, a *attempt) (*Response, *Error) {
-	r := &Response{Operation: a.op.Name, Attempt: a.number}
+// exchange waits for one of the places in flight, signs, sends m and receives
+// the answer, of which nothing is read yet. The response is nil when nothing was
+// sent; it holds what is known, also beside an error.
+func (c *Client) exchange(ctx context.Context, m message, a *attempt) (r *Response, again time.Duration, err error) {
+	select {
+	case c.flight <- struct{}{}:
+		defer func() { <-c.flight }()
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	a.offset = time.Duration(c.offset.Load())
+	req, sign, err := c.signed(ctx, m, a.token)
+	if err != nil {
+		return nil, 0, err
+	}
+	c.requests.Add(1)
+	if a.number > 1 {
+		c.retries.Add(1)
+	}
+	a.sign, a.sent, a.local = sign, time.Now(), c.now()
+	r = &Response{Operation: a.op.Name, Attempt: a.number}
 	h, err := c.http.Do(req)
 	if err != nil {
 		r.Took = time.Since(a.sent)
-		return r, &Error{cause: inner(err)}
+		return r, 0, err
 	}
 	defer h.Body.Close()
 	c.reached.Store(true)
@@ -230,17 +257,14 @@ func (c *Client) exchange(req *http.Request, a *attempt) (*Response, *Error) {
 	r.Body, err = readBody(h)
 	r.Took = time.Since(a.sent)
 	r.date = dateOf(h)
-	if err != nil {
-		return r, &Error{cause: inner(err), retryAfter: retryAfter(h)}
-	}
-	e := r.read(a.op)
-	if e != nil {
-		e.retryAfter = retryAfter(h)
-	}
-	return r, e
+	return r, retryAfter(h), err
 }
 
-// readBody reads the whole body; a length that is known costs one allocation.
+// released are bodies that [Response.Release] gave back.
+var released = sync.Pool{New: func() any { return new([]byte) }}
+
+// readBody reads the whole body; a length that is known costs one allocation at
+// most.
 func readBody(h *http.Response) ([]byte, error) {
 	size := int64(32 << 10)
 	if h.ContentLength >= 0 {
@@ -249,7 +273,10 @@ func readBody(h *http.Response) ([]byte, error) {
 	if size > maxBody+1 {
 		return nil, errTooLarge
 	}
-	body := make([]byte, 0, size)
+	body := (*released.Get().(*[]byte))[:0]
+	if int64(cap(body)) < size {
+		body = make([]byte, 0, size)
+	}
 	for {
 		n, err := h.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

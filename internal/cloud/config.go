@@ -48,6 +48,10 @@ type Config struct {
 	// The client goes slower by itself when the cloud asks for it.
 	Rate float64
 
+	// Parallel is the most requests that may be in flight: 2 if not positive, at
+	// most 64.
+	Parallel int
+
 	// GetParams says how parameters of GET operations travel: "body", "query",
 	// or "auto" (also ""), which tries a body first and the query when the
 	// cloud misses parameters, and remembers what worked for each operation.
@@ -108,7 +112,7 @@ func Region(code string) (baseURL string, ok bool) {
 func (c *Config) normalise() error {
 	var faults []error
 	c.URL = strings.TrimSuffix(strings.TrimSpace(c.URL), "/")
-	if err := checkURL(c.URL); err != nil {
+	if err := CheckURL(c.URL); err != nil {
 		faults = append(faults, err)
 	}
 	c.ClientID = strings.TrimSpace(c.ClientID)
@@ -132,6 +136,10 @@ func (c *Config) normalise() error {
 	if c.Rate <= 0 {
 		c.Rate = 5
 	}
+	if c.Parallel <= 0 {
+		c.Parallel = defaultParallel
+	}
+	c.Parallel = min(c.Parallel, maxParallel)
 	if c.Lang == "" {
 		c.Lang = "en"
 	}
@@ -147,9 +155,9 @@ func (c *Config) normalise() error {
 	return errors.Join(faults...)
 }
 
-// checkURL refuses what would send credentials in the clear or sign a path that
-// the cloud does not see.
-func checkURL(s string) error {
+// CheckURL refuses a base URL that would send credentials in the clear or sign a
+// path that the cloud does not see.
+func CheckURL(s string) error {
 	if s == "" {
 		return errors.New("url is empty")
 	}

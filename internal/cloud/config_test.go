@@ -104,7 +104,7 @@ func TestRegion(t *testing.T) {
 		"weaz": "https://openapi-weaz.tuyaeu.com", "in": "https://openapi.tuyain.com", "sg": "https://openapi-sg.iotbing.com", " EU ": "https://openapi.tuyaeu.com",
 	} {
 		got, ok := Region(code)
-		if !ok || got != want || checkURL(got) != nil {
+		if !ok || got != want || CheckURL(got) != nil {
 			t.Errorf("Region(%q) = %q, %t", code, got, ok)
 		}
 	}

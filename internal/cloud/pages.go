@@ -10,6 +10,9 @@ import (
 
 const (
 	defaultParallel = 2
+	// ahead is how many pages a walk asks for beyond those in flight, so that the
+	// connections are busy while received pages are read and handed over in order.
+	ahead = 2
 	// spare is how many pages a list may have beyond spareFactor times what its
 	// first total needs.
 	spare       = 16
@@ -20,20 +23,19 @@ const (
 
 // PageOptions says how a list is walked; the zero value will do.
 type PageOptions struct {
-	Size     int // items asked for on a page: 50 if 0, at most 1000
-	Parallel int // requests in flight at most: 2 if 0, at most 64
-	First    int // page to begin with: 1 if 0
+	Size  int // items asked for on a page: 50 if 0, at most 1000
+	First int // page to begin with: 1 if 0
+	// Held gives the answer for a page that the caller has from before, nil where
+	// it has none; such a page is not asked for. It may be called from several
+	// goroutines at once.
+	Held func(page int) *Response
 }
 
 func (o PageOptions) normalise() PageOptions {
 	if o.Size <= 0 {
 		o.Size = defaultPageSize
 	}
-	if o.Parallel <= 0 {
-		o.Parallel = defaultParallel
-	}
 	o.Size = min(o.Size, maxPageSize)
-	o.Parallel = min(o.Parallel, maxParallel)
 	o.First = max(o.First, 1)
 	return o
 }
@@ -59,7 +61,15 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 		w := newWalk(op, o.normalise())
 		fetch := func(n int) <-chan fetched {
 			done := make(chan fetched, 1)
-			running.Go(func() { done <- r.page(ctx, op, params, n, w.size) })
+			running.Go(func() {
+				if o.Held != nil {
+					if held := o.Held(n); held != nil {
+						done <- fetched{page: newPage(held, n)}
+						return
+					}
+				}
+				done <- r.page(ctx, op, params, n, w.size)
+			})
 			return done
 		}
 		flight := []<-chan fetched{fetch(w.first)}
@@ -76,7 +86,7 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 				return
 			}
 			last := w.see(got.page)
-			for ; !last && next <= w.needed && len(flight) < w.parallel; next++ {
+			for ; !last && next <= w.needed && len(flight) < ahead*cap(r.c.flight); next++ {
 				flight = append(flight, fetch(next))
 			}
 			if !yield(got.page, nil) || last {
@@ -112,8 +122,8 @@ func (r *Reader) page(ctx context.Context, op string, params map[string]any, num
 
 // walk is how far a list has been walked.
 type walk struct {
-	first, size, parallel int
-	paged                 bool
+	first, size int
+	paged       bool
 
 	rows   int64 // seen, and before the first page
 	needed int   // number of the last page that the newest total needs
@@ -121,7 +131,7 @@ type walk struct {
 }
 
 func newWalk(op string, o PageOptions) *walk {
-	w := &walk{first: o.First, size: o.Size, parallel: o.Parallel}
+	w := &walk{first: o.First, size: o.Size}
 	if found, ok := Lookup(op); ok {
 		w.paged = found.Paged()
 	}

@@ -3,6 +3,7 @@ package cloud
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,30 @@ type Response struct {
 	date  int64 // of the HTTP header, ms
 }
 
+// Parse reads body as the answer to an operation, as one that is kept: it may lack
+// the members that [Response.AppendKept] drops. HTTPStatus, Attempt and Took are
+// not in it and stay zero. The error says what is wrong with body as an answer.
+func Parse(op string, body []byte) (*Response, error) {
+	o, ok := Lookup(op)
+	if !ok {
+		return nil, fmt.Errorf("%w: no operation %q", ErrParams, cut(op))
+	}
+	r := &Response{Operation: op, Body: body}
+	if e := r.read(o); e != nil {
+		e.Endpoint = op
+		return nil, e
+	}
+	return r, nil
+}
+
+// Release gives Body back to be written again by later answers. The caller has no
+// more use for r and for what it was given as parts of Body; IDs are its own.
+func (r *Response) Release() {
+	body := r.Body
+	released.Put(&body)
+	r.Body, r.facts = nil, nil
+}
+
 // Result gives the member result as received, nil if it is absent or null: that
 // is not the same as an empty one. It is a part of Body.
 func (r *Response) Result() json.RawMessage {
@@ -37,7 +62,7 @@ func (r *Response) Result() json.RawMessage {
 // any depth and in any key case, and with a space for each line break, so that it
 // fits on one line. An escape such as \ud800 that is half of a pair, and so no
 // character, becomes \ufffd: it would make the page unreadable for the loader.
-func (r *Response) AppendKept(dst []byte) []byte {
+func (r *Response) AppendKept(dst []byte) (kept []byte, verbatim bool) {
 	f := r.facts
 	start, from := len(dst), 0
 	for _, c := range f.cuts {
@@ -53,16 +78,17 @@ func (r *Response) AppendKept(dst []byte) []byte {
 			}
 		}
 	}
-	mendSurrogates(dst[start:])
-	return dst
+	mended := mendSurrogates(dst[start:])
+	return dst, len(f.cuts) == 0 && !f.newline && !mended
 }
 
-// mendSurrogates replaces each escaped half of a surrogate pair that stands alone.
-func mendSurrogates(text []byte) {
+// mendSurrogates replaces each escaped half of a surrogate pair that stands
+// alone, and says whether there was one.
+func mendSurrogates(text []byte) (mended bool) {
 	for i := 0; ; {
 		at := bytes.IndexByte(text[i:], '\\')
 		if at < 0 || i+at+6 > len(text) {
-			return
+			return mended
 		}
 		i += at
 		switch unit := escapedUnit(text[i:]); {
@@ -70,6 +96,7 @@ func mendSurrogates(text []byte) {
 			i += 2 // another escape, which may be that of a backslash
 		case utf16.IsSurrogate(unit) && utf16.DecodeRune(unit, escapedUnit(text[i+6:])) == unicode.ReplacementChar:
 			copy(text[i:], `\ufffd`)
+			mended = true
 			i += 6
 		case utf16.IsSurrogate(unit):
 			i += 12

@@ -225,8 +225,8 @@ func TestConnectionsAreKept(t *testing.T) {
 		opened.Add(1)
 		return dialer(ctx, network, addr)
 	}
-	c := dial(t, s.URL, Config{Transport: tr})
-	_, ids, err := walkAll(t.Context(), c.Reader(), PageOptions{Size: 10, Parallel: 8})
+	c := dial(t, s.URL, Config{Transport: tr, Parallel: 8})
+	_, ids, err := walkAll(t.Context(), c.Reader(), PageOptions{Size: 10})
 	if err != nil || len(ids) != 4000 {
 		t.Fatal(len(ids), err)
 	}
@@ -248,14 +248,14 @@ func BenchmarkPages(b *testing.B) {
 		_, _ = w.Write(page)
 	}))
 	defer s.Close()
-	c, err := New(Config{URL: s.URL, ClientID: testID, ClientSecret: testSecret, Rate: 1e6})
+	c, err := New(Config{URL: s.URL, ClientID: testID, ClientSecret: testSecret, Rate: 1e6, Parallel: 4})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(10 * len(page)))
 	for b.Loop() {
 		n := 0
-		for p, err := range c.Reader().Pages(b.Context(), "access-auth", project, PageOptions{Size: 100, Parallel: 4}) {
+		for p, err := range c.Reader().Pages(b.Context(), "access-auth", project, PageOptions{Size: 100}) {
 			if err != nil {
 				b.Fatal(err)
 			}

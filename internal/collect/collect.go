@@ -29,15 +29,16 @@ import (
 // Options say what to collect and how carefully.
 type Options struct {
 	Projects []string
-	PageSize int // items per page of a list
-	Parallel int // requests in flight at most
-	// Budget bounds the requests of one run in all projects; 0 is no bound.
-	// Lists are always read; what costs a request per row stops at the bound.
-	Budget int64
+	PageSize int            // items per page of a list
+	Budget   Budget         // of all projects together
+	Zone     *time.Location // whose days and months the budget means
 	// MaxDrop is the share of rows that a list may lose since the last
 	// snapshot; more is taken for a fault of the cloud unless AcceptDrop.
 	MaxDrop    float64
 	AcceptDrop bool
+	// Resume is how old an interrupted run may be to be taken up where it stopped;
+	// an older one is begun anew.
+	Resume time.Duration
 
 	Registers      map[string]string // table to path, see store.BuildOptions
 	Journal        string            // path of the journal
@@ -64,7 +65,9 @@ type Collector struct {
 	store *store.Store
 	o     Options
 
-	before  int64                   // requests that the client had made when the run began
+	before  int64        // requests that the client had made when the run began
+	taken   atomic.Int64 // answers taken from an interrupted run
+	ledger  *ledger
 	current atomic.Pointer[project] // whose requests are under way
 }
 
@@ -74,7 +77,10 @@ type Result struct {
 	Verdict  string
 	Projects []store.Project
 	Requests int64
-	Took     time.Duration
+	// TakenUp counts the answers that were taken from an interrupted run instead
+	// of asking again.
+	TakenUp int64
+	Took    time.Duration
 	// Problems are what made projects or resources partial, in order.
 	Problems []error
 
@@ -88,7 +94,8 @@ func New(s *store.Store, o Options) *Collector { return &Collector{store: s, o: 
 // Run collects every project into one snapshot and publishes it. It errs, and
 // publishes nothing, when another collector holds the store, the disk fails,
 // ctx ends, or no resource of any project could be walked whole; the error then
-// joins the causes. A partial snapshot is no error: see Result.
+// joins the causes. What was interrupted, by ctx or by the end of the process, is
+// taken up by the next run: see Options.Resume. A partial snapshot is no error: see Result.
 func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 	c.cloud = r
 	release, err := c.store.Lock(ctx)
@@ -99,19 +106,28 @@ func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 	started := c.o.Now()
 	c.before = r.Requests()
 	build, err := c.store.Begin(ctx, store.BuildOptions{
-		Started: started, ProgramVersion: c.o.ProgramVersion, Registers: c.o.Registers, Journal: c.o.Journal,
+		Started: started, Resume: c.o.Resume,
+		ProgramVersion: c.o.ProgramVersion, Registers: c.o.Registers, Journal: c.o.Journal,
 	})
 	if err != nil {
 		return nil, err
 	}
+	if c.ledger, err = openLedger(c.store.Dir(), c.now); err != nil {
+		return nil, errors.Join(err, build.Discard())
+	}
 	result, err := c.collect(ctx, build)
+	err = errors.Join(err, c.ledger.close())
 	if err != nil && (result == nil || !result.published) {
-		return nil, errors.Join(err, build.Discard(), c.removeLanding(build))
+		err = errors.Join(err, build.Discard())
+		if ctx.Err() == nil { // what was only interrupted goes on in the next run
+			err = errors.Join(err, c.removeLanding(build))
+		}
+		return nil, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s is published, but: %w", build.ID(), err)
 	}
-	result.Requests = r.Requests() - c.before
+	result.Requests, result.TakenUp = r.Requests()-c.before, c.taken.Load()
 	result.Took = c.o.Now().Sub(started)
 	return result, nil
 }
@@ -132,17 +148,20 @@ func (c *Collector) collect(ctx context.Context, build *store.Build) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Snapshot: build.ID()}
+	result := &Result{Snapshot: build.ID(), Verdict: store.Complete}
 	whole := false
 	for _, p := range projects {
 		whole = whole || p.anyWhole()
-		result.Projects = append(result.Projects, p.facts(c.o.Now()))
+		facts := p.facts(c.o.Now())
+		if worse(facts.Verdict, result.Verdict) {
+			result.Verdict = facts.Verdict
+		}
+		result.Projects = append(result.Projects, facts)
 		result.Problems = append(result.Problems, p.problems...)
 	}
 	if !whole {
 		return nil, fmt.Errorf("no list was read whole, so nothing was published: %w", errors.Join(result.Problems...))
 	}
-	result.Verdict = worst(result.Projects)
 	published, err := build.Publish(ctx, result.Projects)
 	result.published = len(published) > 0
 	return result, err
@@ -175,14 +194,10 @@ func (c *Collector) walkAll(ctx context.Context, build *store.Build) (projects [
 	return projects, nil
 }
 
-// worst is the least of the projects' verdicts.
-func worst(projects []store.Project) string {
+// worse says whether verdict a promises less than b.
+func worse(a, b string) bool {
 	order := []string{store.Complete, store.CompleteWithDrift, store.Partial}
-	at := 0
-	for _, p := range projects {
-		at = max(at, slices.Index(order, p.Verdict))
-	}
-	return order[at]
+	return slices.Index(order, a) > slices.Index(order, b)
 }
 
 // Observe counts an attempt of the client, and files one that did not succeed
@@ -206,6 +221,9 @@ func (c *Collector) Observe(a cloud.Attempt) {
 		counts.errors++
 	}
 	p.mu.Unlock()
+	if err := c.ledger.add(); err != nil {
+		p.fail(resource, err)
+	}
 	if a.Err == nil {
 		return
 	}
@@ -217,7 +235,7 @@ func (c *Collector) Observe(a cloud.Attempt) {
 	if a.Body != nil {
 		line.BodySHA256 = hex.EncodeToString(body[:])
 	}
-	if err := p.landing.calls.add(line); err != nil {
+	if err := errors.Join(p.landing.calls.add(line), p.landing.calls.flush()); err != nil {
 		p.fail(resource, err)
 	}
 }

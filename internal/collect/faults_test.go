@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,19 +64,25 @@ func newTrial(t *testing.T) *trial {
 		t.Fatal(err)
 	}
 	return &trial{t: t, ctx: t.Context(), dir: dir, store: st, o: Options{
-		PageSize: 3, Parallel: 2, MaxDrop: 0.2, ProgramVersion: "test", Now: at(clock), Log: slog.New(slog.DiscardHandler),
+		PageSize: 3, MaxDrop: 0.2, Zone: time.UTC, Resume: time.Hour, ProgramVersion: "test", Now: at(clock), Log: slog.New(slog.DiscardHandler),
 	}}
 }
 
 // collect runs one collection of a site.
 func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
 	tr.t.Helper()
+	return tr.collectFrom(s, s)
+}
+
+// collectFrom runs one collection of a site by way of a handler.
+func (tr *trial) collectFrom(s *sandbox.Server, door http.Handler) (*Result, error) {
+	tr.t.Helper()
 	id, secret, project := s.Credentials()
 	tr.o.Projects = append([]string{project}, tr.more...)
 	c := New(tr.store, tr.o)
 	client, err := cloud.New(cloud.Config{
 		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
-		Transport: direct{s}, Now: tr.o.Now, Observe: c.Observe,
+		Transport: direct{door}, Now: tr.o.Now, Observe: c.Observe,
 	})
 	if err != nil {
 		tr.t.Fatal(err)
@@ -240,7 +245,7 @@ func TestEmptySuccessIsNotBelieved(t *testing.T) {
 func TestAnotherSiteIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrial(t)
-		tr.o.PageSize, tr.o.Budget = 100, 1
+		tr.o.PageSize, tr.o.Budget.Run = 100, 1
 		site := func(seed uint64) *sandbox.Server {
 			return sandbox.New(sandbox.Options{Site: "demo", Seed: seed, Now: at(clock)})
 		}
@@ -267,7 +272,7 @@ func TestBudgetIsTakenUpLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr := newTrial(t)
-		tr.o.PageSize, tr.o.Budget = 50, 28
+		tr.o.PageSize, tr.o.Budget.Run = 50, 28
 		for range 20 {
 			result, err := tr.collect(documented())
 			if err != nil || result.Verdict != store.Complete {
@@ -323,39 +328,6 @@ func TestUnknownCodesAreKept(t *testing.T) {
 			t.Error("no unknown code is shown")
 		}
 	})
-}
-
-// A collection that is interrupted publishes nothing and leaves nothing.
-func TestInterruptionPublishesNothing(t *testing.T) {
-	for after := range 6 {
-		synctest.Test(t, func(t *testing.T) {
-			tr := newTrial(t)
-			ctx, cancel := context.WithCancelCause(t.Context())
-			stopped := errors.New("stopped by the test")
-			var steps atomic.Int64
-			tr.o.Progress = func(Progress) {
-				if steps.Add(1) == int64(1+after*8) {
-					cancel(stopped)
-				}
-			}
-			tr.ctx = ctx
-			if _, err := tr.collect(documented()); !errors.Is(err, context.Canceled) && !errors.Is(err, stopped) {
-				t.Errorf("error %v does not say that it was stopped", err)
-			}
-			if all, err := tr.store.Snapshots(t.Context()); len(all) > 0 {
-				t.Errorf("snapshots %v, %v", all, err)
-			}
-			for _, pattern := range []string{"landing/*/*", "raw/*", "snapshots/*"} {
-				if left, _ := filepath.Glob(filepath.Join(tr.dir, pattern)); len(left) > 0 {
-					t.Errorf("left behind: %v", left)
-				}
-			}
-			tr.ctx, tr.o.Progress = t.Context(), nil
-			if _, err := tr.collect(documented()); err != nil {
-				t.Errorf("the next collection: %v", err)
-			}
-		})
-	}
 }
 
 // A project that the cloud refuses is partial, and keeps nothing from the other.

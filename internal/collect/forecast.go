@@ -50,8 +50,12 @@ func (c *Collector) Forecast(ctx context.Context, r *cloud.Reader) (*Forecast, e
 	for _, l := range f.Lines {
 		f.Requests += l.Requests
 	}
-	if b := c.o.Budget; b > 0 && f.Requests > b {
-		f.Left, f.Requests = f.Requests-b, b
+	left, err := c.left()
+	if err != nil {
+		return nil, err
+	}
+	if left >= 0 && f.Requests > left {
+		f.Left, f.Requests = f.Requests-left, left
 	}
 	f.Took = r.Requests() - before
 	return f, nil
@@ -105,7 +109,7 @@ func pages(rows int64, size int) int64 { return (rows + int64(size) - 1) / int64
 
 // firstPage asks the first page of a list alone.
 func (p *project) firstPage(ctx context.Context, operation string, params map[string]any) (*cloud.Page, error) {
-	for page, err := range p.cloud.Pages(ctx, operation, p.with(params), cloud.PageOptions{Size: p.o.PageSize, Parallel: 1}) {
+	for page, err := range p.cloud.Pages(ctx, operation, p.with(params), cloud.PageOptions{Size: p.o.PageSize}) {
 		if err == nil && page.Total == nil {
 			err = errors.New("the cloud gave no total")
 		}

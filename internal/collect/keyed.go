@@ -38,13 +38,15 @@ const maxKeyErrors = 20
 
 // keyedResult gathers what the walks of one resource's keys saw.
 type keyedResult struct {
-	mu     sync.Mutex
-	fact   store.Resource
-	failed int
-	inRow  int // failures since the last success
-	gone   int64
-	first  error // the first failure, for the problem's text
-	stop   error // why no more keys are asked
+	mu      sync.Mutex
+	fact    store.Resource
+	failed  int
+	inRow   int // failures since the last success
+	gone    int64
+	drifted int64  // lists that moved while they were read
+	drift   string // the first one's problem
+	first   error  // the first failure, for the problem's text
+	stop    error  // why no more keys are asked
 }
 
 // walkKeys asks k for every key that the store wants, within the budget, and
@@ -59,7 +61,7 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	wanted := int64(len(keys))
 	queue := make(chan string)
 	var workers sync.WaitGroup
-	for range min(p.o.Parallel, len(keys)) {
+	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
 				res.add(p.walkKey(ctx, k, key))
@@ -67,11 +69,13 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 			}
 		})
 	}
+	asked := 0
 	for _, key := range keys {
 		if !p.withinBudget() || res.stopped() || ctx.Err() != nil {
 			break
 		}
 		queue <- key
+		asked++
 	}
 	close(queue)
 	workers.Wait()
@@ -83,8 +87,9 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	}
 	p.refused = p.refused || lasts(res.stop)
 	res.settle(p)
-	// Only the channels of rules can be closed by what is missing in an answer.
-	if k.resource == "rule_channels" && res.fact.Verdict == store.Complete {
+	// Only the channels of rules can be closed by what is missing in an answer, and
+	// only where all were asked is there a number to compare with.
+	if k.resource == "rule_channels" && asked == len(keys) && res.fact.Verdict != store.Partial {
 		if err := p.guard(ctx, &res.fact); err != nil || res.fact.Verdict == store.Partial {
 			return res.fact, errors.Join(err, p.landing.flush(k.resource))
 		}
@@ -123,9 +128,13 @@ func (r *keyedResult) add(w *walk, err error) {
 		return
 	}
 	r.inRow = 0
-	if w.problem != "" {
+	switch w.verdict() {
+	case store.Partial:
 		r.failed++
 		r.first = cmp.Or(r.first, errors.New(w.problem))
+	case store.CompleteWithDrift:
+		r.drifted++
+		r.drift = cmp.Or(r.drift, w.problem)
 	}
 	r.fact.Pages += int64(w.pages)
 	r.fact.Rows += w.rows
@@ -146,6 +155,10 @@ func (r *keyedResult) stopped() bool {
 func (r *keyedResult) settle(p *project) {
 	if r.gone > 0 {
 		r.fact.Problem = quantity(r.gone, "id") + " no longer known to the cloud"
+	}
+	if r.drifted > 0 {
+		r.fact.Verdict = store.CompleteWithDrift
+		r.fact.Problem = fmt.Sprintf("%s moved while it was read: %s", quantity(r.drifted, "list"), r.drift)
 	}
 	if r.failed > 0 {
 		r.fact.Verdict = store.Partial

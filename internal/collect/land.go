@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -19,11 +19,15 @@ import (
 )
 
 // landing writes the responses of one project in one run to disk, as the
-// package comment of store describes. Its methods are safe for concurrent use.
+// package comment of store describes, and has those that an interrupted run left
+// there. Its methods are safe for concurrent use.
 type landing struct {
-	dir   string
-	zstd  *zstd.Encoder
-	slots chan struct{} // one token for each page being hashed and compressed
+	dir     string
+	zstd    *zstd.Encoder
+	decoder *zstd.Decoder
+	slots   chan struct{} // one token for each page being hashed and compressed
+	held    *held
+	used    *atomic.Int64 // counts the answers of the interrupted run that are used
 
 	mu    sync.Mutex
 	files map[string]*landFile
@@ -41,7 +45,7 @@ type landFile struct {
 
 type landJob struct {
 	ready chan struct{}
-	frame []byte
+	frame []byte // nil where the file has it already
 	call  call
 }
 
@@ -85,23 +89,44 @@ type walkLine struct {
 	Problem      string `json:"problem"`
 }
 
-func newLanding(dir string) (*landing, error) {
+// newLanding opens dir to land in, and takes up what a run with the same stamp
+// has left there.
+func newLanding(dir, stamp string, used *atomic.Int64) (*landing, error) {
+	held, err := takeUp(dir, stamp)
+	if err != nil {
+		return nil, err
+	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
-	l := &landing{dir: dir, zstd: encoder, files: map[string]*landFile{}, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
-	if l.calls, err = newLineFile(filepath.Join(dir, "calls.ndjson.zst"), encoder); err != nil {
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxLine))
+	if err != nil {
 		return nil, err
 	}
-	if l.walks, err = newLineFile(filepath.Join(dir, "walks.ndjson.zst"), encoder); err != nil {
+	l := &landing{
+		dir: dir, zstd: encoder, decoder: decoder, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		held: held, used: used, files: map[string]*landFile{},
+	}
+	if l.calls, err = newLineFile(l.path("calls"), encoder); err != nil {
+		return nil, err
+	}
+	if l.walks, err = newLineFile(l.path("walks"), encoder); err != nil {
 		return nil, errors.Join(err, l.calls.close())
+	}
+	for _, c := range held.failed {
+		err = errors.Join(err, l.calls.add(c))
+	}
+	if err := errors.Join(err, l.calls.flush()); err != nil {
+		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
-// land takes a response over. It returns when the page has a place in the
+func (l *landing) path(name string) string { return filepath.Join(l.dir, name+".ndjson.zst") }
+
+// land takes a response over, which it releases. It returns when the page has a place in the
 // queue; an error of writing comes from close.
 func (l *landing) land(at pageOf, r *cloud.Response) error {
 	f, err := l.file(at.resource)
@@ -110,15 +135,25 @@ func (l *landing) land(at pageOf, r *cloud.Response) error {
 	}
 	l.slots <- struct{}{}
 	job := &landJob{ready: make(chan struct{})}
+	// What an interrupted run landed was not asked for in this one.
+	a, before := l.held.answers[place{at.resource, at.key, at.walk, at.page}]
+	before = before && r.Attempt == 0
+	line := a.line
 	l.mu.Lock()
-	f.lines++
-	line := f.lines
+	if !before {
+		f.lines++
+		line = f.lines
+	}
 	f.queue <- job
 	l.mu.Unlock()
 	go func() {
 		defer func() { <-l.slots }()
 		defer close(job.ready)
-		l.prepare(job, at, line, r)
+		if before {
+			l.prepareHeld(job, at, a, r)
+		} else {
+			l.prepare(job, at, line, r)
+		}
 	}()
 	return nil
 }
@@ -131,16 +166,37 @@ func (l *landing) prepare(job *landJob, at pageOf, line int64, r *cloud.Response
 	buffer := texts.Get().(*[]byte)
 	defer texts.Put(buffer)
 	key, _ := json.Marshal(at.key)
-	text := fmt.Appendf((*buffer)[:0], `{"line":%d,"walk":%d,"page":%d,"key":%s,"response":`, line, at.walk, at.page, key)
-	start := len(text)
-	text = r.AppendKept(text)
-	body, landed := sha256.Sum256(r.Body), sha256.Sum256(text[start:])
+	// What stands before the response has its hash, so it is put there last.
+	room := headRoom + len(key)
+	text, verbatim := r.AppendKept(append((*buffer)[:0], make([]byte, room)...))
+	landed := sha256.Sum256(text[room:])
+	body := landed
+	if !verbatim {
+		body = sha256.Sum256(r.Body)
+	}
+	job.call = newCall(at, line, r, r.Attempt, body, landed)
+	r.Release()
 	text = append(text, '}', '\n')
 	*buffer = text
-	job.frame = l.zstd.EncodeAll(text, make([]byte, 0, len(text)/8))
-	job.call = call{
+	head := fmt.Appendf(nil, `{"line":%d,"walk":%d,"page":%d,"key":%s,"http_status":%d,"ms":%d,"attempt":%d,"body_sha256":"%s","response":`,
+		line, at.walk, at.page, key, job.call.HTTPStatus, job.call.Milliseconds, job.call.Attempt, job.call.BodySHA256)
+	start := room - len(head)
+	copy(text[start:], head)
+	job.frame = l.zstd.EncodeAll(text[start:], make([]byte, 0, len(text)/8))
+}
+
+// headRoom is more than a landed line takes before its response, without the key.
+const headRoom = 384
+
+// prepareHeld files the call of a response that the file has already.
+func (l *landing) prepareHeld(job *landJob, at pageOf, a answer, r *cloud.Response) {
+	job.call = newCall(at, a.line, r, a.attempt, a.body, sha256.Sum256(r.Body))
+}
+
+func newCall(at pageOf, line int64, r *cloud.Response, attempt int, body, landed [32]byte) call {
+	return call{
 		Resource: at.resource, Operation: at.operation, Walk: at.walk, Page: at.page, Key: at.key, Line: &line,
-		TID: r.TID, T: r.T, HTTPStatus: r.HTTPStatus, Rows: at.rows, Milliseconds: r.Took.Milliseconds(), Attempt: r.Attempt,
+		TID: r.TID, T: r.T, HTTPStatus: r.HTTPStatus, Rows: at.rows, Milliseconds: r.Took.Milliseconds(), Attempt: attempt,
 		BodySHA256: hex.EncodeToString(body[:]), LandedSHA256: hex.EncodeToString(landed[:]),
 	}
 }
@@ -151,32 +207,36 @@ func (l *landing) file(resource string) (*landFile, error) {
 	if f, ok := l.files[resource]; ok {
 		return f, nil
 	}
-	out, err := os.OpenFile(filepath.Join(l.dir, resource+".ndjson.zst"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	out, err := os.OpenFile(l.path(resource), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	f := &landFile{queue: make(chan *landJob, 4*runtime.GOMAXPROCS(0)), done: make(chan error, 1)}
+	whole := l.held.ends[resource]
+	if err := out.Truncate(whole.size); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	f := &landFile{queue: make(chan *landJob, 4*runtime.GOMAXPROCS(0)), done: make(chan error, 1), lines: whole.lines}
 	l.files[resource] = f
 	go func() { f.done <- l.drain(out, f.queue) }()
 	return f, nil
 }
 
-// drain writes the prepared pages of one file in order. After a failed write
-// it goes on taking jobs, so that nobody waits for it for ever.
+// drain writes the prepared pages of one file in order, each at once, so that
+// nothing has to be asked for again after a kill. After a failed write it goes on
+// taking jobs, so that nobody waits for it for ever.
 func (l *landing) drain(out *os.File, queue <-chan *landJob) error {
-	w := bufio.NewWriterSize(out, 1<<20)
 	var failed error
 	for job := range queue {
 		<-job.ready
 		if failed != nil {
 			continue
 		}
-		if _, failed = w.Write(job.frame); failed == nil {
+		if _, failed = out.Write(job.frame); failed == nil {
 			failed = l.calls.add(job.call)
 		}
 		job.frame = nil
 	}
-	return errors.Join(failed, w.Flush(), out.Sync(), out.Close())
+	return errors.Join(failed, out.Sync(), out.Close())
 }
 
 // flush waits until all that was landed for resource is in its file. A later
@@ -203,6 +263,7 @@ func (l *landing) close() error {
 		errs = append(errs, l.flush(resource))
 	}
 	errs = append(errs, l.calls.close(), l.walks.close(), l.zstd.Close())
+	l.decoder.Close()
 	return errors.Join(errs...)
 }
 

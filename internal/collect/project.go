@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -40,14 +41,19 @@ type project struct {
 type attempts struct{ retries, errors int64 }
 
 func (c *Collector) newProject(build *store.Build, id string) (*project, error) {
-	dir := build.Landing(id)
-	l, err := newLanding(dir)
+	stamp, err := json.Marshal(map[string]any{
+		"cloud": c.cloud.URL(), "page_size": c.o.PageSize, "program_version": c.o.ProgramVersion,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLanding(build.Landing(id), string(stamp), &c.taken)
 	if err != nil {
 		return nil, err
 	}
 	return &project{
 		Collector: c, id: id, build: build, landing: l, log: c.o.Log.With("project", id, "run", build.ID()),
-		seed: maphash.MakeSeed(), started: c.o.Now(), attempts: map[string]*attempts{},
+		seed: maphash.MakeSeed(), started: build.Started(), attempts: map[string]*attempts{},
 	}, nil
 }
 
@@ -151,7 +157,7 @@ func (p *project) walkListsOf(ctx context.Context, resource string) (store.Resou
 			fact = part
 		} else {
 			fact.Pages += part.Pages
-			if part.Verdict == store.Partial && fact.Verdict != store.Partial {
+			if worse(part.Verdict, fact.Verdict) {
 				fact.Verdict, fact.Problem = part.Verdict, part.Problem
 			}
 		}
@@ -260,7 +266,8 @@ func (p *project) begin(resource string) {
 	defer p.mu.Unlock()
 	p.current.Store(p)
 	p.resource = resource
-	p.attempts[resource] = &attempts{}
+	before := p.landing.held.counts[resource]
+	p.attempts[resource] = &before
 }
 
 // settle files a resource's fact.
@@ -317,10 +324,6 @@ func (p *project) progress(resource string, rows int64, total *int64) {
 	}
 }
 
-func (p *project) withinBudget() bool {
-	return p.o.Budget == 0 || p.cloud.Requests()-p.before < p.o.Budget
-}
-
 // facts is the project as the snapshot will say it.
 func (p *project) facts(finished time.Time) store.Project {
 	f := store.Project{ID: p.id, Started: p.started, Finished: finished, Verdict: store.Complete, Resources: p.resources}
@@ -328,10 +331,8 @@ func (p *project) facts(finished time.Time) store.Project {
 		f.ServerTime = time.UnixMilli(t)
 	}
 	for _, r := range p.resources {
-		if r.Verdict == store.Partial {
-			f.Verdict = store.Partial
-		} else if r.Verdict == store.CompleteWithDrift && f.Verdict == store.Complete {
-			f.Verdict = store.CompleteWithDrift
+		if worse(r.Verdict, f.Verdict) {
+			f.Verdict = r.Verdict
 		}
 	}
 	return f

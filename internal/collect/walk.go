@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,18 +31,27 @@ type walk struct {
 	ids                   []uint64 // distinct, sorted; see [project.number]
 	serverTime            int64    // newest t of its pages, ms; 0 if none had one
 	problem               string
+	// drifted: although the list moved, as many rows were seen as the last total
+	// counts.
+	drifted bool
+	note    string // what was odd about a walk that is whole
 }
 
 func (w *walk) verdict() string {
-	if w.problem == "" {
+	switch {
+	case w.problem == "":
 		return store.Complete
+	case w.drifted:
+		return store.CompleteWithDrift
 	}
 	return store.Partial
 }
 
 // walkList walks l until a walk is whole, at most maxWalks times, and notes the
-// last walk for the loader. A list that stays torn is no error: its problem
-// says why. Errors are those of the cloud and of the disk.
+// last walk for the loader. A list that moves in every walk is taken with that
+// doubt where the last one saw as many rows as its last total counts. A list that
+// stays torn is no error: its problem says why. Errors are those of the cloud and
+// of the disk.
 func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 	for number := 1; ; number++ {
 		w, err := p.walkOnce(ctx, l, number)
@@ -55,7 +65,7 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 			return w, p.landing.walks.add(walkLine{
 				Resource: l.resource, Key: l.key, Walk: number, Verdict: w.verdict(), Pages: w.pages,
 				TotalFirst: w.totalFirst, TotalLast: w.totalLast, Rows: w.rows, DistinctRows: w.distinct,
-				Duplicates: w.rows - w.distinct, Problem: w.problem,
+				Duplicates: w.rows - w.distinct, Problem: cmp.Or(w.problem, w.note),
 			})
 		}
 		if l.key == "" {
@@ -71,7 +81,11 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	var ids []uint64
 	var received int // ids, repeated ones too
 	var lastPage []string
-	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Parallel: p.o.Parallel}) {
+	var sizes []int // items of each page
+	held := func(page int) *cloud.Response {
+		return p.landing.heldAt(place{l.resource, l.key, number, page}, l.operation)
+	}
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Held: held}) {
 		if err != nil {
 			return w, err
 		}
@@ -86,6 +100,10 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 			w.totalFirst = page.Total
 		}
 		w.totalLast = page.Total
+		sizes = append(sizes, page.Items)
+		if page.Total != nil && page.HasMore != nil && *page.HasMore != (w.rows < *page.Total) {
+			w.note = fmt.Sprintf("has_more of page %d is wrong", page.Number)
+		}
 		for _, id := range page.IDs {
 			if id != "" {
 				ids = append(ids, p.number(id))
@@ -104,10 +122,27 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	slices.Sort(ids)
 	w.ids = slices.Compact(ids)
 	w.distinct = int64(len(w.ids))
+	if short := shortPage(sizes); short > 0 {
+		w.note = fmt.Sprintf("page %d of %d is short: %d of %d rows", short, len(sizes), sizes[short-1], slices.Max(sizes))
+	}
 	if w.problem == "" {
 		w.problem = w.judge(int64(received))
+		w.drifted = w.problem != "" && w.totalLast != nil && int64(received) == w.rows && w.distinct >= *w.totalLast
+	}
+	if w.problem != "" && w.note != "" {
+		w.problem += ", " + w.note
 	}
 	return w, nil
+}
+
+// shortPage is the number of the first page, but the last, that has fewer items
+// than another, 0 if there is none.
+func shortPage(sizes []int) int {
+	if len(sizes) < 2 {
+		return 0
+	}
+	most := slices.Max(sizes)
+	return 1 + slices.IndexFunc(sizes[:len(sizes)-1], func(n int) bool { return n < most })
 }
 
 // number stands for an id where distinct ids are counted: the id itself where it
@@ -145,7 +180,7 @@ func (w *walk) fact(resource string) store.Resource {
 	return store.Resource{
 		Name: resource, Pages: int64(w.pages), TotalFirst: w.totalFirst, TotalLast: w.totalLast,
 		Rows: w.rows, Distinct: w.distinct, Duplicates: w.rows - w.distinct,
-		Verdict: w.verdict(), Problem: w.problem,
+		Verdict: w.verdict(), Problem: cmp.Or(w.problem, w.note),
 	}
 }
 
@@ -192,9 +227,11 @@ const maxStructures = 10_000
 // single asks one operation that answers in one page, lands the answer and
 // notes it as a whole walk. It returns the ids of its items.
 func (p *project) single(ctx context.Context, resource, operation, key string, params map[string]any) (ids []string, t int64, err error) {
-	r, err := p.cloud.Call(ctx, operation, p.with(params))
-	if err != nil {
-		return nil, 0, err
+	r := p.landing.heldAt(place{resource, key, 1, 1}, operation)
+	if r == nil {
+		if r, err = p.cloud.Call(ctx, operation, p.with(params)); err != nil {
+			return nil, 0, err
+		}
 	}
 	ids = r.IDs()
 	if err := p.landing.land(pageOf{resource: resource, operation: operation, key: key, walk: 1, page: 1, rows: max(len(ids), 1)}, r); err != nil {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -24,23 +25,25 @@ func Builtin() []Definition {
 // Merge returns the built-in definitions with the own ones laid over them. An
 // own definition with a built-in's name replaces the keys that it gives, and
 // in parameters the values that it gives; [Validate] refuses one that the
-// built-in does not declare. The others follow in their order. Neither
+// built-in does not declare. The others follow in their order. from has for
+// each the index of its own definition, -1 where there is none. Neither
 // argument is changed.
-func Merge(builtin, own []Definition) []Definition {
-	merged := append([]Definition(nil), builtin...)
+func Merge(builtin, own []Definition) (merged []Definition, from []int) {
+	merged = slices.Clone(builtin)
 	at := map[string]int{}
 	for i, d := range merged {
 		at[d.Name] = i
+		from = append(from, -1)
 	}
-	for _, d := range own {
-		if i, ok := at[d.Name]; ok && i < len(builtin) {
-			merged[i] = merged[i].overlay(d)
+	for o, d := range own {
+		if i, ok := at[d.Name]; ok {
+			merged[i], from[i] = merged[i].overlay(d), o
 			delete(at, d.Name)
 			continue
 		}
-		merged = append(merged, d)
+		merged, from = append(merged, d), append(from, o)
 	}
-	return merged
+	return merged, from
 }
 
 // overlay returns d with every field that o gives.
@@ -76,6 +79,12 @@ func (d Definition) overlay(o Definition) Definition {
 		for name, p := range o.Parameters {
 			if p.Type == "" {
 				p.Type = parameters[name].Type
+			}
+			if p.Min == nil {
+				p.Min = parameters[name].Min
+			}
+			if p.Max == nil {
+				p.Max = parameters[name].Max
 			}
 			if p.Meaning == "" {
 				p.Meaning = parameters[name].Meaning

@@ -58,6 +58,7 @@ type First struct {
 	Title   string   `yaml:"title"`
 	Rows    int      `yaml:"rows"` // 5 when 0
 	Columns []string `yaml:"columns"`
+	Each    []string `yaml:"each"` // columns; of the rows that are alike in them only one is shown
 }
 
 // A Column says how a column of a query's result is shown. A column of the
@@ -136,13 +137,20 @@ var (
 	columnPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )
 
-// Validate returns every fault of the definitions at once, joined: names that
-// are missing, wrong or used twice, unknown formats, parameters whose default
-// has another type or, under a built-in's name, that the built-in does not
-// declare, columns named twice, and queries that are neither in queryDir
+// A Fault is what is wrong with a definition, and where.
+type Fault struct {
+	Definition int    // its index among those validated
+	Key        string // below the definition, as sections[0].query
+	Text       string
+}
+
+// Validate returns every fault of the definitions: names that are missing,
+// wrong or used twice, unknown formats, parameters whose default has another
+// type, is out of bounds or, under a built-in's name, is not declared by the
+// built-in, columns named twice, and queries that are neither in queryDir
 // (which may be empty) nor built in.
-func Validate(definitions []Definition, queryDir string) error {
-	var faults []error
+func Validate(definitions []Definition, queryDir string) []Fault {
+	var faults []Fault
 	declared := map[string]map[string]Parameter{}
 	for _, d := range Builtin() {
 		declared[d.Name] = d.Parameters
@@ -153,11 +161,11 @@ func Validate(definitions []Definition, queryDir string) error {
 		if name == "" {
 			name = fmt.Sprintf("number %d", i+1)
 		}
-		add := func(format string, args ...any) {
-			faults = append(faults, fmt.Errorf("report %s: "+format, append([]any{name}, args...)...))
+		add := func(key, format string, args ...any) {
+			faults = append(faults, Fault{i, key, "report " + name + ": " + fmt.Sprintf(format, args...)})
 		}
 		if seen[d.Name] {
-			add("defined twice")
+			add("name", "defined twice")
 		}
 		seen[d.Name] = true
 		if known, ok := declared[d.Name]; ok {
@@ -168,7 +176,7 @@ func Validate(definitions []Definition, queryDir string) error {
 			return err
 		})
 	}
-	return errors.Join(faults...)
+	return faults
 }
 
 // validateNames refuses a parameter that the built-in definition of the same
@@ -181,9 +189,9 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 		}
 		switch near := nearest(name, names); near {
 		case "":
-			add("parameter %q: the built-in report has none", cut(name, 100))
+			add("parameters."+name, "parameter %q: the built-in report has none", cut(name, 100))
 		default:
-			add("parameter %q: the built-in report does not declare it; the nearest that it does is %q", cut(name, 100), near)
+			add("parameters."+name, "parameter %q: the built-in report does not declare it; the nearest that it does is %q", cut(name, 100), near)
 		}
 	}
 }
@@ -215,115 +223,122 @@ func nearest(word string, names []string) string {
 	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
 }
 
-type fault func(format string, args ...any)
+// fault takes one fault in, at a key below the definition.
+type fault func(key, format string, args ...any)
 
 func (d Definition) validate(add fault, open func(string) error) {
 	if !namePattern.MatchString(d.Name) {
-		add("name %q: must be lower-case words joined by hyphens", d.Name)
+		add("name", "name %q: must be lower-case words joined by hyphens", d.Name)
 	}
 	if d.Title == "" {
-		add("has no title")
+		add("title", "has no title")
 	}
-	for name, p := range d.Parameters {
+	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
 		if !columnPattern.MatchString(name) {
-			add("parameter %q: must be lower-case words joined by underscores", name)
+			add("parameters."+name, "parameter %q: must be lower-case words joined by underscores", name)
 		}
-		if _, err := p.value(); err != nil {
-			add("parameter %s: %w", name, err)
-		}
+		d.Parameters[name].validate(func(key, format string, args ...any) {
+			add("parameters."+name+"."+key, "parameter %s: %s", name, fmt.Sprintf(format, args...))
+		})
 	}
-	for _, f := range d.Formats {
+	for i, f := range d.Formats {
 		if !slices.Contains([]string{"xlsx", "pdf"}, f) {
-			add("format %q: must be xlsx or pdf", f)
+			add(fmt.Sprintf("formats[%d]", i), "format %q: must be xlsx or pdf", f)
 		}
 	}
 	if d.PDFRows != nil && *d.PDFRows < 0 {
-		add("pdf_rows: must not be negative")
+		add("pdf_rows", "pdf_rows: must not be negative")
 	}
-	check := func(where, query string) {
+	check := func(key, where, query string) {
 		if err := open(query); err != nil {
-			add("%s: %w", where, err)
+			add(key, "%s: %v", where, err)
 		}
 	}
 	if d.Summary != "" {
-		check("summary", d.Summary)
+		check("summary", "summary", d.Summary)
 	}
 	for i, f := range d.Figures {
+		key, where := fmt.Sprintf("figures[%d]", i), fmt.Sprintf("figure %d", i+1)
 		if f.Value == "" || f.Label == "" {
-			add("figure %d: needs a label and a value", i+1)
+			add(key, "%s: needs a label and a value", where)
 		}
-		validTone(add, fmt.Sprintf("figure %d", i+1), f.Tone)
+		validTone(add, key, where, f.Tone)
 	}
 	if len(d.Figures) > 0 && d.Summary == "" {
-		add("figures need a summary query")
+		add("figures", "figures need a summary query")
 	}
-	if c := d.Chart; c != nil {
-		switch {
-		case c.Section == "":
-			check("chart", c.Query)
-		case c.Query != "" || c.Split == "":
-			add("chart: needs a query, or a section and a split")
-		case !slices.ContainsFunc(d.Sections, func(s Section) bool { return s.sheet() == c.Section }):
-			add("chart: there is no section %q", c.Section)
-		}
-		if c.Label == "" || len(c.Series) == 0 {
-			add("chart: needs a label and a series")
-		}
-		for _, s := range c.Series {
-			validTone(add, "chart: series "+s.Column, s.Tone)
-		}
+	if d.Chart != nil {
+		d.validateChart(add, check)
 	}
 	d.validateSections(add, check)
 }
 
-func validTone(add fault, where, tone string) {
-	if tone != "" && !slices.Contains(severities, tone) {
-		add("%s: tone %q: must be one of %s", where, tone, strings.Join(severities, ", "))
+func (d Definition) validateChart(add fault, check func(key, where, query string)) {
+	c := d.Chart
+	switch {
+	case c.Section == "":
+		check("chart.query", "chart", c.Query)
+	case c.Query != "" || c.Split == "":
+		add("chart", "chart: needs a query, or a section and a split")
+	case !slices.ContainsFunc(d.Sections, func(s Section) bool { return s.sheet() == c.Section }):
+		add("chart.section", "chart: there is no section %q", c.Section)
+	}
+	if c.Label == "" || len(c.Series) == 0 {
+		add("chart", "chart: needs a label and a series")
+	}
+	for i, s := range c.Series {
+		validTone(add, fmt.Sprintf("chart.series[%d]", i), "chart: series "+s.Column, s.Tone)
 	}
 }
 
-func (d Definition) validateSections(add fault, check func(where, query string)) {
+func validTone(add fault, key, where, tone string) {
+	if tone != "" && !slices.Contains(severities, tone) {
+		add(key+".tone", "%s: tone %q: must be one of %s", where, tone, strings.Join(severities, ", "))
+	}
+}
+
+func (d Definition) validateSections(add fault, check func(key, where, query string)) {
 	if len(d.Sections) == 0 {
-		add("has no sections")
+		add("sections", "has no sections")
 	}
 	names := map[string]bool{}
 	for i, s := range d.Sections {
-		where := fmt.Sprintf("section %d", i+1)
+		key, where := fmt.Sprintf("sections[%d]", i), fmt.Sprintf("section %d", i+1)
 		if s.Name != "" {
 			where = "section " + s.Name
 		}
 		if s.Title == "" {
-			add("%s: has no title", where)
+			add(key+".title", "%s: has no title", where)
 		}
-		if key := strings.ToLower(s.sheet()); names[key] || key == "summary" || key == "method" {
-			add("%s: the sheet name %q is taken", where, s.sheet())
+		if sheet := strings.ToLower(s.sheet()); names[sheet] || sheet == "summary" || sheet == "method" {
+			add(key+".name", "%s: the sheet name %q is taken", where, s.sheet())
 		} else {
-			names[key] = true
+			names[sheet] = true
 		}
 		if s.sheet() != sheetName(s.sheet()) {
-			add("%s: not a sheet name: at most 25 characters and none of : \\ / ? * [ ]", where)
+			add(key+".name", "%s: not a sheet name: at most 25 characters and none of : \\ / ? * [ ]", where)
 		}
-		check(where, s.Query)
-		s.validateColumns(add, where)
+		check(key+".query", where, s.Query)
+		s.validateColumns(add, key, where)
 	}
 }
 
-func (s Section) validateColumns(add fault, where string) {
+func (s Section) validateColumns(add fault, key, where string) {
 	columns := map[string]bool{}
-	for _, c := range s.Columns {
-		at := where + ": column " + c.Name
+	for i, c := range s.Columns {
+		key, at := fmt.Sprintf("%s.columns[%d]", key, i), where+": column "+c.Name
 		if c.Name == "" || columns[c.Name] {
-			add("%s: must have a name of its own", at)
+			add(key+".name", "%s: must have a name of its own", at)
 		}
 		columns[c.Name] = true
 		if c.Format != "" && !slices.Contains(columnFormats, c.Format) {
-			add("%s: format %q: must be one of %s", at, c.Format, strings.Join(columnFormats, ", "))
+			add(key+".format", "%s: format %q: must be one of %s", at, c.Format, strings.Join(columnFormats, ", "))
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
-			add("%s: hidden %q: must be pdf or all", at, c.Hidden)
+			add(key+".hidden", "%s: hidden %q: must be pdf or all", at, c.Hidden)
 		}
 		if c.Width < 0 || c.Width > 200 {
-			add("%s: width %v: must be from 0 to 200", at, c.Width)
+			add(key+".width", "%s: width %v: must be from 0 to 200", at, c.Width)
 		}
 	}
 }

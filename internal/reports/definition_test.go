@@ -13,8 +13,8 @@ import (
 
 func TestBuiltinIsValid(t *testing.T) {
 	definitions := Builtin()
-	if err := Validate(definitions, ""); err != nil {
-		t.Error(err)
+	if faults := Validate(definitions, ""); len(faults) > 0 {
+		t.Error(faults)
 	}
 	for _, d := range definitions {
 		for _, s := range d.Sections {
@@ -62,7 +62,10 @@ reports:
 		t.Fatal(err)
 	}
 	builtin := Builtin()
-	merged := Merge(builtin, own)
+	merged, from := Merge(builtin, own)
+	if diff := cmp.Diff([]int{0, -1, -1, 1}, from); diff != "" {
+		t.Errorf("own definitions of the merged (-want +got):\n%s", diff)
+	}
 	if len(merged) != len(builtin)+1 || merged[len(builtin)].Name != "mine" {
 		t.Fatalf("merged has %d definitions", len(merged))
 	}
@@ -92,9 +95,10 @@ func TestValidateRefusesUnknownParameters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Validate(Merge(Builtin(), own), "")
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		merged, _ := Merge(Builtin(), own)
+		faults := fmt.Sprint(Validate(merged, ""))
+		if c.want == "" && faults != "[]" || !strings.Contains(faults, c.want) {
+			t.Errorf("%s: %s, want %q", c.name, faults, c.want)
 		}
 	}
 }
@@ -119,28 +123,74 @@ func TestValidateGivesAllFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	negative := -1
-	err := Validate([]Definition{
+	faults := Validate([]Definition{
 		{Name: "Bad Name", Formats: []string{"doc"}, PDFRows: &negative,
-			Parameters: map[string]Parameter{"n": {Type: "integer", Default: "many"}, "t": {Type: "time"}},
-			Figures:    []Figure{{Label: "x"}},
-			Chart:      &Chart{Section: "None", Split: "x"}},
+			Parameters: map[string]Parameter{"n": {Type: "integer", Default: "many"}, "t": {Type: "time"},
+				"under": {Type: "integer", Default: -1, Min: 0}, "word": {Min: 0}, "bound": {Type: "number", Max: "high"}},
+			Figures: []Figure{{Label: "x"}},
+			Chart:   &Chart{Section: "None", Split: "x"}},
 		{Name: "twice", Title: "T", Sections: []Section{{Title: "A", Query: "own.sql"}}},
 		{Name: "twice", Title: "T", Sections: []Section{
 			{Name: "Method", Title: "A", Query: "../own.sql"},
 			{Name: "a/b", Title: "A", Query: "none.sql", Columns: []Column{{Name: "x"}, {Name: "x", Format: "money", Hidden: "yes", Width: -1}}}}},
 	}, dir)
-	if err == nil {
-		t.Fatal("no faults were found")
+	var got []string
+	for _, f := range faults {
+		got = append(got, fmt.Sprintf("%d %s: %s", f.Definition, f.Key, strings.TrimPrefix(f.Text, "report ")))
 	}
-	for _, want := range []string{"Bad Name: name", "has no title", `"doc"`, "pdf_rows", `"many" is not a whole number`, `type "time"`,
-		"figure 1", "figures need a summary", `no section "None"`, "has no sections", "defined twice", `"Method" is taken`, `"../own.sql"`,
-		`"none.sql" is not in`, "not a sheet name", "must have a name of its own", `format "money"`, `hidden "yes"`, "width -1", "needs a label and a series"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the faults lack %q:\n%v", want, err)
+	want := []string{
+		`0 name: Bad Name: name "Bad Name": must be lower-case words joined by hyphens`,
+		"0 title: Bad Name: has no title",
+		`0 parameters.bound.max: Bad Name: parameter bound: max: "high" is not a number`,
+		`0 parameters.n.default: Bad Name: parameter n: "many" is not a whole number`,
+		`0 parameters.t.type: Bad Name: parameter t: type "time": must be one of integer, number, text, boolean, date`,
+		"0 parameters.under.default: Bad Name: parameter under: must be at least 0, not -1",
+		"0 parameters.word.min: Bad Name: parameter word: min: only an integer, a number or a date has one",
+		`0 formats[0]: Bad Name: format "doc": must be xlsx or pdf`,
+		"0 pdf_rows: Bad Name: pdf_rows: must not be negative",
+		"0 figures[0]: Bad Name: figure 1: needs a label and a value",
+		"0 figures: Bad Name: figures need a summary query",
+		`0 chart.section: Bad Name: chart: there is no section "None"`,
+		"0 chart: Bad Name: chart: needs a label and a series",
+		"0 sections: Bad Name: has no sections",
+		"2 name: twice: defined twice",
+		`2 sections[0].name: twice: section Method: the sheet name "Method" is taken`,
+		`2 sections[0].query: twice: section Method: query "../own.sql": must be a path below queries/`,
+		`2 sections[1].name: twice: section a/b: not a sheet name: at most 25 characters and none of : \ / ? * [ ]`,
+		`2 sections[1].query: twice: section a/b: query "none.sql" is not in ` + dir + ` nor among the built-in ones`,
+		"2 sections[1].columns[1].name: twice: section a/b: column x: must have a name of its own",
+		`2 sections[1].columns[1].format: twice: section a/b: column x: format "money": must be one of ` + strings.Join(columnFormats, ", "),
+		`2 sections[1].columns[1].hidden: twice: section a/b: column x: hidden "yes": must be pdf or all`,
+		"2 sections[1].columns[1].width: twice: section a/b: column x: width -1: must be from 0 to 200",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Validate mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// TestBounds refuses what is out of bounds, wherever it is given, and says so
+// in words.
+func TestBounds(t *testing.T) {
+	days := Parameter{Type: "integer", Min: 0, Max: 10}
+	since := Parameter{Type: "date", Min: "2026-01-01"}
+	share := Parameter{Type: "number", Max: 0.5}
+	for _, c := range []struct {
+		p     Parameter
+		given any
+		want  string
+	}{
+		{days, 0, ""}, {days, "10", ""}, {days, -5, "must be at least 0, not -5"}, {days, "11", "must be at most 10, not 11"},
+		{since, "2026-01-01", ""}, {since, "2025-12-31", "must be at least 2026-01-01, not 2025-12-31"},
+		{share, 0.5, ""}, {share, "0.6", "must be at most 0.5, not 0.6"},
+	} {
+		if _, err := c.p.convert(c.given); c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+			t.Errorf("%v as %s: error %v, want %q", c.given, c.p.bounds(), err, c.want)
 		}
 	}
-	if strings.Contains(err.Error(), "own.sql\" is not in") {
-		t.Error("a query of the folder was not found")
+	for p, want := range map[Parameter]string{days: "integer, 0 to 10", since: "date, at least 2026-01-01", share: "number, at most 0.5", {}: "text"} {
+		if got := p.bounds(); got != want {
+			t.Errorf("bounds = %q, want %q", got, want)
+		}
 	}
 }
 

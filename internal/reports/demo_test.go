@@ -166,12 +166,49 @@ func compareReports(t *testing.T, st sandbox.State, days int) {
 		if got := p.figures[0].value; got != number(int64(len(issues))) {
 			t.Errorf("the first figure is %s, the section has %d rows", got, len(issues))
 		}
+		gravestFirst(t, p.tables[1])
 	})
 	t.Run("channel-coverage", func(t *testing.T) {
 		p := makeReport(t, r, "channel-coverage", nil)
 		same(t, "channels", c.coverage(), column(p.tables[0], "access_control_channel_id", "headcount", "effective",
 			"none_delivered", "card_delivered", "card_enrolled", "face_delivered", "face_enrolled", "face_only", "severity"))
 	})
+}
+
+// gravestFirst checks the order of the failed issues, and that their list of
+// first rows names each channel's trouble once.
+func gravestFirst(t *testing.T, issues *table) {
+	t.Helper()
+	get := func(row int, name string) string { return issues.text(row, issues.index(name)) }
+	trouble := func(row int) string {
+		return get(row, "access_control_channel_name") + ", " + get(row, "business_device_name") + ", " + get(row, "reason")
+	}
+	persons := map[string]map[string]bool{}
+	for row := range issues.rows {
+		if persons[trouble(row)] == nil {
+			persons[trouble(row)] = map[string]bool{}
+		}
+		persons[trouble(row)][get(row, "person_id")] = true
+	}
+	var weights [][]int64
+	for row := range issues.rows {
+		affected := int64(len(persons[trouble(row)]))
+		if got := get(row, "affected"); got != number(affected) {
+			t.Errorf("row %d, %s: %s affected, want %d", row, trouble(row), got, affected)
+		}
+		waiting := issues.vectors[issues.index("waiting_seconds")].values[row]
+		weights = append(weights, []int64{int64(slices.Index(severities, get(row, "severity"))), -affected, -waiting})
+	}
+	if !slices.IsSortedFunc(weights, slices.Compare[[]int64]) {
+		t.Error("the failed issues are not in the order of severity, persons affected and age")
+	}
+	seen := map[string]bool{}
+	for _, row := range issues.firstRows() {
+		if seen[trouble(row)] {
+			t.Errorf("the first rows name %s twice", trouble(row))
+		}
+		seen[trouble(row)] = true
+	}
 }
 
 // attempt is what one record says of one credential.

@@ -33,7 +33,7 @@ func (d Definition) Explain(queryDir string) (string, error) {
 			b.WriteString("\nParameters\n")
 		}
 		p := d.Parameters[name]
-		fmt.Fprintf(&b, "  %-24s %v  %s\n", name, p.Default, p.Meaning)
+		fmt.Fprintf(&b, "  %-24s %v  %s (%s)\n", name, p.Default, p.Meaning, p.bounds())
 	}
 	for _, line := range d.NotCovered {
 		fmt.Fprintf(&b, "\nNot covered: %s", line)

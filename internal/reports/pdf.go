@@ -189,22 +189,42 @@ func (f *First) heading(t *table, shown int) string {
 func (c *canvas) firstLists(r *Report) []firstList {
 	var lists []firstList
 	for _, t := range r.tables {
-		f := t.section.First
-		if f == nil {
+		if t.section.First == nil {
 			continue
 		}
 		l := firstList{t: t}
-		if t.rows > 0 {
+		if rows := t.firstRows(); len(rows) > 0 {
 			head := *t
-			head.rows = min(t.rows, f.rows())
+			head.rows = rows[len(rows)-1] + 1
 			l.set = c.layout(&head, t.firstColumns(), c.page.width(), 2)
-			for row := range head.rows {
+			for _, row := range rows {
 				l.rows = append(l.rows, c.setRow(l.set, row))
 			}
 		}
 		lists = append(lists, l)
 	}
 	return lists
+}
+
+// firstRows are the rows of the list of first rows.
+func (t *table) firstRows() []int {
+	f := t.section.First
+	var rows []int
+	seen := map[string]bool{}
+	for row := 0; row < t.rows && len(rows) < f.rows(); row++ {
+		var key []string
+		for _, name := range f.Each {
+			if i := t.index(name); i >= 0 {
+				key = append(key, t.text(row, i))
+			}
+		}
+		alike := strings.Join(key, "\x1f")
+		if len(key) == 0 || !seen[alike] {
+			rows = append(rows, row)
+		}
+		seen[alike] = true
+	}
+	return rows
 }
 
 // firstColumns are the columns of the list of first rows.

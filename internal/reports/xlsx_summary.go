@@ -244,8 +244,8 @@ func (s *summaryWriter) first() error {
 func (s *summaryWriter) rows(t *table, f *First) error {
 	indexes := t.firstColumns()
 	indexes = indexes[:min(len(indexes), lastColumn-firstColumn+1)]
-	shown := min(t.rows, f.rows())
-	if err := s.heading(f.heading(t, shown)); err != nil {
+	shown := t.firstRows()
+	if err := s.heading(f.heading(t, len(shown))); err != nil {
 		return err
 	}
 	for n, i := range indexes {
@@ -258,7 +258,7 @@ func (s *summaryWriter) rows(t *table, f *First) error {
 		}
 	}
 	s.row++
-	for row := range shown {
+	for _, row := range shown {
 		high := 1
 		for n, i := range indexes {
 			text, look := t.text(row, i), cellStyle{size: 9, wrap: true, bottom: edge{1, hair}}

@@ -33,6 +33,7 @@ const (
 	faultTruncated  = "truncated-body"
 	faultSlow       = "slow"
 	faultDrift      = "drift"
+	faultRestless   = "restless"
 	faultDuplicate  = "duplicate"
 	faultLostPage   = "lost-page"
 	faultShortPage  = "short-page"
@@ -68,6 +69,7 @@ func Faults() []Fault {
 		{Name: faultTruncated, Recoverable: true, Doc: "the connection is closed after half of the answer"},
 		{Name: faultSlow, Recoverable: true, Doc: "an answer takes Options.SlowDelay now and then"},
 		{Name: faultDrift, Recoverable: true, Doc: "rows move, or one more appears, during the first walk of each list of several pages, and then rest"},
+		{Name: faultRestless, Recoverable: true, Doc: "during every walk of a list of several pages its last row appears, and is gone when the next begins"},
 		{Name: faultDuplicate, Doc: "in each list a row comes twice, another never"},
 		{Name: faultLostPage, Doc: "in each list the rows of page 2 never come"},
 		{Name: faultShortPage, Doc: "the first page of each list lacks its last row"},

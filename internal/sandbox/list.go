@@ -42,6 +42,9 @@ func (c *call) cut(total int) pageRows {
 	if c.on(faultDrift) {
 		at, said = c.drifted(total, p)
 	}
+	if c.on(faultRestless) && p.page == 1 && said-1 > p.size {
+		said--
+	}
 	present := said
 	if c.on(faultLostPage) && said > p.size {
 		present = max(p.size, said-p.size)

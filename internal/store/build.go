@@ -19,7 +19,6 @@ type Build struct {
 	store    *Store
 	id       string
 	version  string
-	started  time.Time
 	file     string // .building-<id>.duckdb
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
@@ -29,8 +28,8 @@ type Build struct {
 	loaded   map[string]int64 // keys with a whole walk, of each stage that is filled
 }
 
-// Begin names a new snapshot, later than every other, and opens a copy of the
-// newest to build it in. The caller holds the lock of the store. It returns
+// Begin names a new snapshot, later than every other, or takes up one that was
+// interrupted, and opens a copy of the newest to build it in. The caller holds the lock of the store. It returns
 // [ErrDamaged] when the newest file cannot be read, and [*ErrNewer].
 func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	b, err := s.begin(ctx, o)
@@ -41,7 +40,21 @@ func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 }
 
 func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
-	b, err := s.newBuild(ctx, o)
+	if err := s.Create(); err != nil {
+		return nil, err
+	}
+	newest, err := s.newest()
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.resume(o, newest)
+	if err == nil && id == "" {
+		id, err = nextID(o.Started, newest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -54,26 +67,20 @@ func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	return b, nil
 }
 
-// newBuild names a new snapshot and opens a copy of the newest to build it in.
-func (s *Store) newBuild(ctx context.Context, o BuildOptions) (*Build, error) {
-	if err := s.Create(); err != nil {
-		return nil, err
-	}
+// newest is the last published snapshot, "" where there is none.
+func (s *Store) newest() (string, error) {
 	ids, _, err := s.files()
-	if err != nil {
-		return nil, err
+	if err != nil || len(ids) == 0 {
+		return "", err
 	}
-	newest := ""
-	if len(ids) > 0 {
-		newest = ids[len(ids)-1]
-	}
-	id, err := nextID(o.Started, newest)
-	if err != nil {
-		return nil, err
-	}
+	return ids[len(ids)-1], nil
+}
+
+// newBuild opens a copy of the newest snapshot to build another in.
+func (s *Store) newBuild(ctx context.Context, id, newest, version string) (*Build, error) {
 	name := filepath.Join(s.dir, "snapshots", building+id)
 	b := &Build{
-		store: s, id: id, version: o.ProgramVersion, started: o.Started,
+		store: s, id: id, version: version,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
 	}
@@ -157,6 +164,13 @@ func copyFile(from, to string) (err error) {
 
 // ID returns the name of the snapshot: its start in UTC.
 func (b *Build) ID() string { return b.id }
+
+// Started returns when the collection began, to the second: the time of its name,
+// which is that of the first run where it was interrupted.
+func (b *Build) Started() time.Time {
+	t, _ := time.Parse(idLayout, b.id) // it was made by this layout
+	return t
+}
 
 // Landing returns the directory where the pages of a project land. It is made
 // when it is asked for.

@@ -72,7 +72,8 @@ func TestNamesAlwaysIncrease(t *testing.T) {
 }
 
 // A crash between any two steps leaves what was there before, or the whole new
-// snapshot; the next holder of the lock clears up.
+// snapshot; the next holder of the lock clears up, and the next build takes up
+// the newest run that has landed, or forgets it.
 func TestCrash(t *testing.T) {
 	st := storetest.Open(t)
 	first := storetest.Publish(t, st, small(1))
@@ -91,9 +92,6 @@ func TestCrash(t *testing.T) {
 		if err := release(); err != nil {
 			t.Fatal(err)
 		}
-		if left := tree(t, filepath.Join(st.Dir(), "landing")); len(left) > 0 {
-			t.Errorf("left over: %q", left)
-		}
 	}
 	lock()
 	left, err := filepath.Glob(filepath.Join(st.Dir(), "snapshots", ".*"))
@@ -105,6 +103,9 @@ func TestCrash(t *testing.T) {
 	}
 	// As if the crash had come after the rename, beside a run that was killed.
 	b, _ := storetest.Load(t, st, small(3))
+	if runs, err := filepath.Glob(filepath.Join(st.Dir(), "landing", "*", "*")); err != nil || len(runs) != 1 {
+		t.Errorf("landed runs: %q, %v", runs, err)
+	}
 	landed := tree(t, b.Landing("p1"))
 	killed := filepath.Join(st.Dir(), "landing", "p1", "20260101T000000Z")
 	if err := errors.Join(os.MkdirAll(killed, 0o700), os.WriteFile(filepath.Join(killed, "persons.ndjson.zst"), nil, 0o600)); err != nil {
@@ -117,6 +118,51 @@ func TestCrash(t *testing.T) {
 	lock()
 	if diff := cmp.Diff(landed, tree(t, filepath.Join(st.Dir(), "raw", b.ID(), "p1"))); diff != "" {
 		t.Errorf("raw pages (-landed +raw):\n%s", diff)
+	}
+}
+
+// The newest interrupted run goes on under its name while it is young, and no
+// other is kept.
+func TestResume(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		after  time.Duration // from the interrupted run to the next
+		resume time.Duration
+		want   string
+	}{
+		{"young", time.Hour, 2 * time.Hour, "20260104T060000Z"},
+		{"as old as allowed", 2 * time.Hour, 2 * time.Hour, "20260104T060000Z"},
+		{"too old", 3 * time.Hour, 2 * time.Hour, "20260104T090000Z"},
+		{"never", 0, 0, "20260104T060000Z"},
+		{"the clock was set back", -time.Hour, 2 * time.Hour, "20260104T060000Z"},
+		{"the clock was wrong", -12 * time.Hour, 2 * time.Hour, "20260103T180000Z"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			st := storetest.Open(t)
+			storetest.Publish(t, st, small(1))
+			at := time.Date(2026, 1, 4, 6, 0, 0, 0, time.UTC)
+			for _, run := range []string{"p1/20260101T000000Z", "p1/20260104T050000Z", "p2/20260104T060000Z", "p1/20260104T060000Z"} {
+				if err := os.MkdirAll(filepath.Join(st.Dir(), "landing", run), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := st.Begin(t.Context(), store.BuildOptions{Started: at.Add(tt.after), Resume: tt.resume})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Discard()
+			if b.ID() != tt.want {
+				t.Errorf("ID = %s, want %s", b.ID(), tt.want)
+			}
+			runs, _ := filepath.Glob(filepath.Join(st.Dir(), "landing", "*", "*"))
+			want := 0
+			if tt.want == "20260104T060000Z" {
+				want = 2
+			}
+			if len(runs) != want {
+				t.Errorf("landed runs: %q, want %d", runs, want)
+			}
+		})
 	}
 }
 

@@ -102,9 +102,8 @@ func (s *Store) files() (ids, foreign []string, err error) {
 
 // Lock takes the store for one collector until release is called, making its
 // folders where they are missing, and clears away what a crash left: files that
-// were never published, and landed pages, which move to raw/ where their
-// snapshot is published and are removed where it is not, and what an interrupted
-// purge still had to remove. It does not wait: when
+// were never published, and what an interrupted purge still had to remove;
+// landed pages move to raw/ where their snapshot is published. It does not wait: when
 // another process holds the store it returns a [*Locked].
 func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 	if err := ctx.Err(); err != nil {
@@ -168,26 +167,45 @@ func (s *Store) claim(ctx context.Context, lock *os.File) error {
 			return err
 		}
 	}
-	if err := s.finishPurges(ctx); err != nil {
-		return err
-	}
-	return s.clearLanding()
+	return s.finishPurges(ctx)
 }
 
-// clearLanding removes what has landed in runs that came to nothing: it names
-// people, and no snapshot will ever refer to it.
-func (s *Store) clearLanding() error {
-	dir := filepath.Join(s.dir, "landing")
-	entries, err := os.ReadDir(dir)
+// resume returns the run to go on with, "" where there is none, and removes what
+// has landed in every other: it names people, and no snapshot will refer to it.
+func (s *Store) resume(o BuildOptions, newest string) (string, error) {
+	landed, err := filepath.Glob(filepath.Join(s.dir, "landing", "*", "*"))
 	if err != nil {
-		return err
+		return "", err
 	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return err
+	chosen := ""
+	for _, dir := range landed {
+		run := filepath.Base(dir)
+		began, err := time.Parse(idLayout, run)
+		if err == nil && run > newest && o.Started.Sub(began).Abs() <= o.Resume {
+			chosen = max(chosen, run)
 		}
 	}
-	return nil
+	for _, dir := range landed {
+		if filepath.Base(dir) == chosen {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+		if err := removeEmpty(filepath.Dir(dir)); err != nil {
+			return "", err
+		}
+	}
+	return chosen, nil
+}
+
+// removeEmpty removes a directory that has nothing in it.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // clearTmp removes what databases of processes that are gone have spilled.
@@ -230,8 +248,7 @@ func (s *Store) keepRaw(id string) error {
 				return err
 			}
 		}
-		// Only an empty one goes; another run may be landing beside.
-		if err := os.Remove(project); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+		if err := removeEmpty(project); err != nil {
 			return err
 		}
 	}

@@ -68,9 +68,11 @@ type Loaded struct {
 // BuildOptions says how a snapshot is built. Registers maps the tables
 // channel_register, roster and exceptions to the paths of their files; a file
 // that does not exist gives no rows. Journal is the path of the journal, ""
-// for none.
+// for none. The newest run that landed pages and was never published is taken up
+// when it began within Resume of Started; every other is forgotten.
 type BuildOptions struct {
 	Started        time.Time
+	Resume         time.Duration
 	ProgramVersion string
 	Registers      map[string]string
 	Journal        string

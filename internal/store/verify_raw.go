@@ -253,6 +253,8 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 	}
 	bad, pages := 0, int64(0)
 	first := ""
+	var uncalled []string
+	called := f.sums != nil
 	fault := func(format string, args ...any) {
 		if bad++; bad == 1 {
 			first = fmt.Sprintf(format, args...)
@@ -272,7 +274,7 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		sum := sha256.Sum256(response)
 		switch {
 		case !ok:
-			fault("line %d is of no call", line)
+			uncalled = append(uncalled, strconv.FormatInt(line, 10))
 		case hex.EncodeToString(sum[:]) != want:
 			fault("line %d is not the page that was landed: its SHA-256 is not %s", line, short(want))
 		}
@@ -289,6 +291,13 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 	if err != nil {
 		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
 		return nil
+	}
+	// What an interrupted run landed and the one that took it up had no use for
+	// has no call, and no row.
+	if n, err := w.rowsOf(ctx, db, f, uncalled); err != nil {
+		return err
+	} else if n > 0 && called {
+		fault("%d rows are from lines of no call, such as %s", n, uncalled[0])
 	}
 	if len(f.sums) > 0 {
 		lines := make([]int64, 0, len(f.sums))
@@ -308,6 +317,16 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		return nil
 	}
 	return w.trace(ctx, db, f)
+}
+
+// rowsOf counts the rows that were read from some lines of a file.
+func (w *verifier) rowsOf(ctx context.Context, db *sql.DB, f *rawFile, lines []string) (n int64, err error) {
+	if len(lines) == 0 {
+		return 0, nil
+	}
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM base."+f.resource+" WHERE landed_snapshot = $1 AND project_id = $2 AND landed_line IN ("+strings.Join(lines, ", ")+")",
+		f.snapshot, f.project).Scan(&n)
+	return n, err
 }
 
 // landedLine finds the number of a landed line, and the text of its response.
