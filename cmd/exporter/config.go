@@ -180,8 +180,10 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	if c.Collect.Resume < 0 {
 		fault("collect.resume", "must not be negative (0: always begin anew)")
 	}
-	if k := c.Store.Keep; k.Daily < 0 || k.Monthly < 0 || k.RawDays < 0 {
-		fault("store.keep: daily, monthly and raw_days must not be negative")
+	for key, n := range map[string]int{"daily": c.Store.Keep.Daily, "monthly": c.Store.Keep.Monthly, "raw_days": c.Store.Keep.RawDays} {
+		if n < 0 {
+			fault("store.keep."+key, "must not be negative (0: only the newest)")
+		}
 	}
 	zone, err := time.LoadLocation(c.Store.Timezone)
 	if err != nil || c.Store.Timezone == "" || c.Store.Timezone == "Local" {
