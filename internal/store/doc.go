@@ -16,6 +16,10 @@
 // snapshot has, each later one has too: one that was not collected keeps its
 // rows, and its verdict is partial.
 //
+// Files go by retention ([Store.Prunable]), and nothing is lost by it but their
+// calls. Rows go by a purge alone ([Store.Purge]): it publishes a snapshot without
+// them and removes every file before it. [Store.Verify] computes all of this again.
+//
 // # Digests
 //
 // The hash of a row is the SHA-256, in hex, of the text that DuckDB's json_array
