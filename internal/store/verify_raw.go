@@ -434,18 +434,18 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.differs(walks, "cannot be read: %s", err)
 		return nil
 	}
+	// A page may be larger than usual: then with large buffers, as when it was
+	// loaded. One file at a time, for the memory.
+	w.tracing.Lock()
+	defer w.tracing.Unlock()
 	var n int64
 	var example *string
-	err = conn.QueryRowContext(ctx, `
-SELECT count(*), min(landed_line || ': ' || key)
-FROM (
-    SELECT landed_line, concat_ws(' ', `+strings.Join(r.key, ", ")+`) AS key, `+rowHash(cols)+` AS row_sha256
-    FROM base.`+r.name+`
-    WHERE landed_snapshot = $1 AND project_id = $2
-) AS h
-ANTI JOIN (
-    SELECT landed_line, `+rowHash(cols)+` AS row_sha256 FROM (`+stageSQL(st, r, cols, page, 64<<20)+`)
-) AS p USING (landed_line, row_sha256)`, f.snapshot, f.project).Scan(&n, &example)
+	for _, size := range []int64{16 << 20, 64 << 20} {
+		err = conn.QueryRowContext(ctx, traceSQL(st, r, cols, page, size), f.snapshot, f.project).Scan(&n, &example)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -460,4 +460,18 @@ ANTI JOIN (
 		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
 	}
 	return nil
+}
+
+// traceSQL counts the rows of a history that their page does not hold.
+func traceSQL(st string, r resource, cols []column, page string, size int64) string {
+	return `
+SELECT count(*), min(landed_line || ': ' || key)
+FROM (
+    SELECT landed_line, concat_ws(' ', ` + strings.Join(r.key, ", ") + `) AS key, ` + rowHash(cols) + ` AS row_sha256
+    FROM base.` + r.name + `
+    WHERE landed_snapshot = $1 AND project_id = $2
+) AS h
+ANTI JOIN (
+    SELECT landed_line, ` + rowHash(cols) + ` AS row_sha256 FROM (` + stageSQL(st, r, cols, page, size) + `)
+) AS p USING (landed_line, row_sha256)`
 }
