@@ -172,17 +172,14 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
 		fault("collect.max_drop", "must be a share between 0 and 1")
 	}
-	for key, n := range map[string]int64{"run": c.Collect.Budget.Run, "day": c.Collect.Budget.Day, "month": c.Collect.Budget.Month} {
+	keep, budget := c.Store.Keep, c.Collect.Budget
+	for key, n := range map[string]int64{
+		"collect.budget.run": budget.Run, "collect.budget.day": budget.Day, "collect.budget.month": budget.Month,
+		"collect.resume":   int64(c.Collect.Resume),
+		"store.keep.daily": int64(keep.Daily), "store.keep.monthly": int64(keep.Monthly), "store.keep.raw_days": int64(keep.RawDays),
+	} {
 		if n < 0 {
-			fault("collect.budget."+key, "must not be negative (0: no limit)")
-		}
-	}
-	if c.Collect.Resume < 0 {
-		fault("collect.resume", "must not be negative (0: always begin anew)")
-	}
-	for key, n := range map[string]int{"daily": c.Store.Keep.Daily, "monthly": c.Store.Keep.Monthly, "raw_days": c.Store.Keep.RawDays} {
-		if n < 0 {
-			fault("store.keep."+key, "must not be negative (0: only the newest)")
+			fault(key, "must not be negative")
 		}
 	}
 	zone, err := time.LoadLocation(c.Store.Timezone)

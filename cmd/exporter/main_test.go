@@ -50,11 +50,11 @@ func TestScripts(t *testing.T) {
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
+			"screen":   showScreen,
 			"flip":     flipByte,
 			"harm":     harmNewest,
 			"holds":    holdsText,
-			"newer":    makeNewer,
-			"screen":   showScreen,
+			"oldstore": unpackStore,
 		},
 	})
 }
@@ -108,6 +108,54 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// escape is what moves the cursor or changes the color.
+var escape = regexp.MustCompile(`\r|\n|\x1b\[([0-9;]*)([A-Za-z])`)
+
+// showScreen is `screen`: it writes what the last command left on its terminal
+// to the file screen. <92> is a change of color, <cursor> where the cursor is.
+func showScreen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: screen")
+	}
+	lines, row, column := []string{""}, 0, 0
+	write := func(s string) {
+		switch {
+		case s == "":
+			return
+		case column != len(lines[row]):
+			ts.Fatalf("%q is written over %q", s, lines[row])
+		}
+		lines[row] += s
+		column = len(lines[row])
+	}
+	out := ts.ReadFile("ttyout")
+	for at := escape.FindStringSubmatchIndex(out); at != nil; at = escape.FindStringSubmatchIndex(out) {
+		write(out[:at[0]])
+		sequence := out[at[0]:at[1]]
+		switch {
+		case sequence == "\r":
+			column = 0
+		case sequence == "\n":
+			if row++; row == len(lines) {
+				lines = append(lines, "")
+			}
+		case strings.HasSuffix(sequence, "m"):
+			write("<" + out[at[2]:at[3]] + ">")
+		case strings.HasSuffix(sequence, "A"):
+			up, err := strconv.Atoi(out[at[2]:at[3]])
+			ts.Check(err)
+			row -= up
+		case sequence == "\x1b[K":
+			lines[row] = lines[row][:column]
+		default:
+			ts.Fatalf("unknown sequence %q", sequence)
+		}
+		out = out[at[1]:]
+	}
+	write(out + "<cursor>")
+	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}
+
 // flipByte is `flip FILE`: it changes a byte in the middle of the first file that
 // the pattern names.
 func flipByte(ts *testscript.TestScript, neg bool, args []string) {
@@ -159,68 +207,15 @@ func harmNewest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(storetest.Change(files[len(files)-1], args[1]))
 }
 
-// makeNewer is `newer DIR`: the snapshots of the store in DIR become ones that a
-// newer program wrote.
-func makeNewer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: newer dir")
+// unpackStore is `oldstore VERSION DIR`: DIR becomes a store of an earlier schema
+// version, of the site documented.
+func unpackStore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: oldstore VERSION DIR")
 	}
-	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "snapshots", "*.duckdb"))
+	archive, err := filepath.Abs("../../internal/store/testdata/store-v" + args[0] + ".tar.zst")
 	ts.Check(err)
-	if len(files) == 0 {
-		ts.Fatalf("%s has no snapshots", args[0])
-	}
-	for _, path := range files {
-		ts.Check(storetest.MakeNewer(path))
-	}
-}
-
-// escape is what moves the cursor or changes the color.
-var escape = regexp.MustCompile(`\r|\n|\x1b\[([0-9;]*)([A-Za-z])`)
-
-// showScreen is `screen`: it writes what the last command left on its terminal
-// to the file screen. <92> is a change of color, <cursor> where the cursor is.
-func showScreen(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: screen")
-	}
-	lines, row, column := []string{""}, 0, 0
-	write := func(s string) {
-		switch {
-		case s == "":
-			return
-		case column != len(lines[row]):
-			ts.Fatalf("%q is written over %q", s, lines[row])
-		}
-		lines[row] += s
-		column = len(lines[row])
-	}
-	out := ts.ReadFile("ttyout")
-	for at := escape.FindStringSubmatchIndex(out); at != nil; at = escape.FindStringSubmatchIndex(out) {
-		write(out[:at[0]])
-		sequence := out[at[0]:at[1]]
-		switch {
-		case sequence == "\r":
-			column = 0
-		case sequence == "\n":
-			if row++; row == len(lines) {
-				lines = append(lines, "")
-			}
-		case strings.HasSuffix(sequence, "m"):
-			write("<" + out[at[2]:at[3]] + ">")
-		case strings.HasSuffix(sequence, "A"):
-			up, err := strconv.Atoi(out[at[2]:at[3]])
-			ts.Check(err)
-			row -= up
-		case sequence == "\x1b[K":
-			lines[row] = lines[row][:column]
-		default:
-			ts.Fatalf("unknown sequence %q", sequence)
-		}
-		out = out[at[1]:]
-	}
-	write(out + "<cursor>")
-	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	ts.Check(storetest.Unpack(archive, ts.MkAbs(args[1])))
 }
 
 // xlsxToTSV is `xlsx2tsv FILE`: it prints sheet!cell, type and value.

@@ -10,7 +10,7 @@ import (
 func (a *app) snapshotsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snapshots",
-		Short: "List, show and verify the snapshots, and let old ones go",
+		Short: "List, show, compare and verify the snapshots, and let old ones go",
 		Example: `  exporter snapshots list
   exporter snapshots show 20260331T050000Z
   exporter snapshots verify`,
@@ -41,7 +41,7 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		child.Flags().StringVar(&format, "format", "table", "table, csv or json")
 		c.AddCommand(child)
 	}
-	c.AddCommand(a.verifyCommand(), a.pruneCommand(), a.purgeCommand())
+	c.AddCommand(a.diffCommand(), a.verifyCommand(), a.pruneCommand(), a.purgeCommand())
 	return c
 }
 

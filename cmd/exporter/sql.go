@@ -96,7 +96,9 @@ func (a *app) sqlCommand() *cobra.Command {
 argument, the file given by -f, or standard input. The tables are permissions,
 persons, structures, rules, rule_channels, channels, tasks, records,
 issue_infos, snapshots, resources, calls, tie_outs and more: see the last
-example. csv has a header line and keeps NULL (nothing) and "" apart.`,
+example. permissions_at(time) and its like show another time, and
+permission_changes(from, to) what became of permissions between two snapshots,
+given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
   exporter sql "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"`,
@@ -118,11 +120,9 @@ example. csv has a header line and keeps NULL (nothing) and "" apart.`,
 				&hintError{fmt.Errorf("sql: no answer within %s", timeout), "give it more with --timeout"})
 			defer cancel()
 			r, err := read.open(ctx, cfg)
-			if err != nil {
-				return err
+			if err == nil {
+				err = errors.Join(a.runQuery(ctx, r, query, &read, print), r.Close())
 			}
-			defer r.Close()
-			err = a.runQuery(ctx, r, query, &read, print)
 			if ctx.Err() != nil && c.Context().Err() == nil {
 				return context.Cause(ctx)
 			}

@@ -111,6 +111,75 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
+// year turns the only snapshot of a store into the last of 365 daily ones: of
+// its permissions every hundredth changes its end every day, in turn, and every
+// tenth of these goes for a day.
+const year = `
+CREATE TEMP TABLE days AS
+SELECT i AS n, strftime(TIMESTAMP '2025-01-03 06:00:00' + to_days(i::INTEGER), '%Y%m%dT%H%M%SZ') AS id
+FROM range(365) AS d(i);
+INSERT INTO base.snapshots BY NAME
+SELECT s.* REPLACE (d.id AS snapshot_id, s.started_at - to_days((364 - d.n)::INTEGER) AS started_at, s.server_time - to_days((364 - d.n)::INTEGER) AS server_time)
+FROM base.snapshots AS s, days AS d
+WHERE d.n < 364;
+INSERT INTO base.resources BY NAME
+SELECT r.* REPLACE (d.id AS snapshot_id, d.id AS walked_in)
+FROM base.resources AS r, days AS d
+WHERE d.n < 364;
+CREATE TEMP TABLE versions AS
+SELECT p.*, row_number() OVER (ORDER BY access_auth_id) AS row
+FROM base.permissions AS p;
+DELETE FROM base.permissions;
+INSERT INTO base.permissions BY NAME
+SELECT v.* EXCLUDE (row) REPLACE (
+    auth_end_time + d.n AS auth_end_time,
+    d.id AS first_snapshot,
+    CASE
+        WHEN v.row % 10 = 0 AND d.n // 100 = 1 THEN (SELECT id FROM days WHERE n = d.n - (d.n + v.row) % 100 + 99)
+        ELSE (SELECT id FROM days WHERE n = d.n - (d.n + v.row) % 100 + 100)
+    END AS closed_snapshot
+)
+FROM versions AS v, days AS d
+WHERE d.n = 0 OR (d.n + v.row) % 100 = 0;
+CHECKPOINT;`
+
+// BenchmarkPermissionChanges measures what differs between days of a year of
+// 50,000 permissions of which 1 % change every day.
+func BenchmarkPermissionChanges(b *testing.B) {
+	st := storetest.Open(b)
+	build, err := st.Begin(b.Context(), store.BuildOptions{Started: day1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	landPermissions(b, build.Landing("p1"), 50_000, 0)
+	if _, err := build.Load(b.Context(), "p1", "permissions"); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := build.Publish(b.Context(), []store.Project{{ID: "p1", Started: day1, ServerTime: day1, Verdict: store.Complete,
+		Resources: []store.Resource{{Name: "permissions", Verdict: store.Complete}}}}); err != nil {
+		b.Fatal(err)
+	}
+	store.ChangeFile(b, st, build.ID(), year)
+	for _, test := range []struct {
+		name     string
+		from, to int
+	}{{"day", 363, 364}, {"month", 200, 230}, {"year", 0, 364}} {
+		b.Run(test.name, func(b *testing.B) {
+			at := func(n int) string { return day1.AddDate(0, 0, n-364).Format("20060102T150405Z") }
+			for b.Loop() {
+				r := read(b, st, store.ReadOptions{})
+				rows := csv(b, r, fmt.Sprintf("SELECT kind, count(*) FROM permission_changes('%s', '%s') GROUP BY 1 ORDER BY 1", at(test.from), at(test.to)))
+				if strings.Count(rows, "\n") < 2 {
+					b.Fatal("nothing changed")
+				}
+				if err := r.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func resetPeak(b *testing.B) {
 	b.Helper()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {

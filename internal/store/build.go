@@ -91,10 +91,14 @@ func (s *Store) newBuild(ctx context.Context, id, newest, version string) (*Buil
 }
 
 func (b *Build) open(ctx context.Context, newest string) error {
+	version := 0
 	if newest != "" {
-		if err := checkMagic(b.store.path(newest)); err != nil {
+		var err error
+		if version, err = b.store.version(ctx, b.store.path(newest)); err != nil {
 			return err
 		}
+	}
+	if version == schemaVersion {
 		if err := copyFile(b.store.path(newest), b.file); err != nil {
 			return err
 		}
@@ -128,24 +132,38 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if b.conn, err = b.db.Conn(ctx); err != nil {
 		return err
 	}
-	if newest == "" {
-		text, err := schemaSQL()
-		if err != nil {
+	if version != schemaVersion {
+		if err := b.fill(ctx, newest); err != nil {
 			return err
 		}
-		if err := b.exec(ctx, text); err != nil {
-			return err
-		}
-		if err := b.exec(ctx, "INSERT INTO base.store VALUES ($1, NULL, NULL)", schemaVersion); err != nil {
-			return err
-		}
-	} else if err := checkVersion(ctx, b.conn, b.store.path(newest)); err != nil {
-		return err
 	}
 	if err := b.exec(ctx, "DELETE FROM base.calls"); err != nil {
 		return err
 	}
 	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
+}
+
+// fill gives the new file the schema of today, and what the newest snapshot, of
+// an older one, has.
+func (b *Build) fill(ctx context.Context, newest string) error {
+	text, err := schemaSQL()
+	if err != nil {
+		return err
+	}
+	if err := b.exec(ctx, text); err != nil {
+		return err
+	}
+	if newest == "" {
+		return b.exec(ctx, "INSERT INTO base.store VALUES ($1, NULL, NULL)", schemaVersion)
+	}
+	path, err := quotePath(b.store.path(newest))
+	if err != nil {
+		return err
+	}
+	if err := b.upgrade(ctx, path); err != nil {
+		return fmt.Errorf("upgrade %s: %w", newest, err)
+	}
+	return nil
 }
 
 func copyFile(from, to string) (err error) {

@@ -20,6 +20,10 @@
 // calls. Rows go by a purge alone ([Store.Purge]): it publishes a snapshot without
 // them and removes every file before it. [Store.Verify] computes all of this again.
 //
+// A file of an older schema version is read through the views of today, and the
+// next snapshot is built from it as a new file with the schema of today; see
+// testdata for a store of each earlier version. A newer one is refused.
+//
 // # Digests
 //
 // The hash of a row is the SHA-256, in hex, of the text that DuckDB's json_array

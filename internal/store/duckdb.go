@@ -17,6 +17,8 @@ import (
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
+// Every change of a file in schema/ after a release raises it, and then a store
+// of the version before is kept in testdata.
 const schemaVersion = 2
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the
@@ -106,55 +108,84 @@ SET temp_directory = %s;
 SET max_temp_directory_size = '%dB';`, quote(tmp), int64(maxSpill))
 }
 
-// checkFile returns an error that names path unless it is a snapshot of this
-// program or an older one.
-func (s *Store) checkFile(ctx context.Context, path string) error {
-	db, err := s.attach(path, nil)
+// version returns the schema version of the snapshot file at path, and an error
+// that names path unless it is a snapshot of this program or an older one.
+func (s *Store) version(ctx context.Context, path string) (_ int, err error) {
+	db, err := openMemory(func(func(string, ...any) error) error { return nil })
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer db.Close()
-	return checkVersion(ctx, db, path)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return s.attachFile(ctx, conn, path)
 }
 
-// attach opens an in-memory database with the snapshot file at path attached
-// read only under the name snap, and chosen.
-func (s *Store) attach(path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
-	if err := checkMagic(path); err != nil {
-		return nil, err
-	}
-	file, err := quotePath(path)
-	if err != nil {
-		return nil, err
-	}
-	tmp := s.newTmp()
-	first := true
-	db, err := openMemory(func(exec func(string, ...any) error) error {
-		if first {
-			if err := exec(settings(readMemory, tmp)); err != nil {
-				return err
-			}
-			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
-				return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
-			}
-			first = false
-		}
-		if err := exec("USE snap"); err != nil {
+// attach opens an in-memory database with the snapshot file at path read only
+// under the name snap, and chosen; one of an older schema stands behind today's.
+// prepare runs on every connection.
+func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
+	attached := false
+	enter := func(exec func(string, ...any) error) error {
+		if err := exec("USE snap"); err != nil || prepare == nil {
 			return err
 		}
-		if prepare != nil {
-			return prepare(exec)
+		return prepare(exec)
+	}
+	db, err := openMemory(func(exec func(string, ...any) error) error {
+		if !attached {
+			return nil
 		}
-		return nil
+		return enter(exec)
 	})
 	if err != nil {
 		return nil, err
 	}
 	// The first connection is made here, so that no two are first.
-	if err := db.Ping(); err != nil {
+	conn, err := db.Conn(ctx)
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	version, err := s.attachFile(ctx, conn, path)
+	if err == nil && version < schemaVersion {
+		err = overlay(ctx, conn, path)
+	}
+	if err == nil {
+		err = enter(func(query string, args ...any) error {
+			_, err := conn.ExecContext(ctx, query, args...)
+			return err
+		})
+	}
+	if err = errors.Join(err, conn.Close()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	attached = true
 	return db, nil
+}
+
+// attachFile attaches the snapshot file at path under the name snap and returns
+// its schema version.
+func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) (int, error) {
+	if err := checkMagic(path); err != nil {
+		return 0, err
+	}
+	file, err := quotePath(path)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := conn.ExecContext(ctx, settings(readMemory, s.newTmp())); err != nil {
+		return 0, err
+	}
+	if _, err := conn.ExecContext(ctx, "ATTACH "+file+" AS snap (READ_ONLY)"); err != nil {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	return checkVersion(ctx, conn, path)
 }
 
 var databases atomic.Int64
@@ -179,20 +210,20 @@ func checkMagic(path string) error {
 	return nil
 }
 
-// checkVersion looks at the row of base.store of the chosen database.
+// checkVersion returns the schema version of the database named snap.
 func checkVersion(ctx context.Context, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, path string) error {
+}, path string) (int, error) {
 	var have int
-	err := db.QueryRowContext(ctx, "SELECT schema_version FROM base.store").Scan(&have)
+	err := db.QueryRowContext(ctx, "SELECT schema_version FROM snap.base.store").Scan(&have)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	if have > schemaVersion {
-		return &ErrNewer{Have: have, Know: schemaVersion}
+		return 0, &ErrNewer{Have: have, Know: schemaVersion}
 	}
-	return nil
+	return have, nil
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// SchemaVersion is the version of what is written.
+const SchemaVersion = schemaVersion
+
 // SetRewriteFloor makes small files worth rewriting.
 func SetRewriteFloor(s *Store, n int64) { s.floor = n }
 
@@ -27,18 +30,24 @@ func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reade
 // ChangeStore updates the row of base.store in the file of a snapshot.
 func ChangeStore(t testing.TB, s *Store, id, set string) {
 	t.Helper()
+	ChangeFile(t, s, id, "UPDATE base.store SET "+set)
+}
+
+// ChangeFile runs statements on the file of a snapshot.
+func ChangeFile(t testing.TB, s *Store, id, statements string) {
+	t.Helper()
 	path := s.path(id)
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	db, err := openMemory(func(exec func(string, ...any) error) error {
-		return exec("ATTACH " + quote(path) + " AS x")
+		return exec("ATTACH " + quote(path) + " AS x; USE x")
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("UPDATE x.base.store SET " + set); err != nil {
+	if _, err := db.Exec(statements); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Store) prunable(ctx context.Context, keep Keep) ([]File, error) {
 		return nil, err
 	}
 	// What the history is kept in must be readable before anything else goes.
-	if err := s.checkFile(ctx, s.path(ids[len(ids)-1])); err != nil {
+	if _, err := s.version(ctx, s.path(ids[len(ids)-1])); err != nil {
 		return nil, err
 	}
 	kept, limit, err := keep.snapshots(ids)

@@ -444,7 +444,7 @@ func (s *Store) Purges(ctx context.Context) ([]Purge, error) {
 	if err != nil || newest == "" {
 		return nil, err
 	}
-	db, err := s.attach(s.path(newest), nil)
+	db, err := s.attach(ctx, s.path(newest), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, 
 		}
 	}
 	locked := false
-	db, err := s.attach(file, func(exec func(string, ...any) error) error {
+	db, err := s.attach(ctx, file, func(exec func(string, ...any) error) error {
 		if !locked {
 			// Last, since it forbids every further setting.
 			if err := exec("SET GLOBAL TimeZone = " + quote(zone.String()) + `;
@@ -106,11 +106,7 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}
-	if err := checkVersion(ctx, db, file); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return r, nil
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}, nil
 }
 
 // moment is what a connection's variables are set to.
@@ -134,14 +130,11 @@ func (m moment) set(exec func(string, ...any) error, project string) error {
 
 // moment finds the snapshot that o chooses among those that file knows.
 func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment, error) {
-	db, err := s.attach(file, nil)
+	db, err := s.attach(ctx, file, nil)
 	if err != nil {
 		return moment{}, err
 	}
 	defer db.Close()
-	if err := checkVersion(ctx, db, file); err != nil {
-		return moment{}, err
-	}
 	// A project that the cloud never answered for has no server time; where none
 	// has one, our own clock stands in.
 	rows, err := db.QueryContext(ctx, `
@@ -329,14 +322,11 @@ func (s *Store) Snapshots(ctx context.Context) ([]Snapshot, error) {
 }
 
 func (s *Store) list(ctx context.Context, path string) ([]Snapshot, error) {
-	db, err := s.attach(path, nil)
+	db, err := s.attach(ctx, path, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	if err := checkVersion(ctx, db, path); err != nil {
-		return nil, err
-	}
 	return snapshotsWhere(ctx, db, "")
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 )
 
 // rewriteFloor is the size below which a file is never written anew: there the
@@ -71,7 +69,7 @@ func (b *Build) setRewritten(ctx context.Context, database string, size, rows in
 	return b.exec(ctx, "CHECKPOINT "+database)
 }
 
-// copyInOrder writes every table into a new file with the schema of today.
+// copyInOrder writes every table into a new file.
 func (b *Build) copyInOrder(ctx context.Context) error {
 	path, err := quotePath(b.fresh())
 	if err != nil {
@@ -81,39 +79,11 @@ func (b *Build) copyInOrder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tables, err := b.tables(ctx)
-	if err != nil {
-		return err
-	}
 	if err := b.exec(ctx, "ATTACH "+path+" AS fresh (RECOVERY_MODE NO_WAL_WRITES); USE fresh;"+text+"USE build"); err != nil {
 		return err
 	}
-	for _, t := range tables {
-		order := ""
-		if i := slices.IndexFunc(resources, func(r resource) bool { return r.name == t }); i >= 0 {
-			order = " ORDER BY project_id, " + strings.Join(resources[i].key, ", ") + ", first_snapshot"
-		}
-		if err := b.exec(ctx, `INSERT INTO fresh.base."`+t+`" BY NAME SELECT * FROM build.base."`+t+`"`+order); err != nil {
-			return err
-		}
+	if err := b.copyTables(ctx, "build", "fresh"); err != nil {
+		return err
 	}
 	return b.exec(ctx, "CHECKPOINT fresh")
-}
-
-// tables lists the tables of the file that is built.
-func (b *Build) tables(ctx context.Context) ([]string, error) {
-	rows, err := b.conn.QueryContext(ctx, "SELECT table_name FROM duckdb_tables() WHERE database_name = 'build' AND schema_name = 'base' ORDER BY table_name")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
 }

@@ -50,7 +50,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if len(ids) > 0 {
-		err := s.checkFile(context.Background(), s.path(ids[len(ids)-1]))
+		_, err := s.version(context.Background(), s.path(ids[len(ids)-1]))
 		if newer, ok := errors.AsType[*ErrNewer](err); ok {
 			return nil, newer
 		}
@@ -102,8 +102,8 @@ func (s *Store) files() (ids, foreign []string, err error) {
 
 // Lock takes the store for one collector until release is called, making its
 // folders where they are missing, and clears away what a crash left: files that
-// were never published, and what an interrupted purge still had to remove;
-// landed pages move to raw/ where their snapshot is published. It does not wait: when
+// were never published, and what an interrupted purge still had to remove; landed
+// pages move to raw/ where their snapshot is published. It does not wait: when
 // another process holds the store it returns a [*Locked].
 func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 	if err := ctx.Err(); err != nil {

@@ -173,7 +173,7 @@ func (w *verifier) calls(ctx context.Context, id, project, dir string) (map[stri
 }
 
 func (w *verifier) ownCalls(ctx context.Context, id, project string, each func(resource string, line int64, sum string)) error {
-	db, err := w.s.attach(w.s.path(id), nil)
+	db, err := w.s.attach(ctx, w.s.path(id), nil)
 	if err != nil {
 		return err
 	}

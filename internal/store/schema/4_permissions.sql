@@ -29,42 +29,15 @@ SELECT
     p.card_issue_status,
     p.face_issue_status,
     p.fingerprint_issue_status,
-    CASE WHEN p.auth_start_time BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(p.auth_start_time * 1000) END AS auth_start,
-    CASE WHEN p.auth_end_time BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(p.auth_end_time * 1000) END AS auth_end,
-    p.auth_end_time >= 2556093599000 AS permanent,
-    CASE p.card_issue_status WHEN 0 THEN 'to be sent' WHEN 1 THEN 'already sent' ELSE 'unknown (' || p.card_issue_status || ')' END AS card_issue_status_text,
-    CASE p.face_issue_status WHEN 0 THEN 'to be sent' WHEN 1 THEN 'already sent' ELSE 'unknown (' || p.face_issue_status || ')' END AS face_issue_status_text,
-    CASE p.fingerprint_issue_status WHEN 0 THEN 'to be sent' WHEN 1 THEN 'already sent' ELSE 'unknown (' || p.fingerprint_issue_status || ')' END AS fingerprint_issue_status_text,
-    CASE
-        WHEN p.total_card_num IS NULL OR p.auth_card_num IS NULL OR p.total_card_num < 0 OR p.auth_card_num < 0 THEN 'unknown'
-        WHEN p.auth_card_num > p.total_card_num THEN 'excess'
-        WHEN p.total_card_num = 0 THEN 'not_enrolled'
-        WHEN p.auth_card_num > 0 AND p.auth_card_num < p.total_card_num THEN 'partial'
-        WHEN p.card_issue_status NOT IN (0, 1) OR p.card_issue_status IS NULL THEN 'unknown'
-        WHEN p.auth_card_num = 0 AND p.card_issue_status = 0 THEN 'pending'
-        WHEN p.auth_card_num = p.total_card_num AND p.card_issue_status = 1 THEN 'delivered'
-        ELSE 'contradictory'
-    END AS card_state,
-    CASE
-        WHEN p.total_face_num IS NULL OR p.auth_face_num IS NULL OR p.total_face_num < 0 OR p.auth_face_num < 0 THEN 'unknown'
-        WHEN p.auth_face_num > p.total_face_num THEN 'excess'
-        WHEN p.total_face_num = 0 THEN 'not_enrolled'
-        WHEN p.auth_face_num > 0 AND p.auth_face_num < p.total_face_num THEN 'partial'
-        WHEN p.face_issue_status NOT IN (0, 1) OR p.face_issue_status IS NULL THEN 'unknown'
-        WHEN p.auth_face_num = 0 AND p.face_issue_status = 0 THEN 'pending'
-        WHEN p.auth_face_num = p.total_face_num AND p.face_issue_status = 1 THEN 'delivered'
-        ELSE 'contradictory'
-    END AS face_state,
-    CASE
-        WHEN p.total_fingerprint_num IS NULL OR p.auth_fingerprint_num IS NULL OR p.total_fingerprint_num < 0 OR p.auth_fingerprint_num < 0 THEN 'unknown'
-        WHEN p.auth_fingerprint_num > p.total_fingerprint_num THEN 'excess'
-        WHEN p.total_fingerprint_num = 0 THEN 'not_enrolled'
-        WHEN p.auth_fingerprint_num > 0 AND p.auth_fingerprint_num < p.total_fingerprint_num THEN 'partial'
-        WHEN p.fingerprint_issue_status NOT IN (0, 1) OR p.fingerprint_issue_status IS NULL THEN 'unknown'
-        WHEN p.auth_fingerprint_num = 0 AND p.fingerprint_issue_status = 0 THEN 'pending'
-        WHEN p.auth_fingerprint_num = p.total_fingerprint_num AND p.fingerprint_issue_status = 1 THEN 'delivered'
-        ELSE 'contradictory'
-    END AS fingerprint_state,
+    p.auth_start,
+    p.auth_end,
+    p.permanent,
+    p.card_issue_status_text,
+    p.face_issue_status_text,
+    p.fingerprint_issue_status_text,
+    p.card_state,
+    p.face_state,
+    p.fingerprint_state,
     d.auth_create_time,
     CASE WHEN d.auth_create_time BETWEEN -62135596800000 AND 253402300799999 THEN make_timestamptz(d.auth_create_time * 1000) END AS auth_create,
     d.auth_source,

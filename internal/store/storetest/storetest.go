@@ -3,12 +3,14 @@
 package storetest
 
 import (
+	"archive/tar"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -35,20 +37,6 @@ type Site struct {
 	Partial   []string          // lists whose walk was not whole; their rows land all the same
 	Registers map[string]string // table -> text of its file; read from the first site
 	Journal   string            // path of the journal; read from the first site
-}
-
-// MakeNewer changes a snapshot's file as if a program that knows a later version
-// of the store had written it.
-func MakeNewer(path string) error {
-	if err := os.Chmod(path, 0o600); err != nil {
-		return err
-	}
-	db, err := sql.Open("duckdb", path) // package store brings the driver
-	if err != nil {
-		return err
-	}
-	_, err = db.Exec("UPDATE base.store SET schema_version = schema_version + 1")
-	return errors.Join(err, db.Close(), os.Chmod(path, 0o444))
 }
 
 // lists are the resources that are walked as a whole.
@@ -228,6 +216,51 @@ func Land(t testing.TB, path string, lines ...string) {
 	content := w.EncodeAll([]byte(strings.Join(lines, "\n")+"\n"), nil)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Unpack writes the files of an archive, as those in internal/store/testdata
+// are, into a directory, which it makes.
+func Unpack(archive, dir string) (err error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeDir {
+			if err := root.MkdirAll(filepath.Clean(h.Name), 0o700); err != nil {
+				return err
+			}
+			continue
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := root.WriteFile(h.Name, text, h.FileInfo().Mode().Perm()); err != nil {
+			return err
+		}
 	}
 }
 
