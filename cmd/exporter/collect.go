@@ -128,8 +128,9 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	}
 	a.sayCollected(result)
 	if journalled == nil {
-		// What cannot be pruned now can be next time.
-		if err := a.prune(ctx, cfg, st, cfg.Store.Keep, false); err != nil {
+		// Where another has the store by now, it will prune.
+		err := a.prune(ctx, cfg, st, cfg.Store.Keep, false)
+		if _, held := errors.AsType[*store.Locked](err); err != nil && !held {
 			journalled = fmt.Errorf("prune: %w", err)
 		}
 	}

@@ -84,6 +84,9 @@ func TestInterruption(t *testing.T) {
 			if got := tr.count("SELECT count(*) FROM calls WHERE line IS NOT NULL"); got != calls {
 				t.Errorf("after %d: %d landed calls, want %d", after, got, calls)
 			}
+			if v, err := tr.store.Verify(tr.ctx, store.VerifyOptions{}); err != nil || len(v.Differences) > 0 {
+				t.Errorf("after %d: Verify = %+v, %v", after, v, err)
+			}
 			// Besides the pages in flight, one token.
 			if n := counted(s); n > least+ahead+1 {
 				t.Errorf("after %d: %d requests, %d without the interruption, %d answers were taken up", after, n, least, result.TakenUp)

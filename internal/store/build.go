@@ -19,7 +19,6 @@ type Build struct {
 	store    *Store
 	id       string
 	version  string
-	started  time.Time
 	file     string // .building-<id>.duckdb
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
@@ -41,7 +40,21 @@ func (s *Store) Begin(ctx context.Context, o BuildOptions) (*Build, error) {
 }
 
 func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
-	b, err := s.newBuild(ctx, o)
+	if err := s.Create(); err != nil {
+		return nil, err
+	}
+	newest, err := s.newest()
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.resume(o, newest)
+	if err == nil && id == "" {
+		id, err = nextID(o.Started, newest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -54,29 +67,20 @@ func (s *Store) begin(ctx context.Context, o BuildOptions) (*Build, error) {
 	return b, nil
 }
 
-// newBuild names a new snapshot and opens a copy of the newest to build it in.
-func (s *Store) newBuild(ctx context.Context, o BuildOptions) (*Build, error) {
-	if err := s.Create(); err != nil {
-		return nil, err
-	}
+// newest is the last published snapshot, "" where there is none.
+func (s *Store) newest() (string, error) {
 	ids, _, err := s.files()
-	if err != nil {
-		return nil, err
+	if err != nil || len(ids) == 0 {
+		return "", err
 	}
-	newest := ""
-	if len(ids) > 0 {
-		newest = ids[len(ids)-1]
-	}
-	id, err := s.resume(o, newest)
-	if err == nil && id == "" {
-		id, err = nextID(o.Started, newest)
-	}
-	if err != nil {
-		return nil, err
-	}
+	return ids[len(ids)-1], nil
+}
+
+// newBuild opens a copy of the newest snapshot to build another in.
+func (s *Store) newBuild(ctx context.Context, id, newest, version string) (*Build, error) {
 	name := filepath.Join(s.dir, "snapshots", building+id)
 	b := &Build{
-		store: s, id: id, version: o.ProgramVersion, started: o.Started,
+		store: s, id: id, version: version,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
 	}

@@ -16,6 +16,10 @@
 // snapshot has, each later one has too: one that was not collected keeps its
 // rows, and its verdict is partial.
 //
+// Files go by retention ([Store.Prunable]), and nothing is lost by it but their
+// calls. Rows go by a purge alone ([Store.Purge]): it publishes a snapshot without
+// them and removes every file before it. [Store.Verify] computes all of this again.
+//
 // A file of an older schema version is read through the views of today, and the
 // next snapshot is built from it as a new file with the schema of today; see
 // testdata for a store of each earlier version. A newer one is refused.

@@ -60,14 +60,18 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 	if (o.Person == "") == o.Before.IsZero() {
 		return nil, errors.New("name a person or a date")
 	}
-	ids, _, err := s.files()
+	newest, err := s.newest()
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 {
+	if newest == "" {
 		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
 	}
-	b, err := s.newBuild(ctx, BuildOptions{Started: o.Started, ProgramVersion: o.ProgramVersion})
+	id, err := nextID(o.Started, newest)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,8 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 	if err := b.take(ctx, p, o); err != nil {
 		return nil, err
 	}
-	if p.Files, err = s.sized(append(slices.Clone(p.Raw), s.before(b.id)...)); err != nil {
+	// Nobody is collecting, so all that lies in landing/ was interrupted.
+	if p.Files, err = s.sized(slices.Concat(p.Raw, s.before(b.id, "snapshots/*.duckdb"), s.before("~", "landing/*/*"))); err != nil {
 		return nil, err
 	}
 	if p.Rows == 0 && len(p.Raw) == 0 {
@@ -95,23 +100,20 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 			return p, err
 		}
 	}
-	return p, b.publishPurge(ctx, p, ids[len(ids)-1])
+	return p, b.publishPurge(ctx, p, newest, o.Started)
 }
 
-// before lists what is older than a purge: files of snapshots, their masked
-// copies, and what landed and came to nothing.
-func (s *Store) before(id string) []string {
+// before lists what is named for a snapshot or run before id.
+func (s *Store) before(id, pattern string) []string {
 	var paths []string
-	for _, pattern := range []string{"snapshots/*.duckdb", "landing/*/*"} {
-		found, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // the patterns are well formed
-		for _, path := range found {
-			name, _, _ := strings.Cut(filepath.Base(path), ".")
-			if _, err := time.Parse(idLayout, name); err != nil || name >= id {
-				continue
-			}
-			if rel, err := filepath.Rel(s.dir, path); err == nil {
-				paths = append(paths, rel)
-			}
+	found, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // the patterns are well formed
+	for _, path := range found {
+		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		if _, err := time.Parse(idLayout, name); err != nil || name >= id {
+			continue
+		}
+		if rel, err := filepath.Rel(s.dir, path); err == nil {
+			paths = append(paths, rel)
 		}
 	}
 	return paths
@@ -340,7 +342,7 @@ SELECT (SELECT count(*) FROM base.roster SEMI JOIN stage.purged AS x ON manager 
 
 // publishPurge gives the snapshot the facts of the one before, and its digests,
 // writes it afresh and publishes it.
-func (b *Build) publishPurge(ctx context.Context, p *Purge, previous string) error {
+func (b *Build) publishPurge(ctx context.Context, p *Purge, previous string, started time.Time) error {
 	var before any
 	if !p.Before.IsZero() {
 		before = p.Before.UTC()
@@ -355,7 +357,7 @@ SELECT $1, nullif($2, ''), nullif($3, ''), $4::TIMESTAMPTZ, nullif($5, ''), $6, 
 INSERT INTO base.snapshots BY NAME
 SELECT * REPLACE ($1 AS snapshot_id, $2::TIMESTAMPTZ AS started_at, $2::TIMESTAMPTZ AS finished_at, NULL AS rows, NULL AS digest, $3 AS program_version, 'purge' AS kind)
 FROM base.snapshots
-WHERE snapshot_id = $4`, b.id, stamp(b.started), b.version, previous); err != nil {
+WHERE snapshot_id = $4`, b.id, stamp(started), b.version, previous); err != nil {
 		return err
 	}
 	for _, table := range []string{"resources", "tie_outs"} {
@@ -438,11 +440,11 @@ ORDER BY snapshot_id`)
 
 // Purges lists the purges that the newest snapshot knows, oldest first.
 func (s *Store) Purges(ctx context.Context) ([]Purge, error) {
-	ids, _, err := s.files()
-	if err != nil || len(ids) == 0 {
+	newest, err := s.newest()
+	if err != nil || newest == "" {
 		return nil, err
 	}
-	db, err := s.attach(ctx, s.path(ids[len(ids)-1]), nil)
+	db, err := s.attach(ctx, s.path(newest), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -457,7 +459,8 @@ func (s *Store) finishPurges(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return ctx.Err()
 	}
-	paths := s.before(list[len(list)-1].Snapshot)
+	last := list[len(list)-1].Snapshot
+	paths := slices.Concat(s.before(last, "snapshots/*.duckdb"), s.before(last, "landing/*/*"))
 	for _, p := range list {
 		paths = append(paths, p.Raw...)
 	}

@@ -59,7 +59,9 @@ type verifier struct {
 	s  *Store
 	o  VerifyOptions
 	mu sync.Mutex // of v
-	v  *Verification
+
+	tracing sync.Mutex
+	v       *Verification
 
 	raw   map[string]string // what purges took, and in which
 	known map[string]bool   // snapshots
@@ -302,6 +304,9 @@ func (w *verifier) pages(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
+	if _, err := db.ExecContext(ctx, "SET preserve_insertion_order = false"); err != nil {
+		return err
+	}
 	files, err := w.rawFiles(ctx, db)
 	if err != nil {
 		return err

@@ -253,6 +253,8 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 	}
 	bad, pages := 0, int64(0)
 	first := ""
+	var uncalled []string
+	called := f.sums != nil
 	fault := func(format string, args ...any) {
 		if bad++; bad == 1 {
 			first = fmt.Sprintf(format, args...)
@@ -272,7 +274,7 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		sum := sha256.Sum256(response)
 		switch {
 		case !ok:
-			fault("line %d is of no call", line)
+			uncalled = append(uncalled, strconv.FormatInt(line, 10))
 		case hex.EncodeToString(sum[:]) != want:
 			fault("line %d is not the page that was landed: its SHA-256 is not %s", line, short(want))
 		}
@@ -289,6 +291,13 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 	if err != nil {
 		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
 		return nil
+	}
+	// What an interrupted run landed and the one that took it up had no use for
+	// has no call, and no row.
+	if n, err := w.rowsOf(ctx, db, f, uncalled); err != nil {
+		return err
+	} else if n > 0 && called {
+		fault("%d rows are from lines of no call, such as %s", n, uncalled[0])
 	}
 	if len(f.sums) > 0 {
 		lines := make([]int64, 0, len(f.sums))
@@ -308,6 +317,16 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		return nil
 	}
 	return w.trace(ctx, db, f)
+}
+
+// rowsOf counts the rows that were read from some lines of a file.
+func (w *verifier) rowsOf(ctx context.Context, db *sql.DB, f *rawFile, lines []string) (n int64, err error) {
+	if len(lines) == 0 {
+		return 0, nil
+	}
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM base."+f.resource+" WHERE landed_snapshot = $1 AND project_id = $2 AND landed_line IN ("+strings.Join(lines, ", ")+")",
+		f.snapshot, f.project).Scan(&n)
+	return n, err
 }
 
 // landedLine finds the number of a landed line, and the text of its response.
@@ -415,18 +434,18 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.differs(walks, "cannot be read: %s", err)
 		return nil
 	}
+	// A page may be larger than usual: then with large buffers, as when it was
+	// loaded. One file at a time, for the memory.
+	w.tracing.Lock()
+	defer w.tracing.Unlock()
 	var n int64
 	var example *string
-	err = conn.QueryRowContext(ctx, `
-SELECT count(*), min(landed_line || ': ' || key)
-FROM (
-    SELECT landed_line, concat_ws(' ', `+strings.Join(r.key, ", ")+`) AS key, `+rowHash(cols)+` AS row_sha256
-    FROM base.`+r.name+`
-    WHERE landed_snapshot = $1 AND project_id = $2
-) AS h
-ANTI JOIN (
-    SELECT landed_line, `+rowHash(cols)+` AS row_sha256 FROM (`+stageSQL(st, r, cols, page, 64<<20)+`)
-) AS p USING (landed_line, row_sha256)`, f.snapshot, f.project).Scan(&n, &example)
+	for _, size := range []int64{16 << 20, 64 << 20} {
+		err = conn.QueryRowContext(ctx, traceSQL(st, r, cols, page, size), f.snapshot, f.project).Scan(&n, &example)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -441,4 +460,18 @@ ANTI JOIN (
 		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
 	}
 	return nil
+}
+
+// traceSQL counts the rows of a history that their page does not hold.
+func traceSQL(st string, r resource, cols []column, page string, size int64) string {
+	return `
+SELECT count(*), min(landed_line || ': ' || key)
+FROM (
+    SELECT landed_line, concat_ws(' ', ` + strings.Join(r.key, ", ") + `) AS key, ` + rowHash(cols) + ` AS row_sha256
+    FROM base.` + r.name + `
+    WHERE landed_snapshot = $1 AND project_id = $2
+) AS h
+ANTI JOIN (
+    SELECT landed_line, ` + rowHash(cols) + ` AS row_sha256 FROM (` + stageSQL(st, r, cols, page, size) + `)
+) AS p USING (landed_line, row_sha256)`
 }
