@@ -408,10 +408,6 @@ WHERE snapshot_id = $4`, b.id, stamp(started), b.version, previous); err != nil 
 
 // purgesOf reads the purges of the chosen database, oldest first.
 func purgesOf(ctx context.Context, db queryer) ([]Purge, error) {
-	there, err := hasTable(ctx, db, "purges")
-	if err != nil || !there {
-		return nil, err
-	}
 	rows, err := db.QueryContext(ctx, `
 SELECT snapshot_id, coalesce(project_id, ''), coalesce(person_sha256, ''), before, coalesce(last_closed, ''), rows, raw
 FROM base.purges

@@ -337,16 +337,8 @@ type queryer interface {
 // snapshotsWhere reads base.snapshots of the chosen database: of one snapshot,
 // or of all where id is empty.
 func snapshotsWhere(ctx context.Context, db queryer, id string) ([]Snapshot, error) {
-	purges, err := hasTable(ctx, db, "purges")
-	if err != nil {
-		return nil, err
-	}
-	kind := "'collection'" // schema version 1 had no other
-	if purges {
-		kind = "kind"
-	}
 	rows, err := db.QueryContext(ctx, `
-SELECT snapshot_id, project_id, started_at, finished_at, server_time, verdict, rows, digest, program_version, `+kind+`
+SELECT snapshot_id, project_id, started_at, finished_at, server_time, verdict, rows, digest, program_version, kind
 FROM base.snapshots
 WHERE $1 = '' OR snapshot_id = $1
 ORDER BY snapshot_id, project_id`, id)
@@ -368,16 +360,4 @@ ORDER BY snapshot_id, project_id`, id)
 		list = append(list, x)
 	}
 	return list, rows.Err()
-}
-
-// hasTable says whether the chosen database has a table, which an older schema
-// may lack.
-func hasTable(ctx context.Context, db queryer, name string) (bool, error) {
-	rows, err := db.QueryContext(ctx, `
-SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'base' AND table_name = $1`, name)
-	if err != nil {
-		return false, err
-	}
-	defer rows.Close()
-	return rows.Next(), rows.Err()
 }

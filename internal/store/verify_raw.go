@@ -43,19 +43,11 @@ func (w *verifier) rawFiles(ctx context.Context, db *sql.DB) ([]*rawFile, error)
 		}
 		return found[path]
 	}
-	purges, err := hasTable(ctx, db, "purges")
-	if err != nil {
-		return nil, err
-	}
-	walked := "true"
-	if purges {
-		walked = "kind = 'collection'"
-	}
 	for _, r := range resources {
 		rows, err := db.QueryContext(ctx, `
 SELECT landed_snapshot, project_id, count(*) FROM base.`+r.name+` GROUP BY ALL
 UNION ALL
-SELECT snapshot_id, project_id, 0 FROM base.resources AS x SEMI JOIN (FROM base.snapshots WHERE `+walked+`) AS s USING (snapshot_id, project_id)
+SELECT snapshot_id, project_id, 0 FROM base.resources AS x SEMI JOIN (FROM base.snapshots WHERE kind = 'collection') AS s USING (snapshot_id, project_id)
 WHERE resource = $1 AND pages > 0`, r.name)
 		if err != nil {
 			return nil, err
@@ -111,8 +103,8 @@ func (w *verifier) rawFolder(ctx context.Context, id string, file func(snapshot,
 			return err
 		}
 		for _, e := range entries {
-			resource := strings.TrimSuffix(e, ".ndjson.zst")
-			if _, err := lookup(resource); err == nil {
+			resource, landed := strings.CutSuffix(e, ".ndjson.zst")
+			if landed && resource != "calls" && resource != "walks" {
 				file(id, project, resource).there = true
 			}
 		}
@@ -321,7 +313,7 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 
 // rowsOf counts the rows that were read from some lines of a file.
 func (w *verifier) rowsOf(ctx context.Context, db *sql.DB, f *rawFile, lines []string) (n int64, err error) {
-	if len(lines) == 0 {
+	if len(lines) == 0 || f.rows == 0 { // a file without rows may have any name
 		return 0, nil
 	}
 	err = db.QueryRowContext(ctx, "SELECT count(*) FROM base."+f.resource+" WHERE landed_snapshot = $1 AND project_id = $2 AND landed_line IN ("+strings.Join(lines, ", ")+")",
