@@ -13,7 +13,8 @@ import (
 )
 
 // Keep says what [Store.Prunable] leaves: the last snapshot of each of the last
-// Daily days and Monthly months in Zone, and the raw pages of RawDays days.
+// Daily days and Monthly months in Zone, with any Daily also every one of the last
+// 24 hours, and the raw pages of RawDays days.
 type Keep struct {
 	Daily, Monthly, RawDays int
 	Zone                    *time.Location
@@ -88,6 +89,7 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err e
 	}
 	limit = last.AddDate(0, 0, -k.RawDays).UTC().Format(idLayout)
 	last = last.In(k.Zone)
+	hours := last.Add(-24 * time.Hour)
 	day := time.Date(last.Year(), last.Month(), last.Day(), 0, 0, 0, 0, k.Zone)
 	days := day.AddDate(0, 0, 1-k.Daily)
 	months := time.Date(last.Year(), last.Month()+1-time.Month(k.Monthly), 1, 0, 0, 0, 0, k.Zone)
@@ -99,6 +101,9 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err e
 			return nil, "", err
 		}
 		at = at.In(k.Zone)
+		if k.Daily > 0 && !at.Before(hours) {
+			kept[id] = true
+		}
 		for _, x := range []struct {
 			from time.Time
 			name string
