@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -87,11 +88,64 @@ func trace(argv []string, out *os.File, store string, started func(pid int), at 
 	if _, err := syscall.Wait4(t.pid, &status, syscall.WALL, nil); err != nil {
 		return 0, err
 	}
-	if err := syscall.PtraceSetOptions(t.pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_EXITKILL); err != nil {
+	err = syscall.PtraceSetOptions(t.pid, unix.PTRACE_O_TRACESECCOMP|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_EXITKILL)
+	if err = errors.Join(err, t.filter()); err != nil {
 		return 0, errors.Join(err, process.Kill())
 	}
 	started(t.pid)
 	return t.follow()
+}
+
+// filter has the kernel stop the program, which has not begun yet, at each of the
+// changing calls and at no other: a stop at every call would take as long as the
+// program itself. The program is made to ask for it, as its children would have
+// to.
+func (t *tracee) filter() error {
+	const load, equal, answer = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	code := []unix.SockFilter{{Code: load}} // the number of the call
+	for number := range changing {
+		code = append(code, unix.SockFilter{Code: equal, Jf: 1, K: uint32(number)}, unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_TRACE})
+	}
+	code = append(code, unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW})
+	var before, r syscall.PtraceRegs
+	if err := syscall.PtraceGetRegs(t.pid, &before); err != nil {
+		return err
+	}
+	// Far below its stack: the code's length and address, then the code.
+	at := uintptr(before.Rsp) - 8192
+	text := new(bytes.Buffer)
+	binary.Write(text, binary.LittleEndian, []uint64{uint64(len(code)), uint64(at) + 16})
+	binary.Write(text, binary.LittleEndian, code)
+	next := make([]byte, 8)
+	_, err := syscall.PtracePeekText(t.pid, uintptr(before.Rip), next)
+	if err == nil {
+		_, err = syscall.PtracePokeData(t.pid, at, text.Bytes())
+	}
+	for _, call := range [][]uint64{
+		{unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0},
+		{unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uint64(at)},
+	} {
+		if err == nil {
+			_, err = syscall.PtracePokeText(t.pid, uintptr(before.Rip), []byte{0x0f, 0x05}) // syscall
+		}
+		r = before
+		r.Rax, r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8 = call[0], call[1], call[2], call[3], 0, 0
+		var status syscall.WaitStatus
+		if err == nil {
+			err = errors.Join(syscall.PtraceSetRegs(t.pid, &r), syscall.PtraceSingleStep(t.pid))
+		}
+		if err == nil {
+			_, err = syscall.Wait4(t.pid, &status, syscall.WALL, nil)
+		}
+		if err = errors.Join(err, syscall.PtraceGetRegs(t.pid, &r)); err == nil && r.Rax != 0 {
+			err = fmt.Errorf("seccomp: %w", syscall.Errno(-r.Rax))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = syscall.PtracePokeText(t.pid, uintptr(before.Rip), next)
+	return errors.Join(err, syscall.PtraceSetRegs(t.pid, &before))
 }
 
 func (t *tracee) follow() (syscall.WaitStatus, error) {
@@ -99,7 +153,7 @@ func (t *tracee) follow() (syscall.WaitStatus, error) {
 	tid, signal := t.pid, 0
 	for {
 		// A thread that has been killed meanwhile needs nothing any more.
-		if err := syscall.PtraceSyscall(tid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.PtraceCont(tid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return 0, err
 		}
 		var status syscall.WaitStatus
@@ -115,7 +169,7 @@ func (t *tracee) follow() (syscall.WaitStatus, error) {
 		}
 		signal = 0
 		switch stop := status.StopSignal(); {
-		case stop == syscall.SIGTRAP|0x80:
+		case stop == syscall.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
 			if err := t.enter(tid); err != nil {
 				return 0, err
 			}
@@ -128,16 +182,14 @@ func (t *tracee) follow() (syscall.WaitStatus, error) {
 	}
 }
 
-// enter looks at a thread that enters or leaves a system call.
+// enter looks at a thread that is about to make a system call.
 func (t *tracee) enter(tid int) error {
 	var r syscall.PtraceRegs
 	err := syscall.PtraceGetRegs(tid, &r)
 	if errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
-	const entering = -int64(syscall.ENOSYS)
-	name, ok := changing[r.Orig_rax]
-	if err != nil || !ok || int64(r.Rax) != entering {
+	if err != nil {
 		return err
 	}
 	var path string
@@ -161,7 +213,7 @@ func (t *tracee) enter(tid int) error {
 	default:
 		path = t.opened(r.Rdi)
 	}
-	p := point{call: name, file: t.part(path)}
+	p := point{call: changing[r.Orig_rax], file: t.part(path)}
 	if p.file == "" {
 		return nil
 	}
