@@ -72,12 +72,12 @@ type tracee struct {
 
 // trace runs argv, which writes to out, and returns how it ended.
 func trace(argv []string, out *os.File, store string, started func(pid int), at func(point) bool) (syscall.WaitStatus, error) {
-	// Only the thread that started a process may follow it, and waits for no other
-	// thread's.
+	// Only the thread that started a process may follow it. The process has a group
+	// of its own, so that nobody else's child is waited for.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
-		Files: []*os.File{nil, out, out}, Env: os.Environ(), Sys: &syscall.SysProcAttr{Ptrace: true},
+		Files: []*os.File{nil, out, out}, Env: os.Environ(), Sys: &syscall.SysProcAttr{Ptrace: true, Setpgid: true},
 	})
 	if err != nil {
 		return 0, err
@@ -159,7 +159,7 @@ func (t *tracee) follow() (syscall.WaitStatus, error) {
 		var status syscall.WaitStatus
 		for !status.Stopped() {
 			var err error
-			tid, err = syscall.Wait4(-1, &status, syscall.WALL|unix.WNOTHREAD, nil)
+			tid, err = syscall.Wait4(-t.pid, &status, syscall.WALL, nil)
 			if err != nil && !errors.Is(err, syscall.EINTR) {
 				return 0, err
 			}
