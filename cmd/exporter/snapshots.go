@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"exporter/internal/store"
 )
 
 func (a *app) snapshotsCommand() *cobra.Command {
@@ -13,14 +16,14 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		Short: "List the snapshots, or show one",
 		Example: `  exporter snapshots list
   exporter snapshots show 20260331T050000Z`,
-		RunE: func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, "table", nil) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.listSnapshots(c.Context(), "table") },
 	}
 	var format string
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List the snapshots, newest first",
 		Example: "  exporter snapshots list --format json",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.showRows(c.Context(), snapshotList, format, nil) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.listSnapshots(c.Context(), format) },
 	}
 	show := &cobra.Command{
 		Use:   "show [SNAPSHOT]",
@@ -76,6 +79,28 @@ SELECT project_id, name AS tie_out, ours, theirs, result
 FROM tie_outs
 WHERE snapshot_id = getvariable('snapshot_id')
 ORDER BY project_id, name`
+
+// listSnapshots prints every snapshot, as the newest file that can be read has
+// them, and errs where that is not the newest.
+func (a *app) listSnapshots(ctx context.Context, format string) error {
+	err := a.showRows(ctx, snapshotList, format, nil)
+	if !errors.Is(err, store.ErrDamaged) {
+		return err
+	}
+	cfg, e := a.loadConfig(false)
+	if e != nil {
+		return e
+	}
+	st, e := openStore(cfg)
+	if e != nil {
+		return e
+	}
+	all, damaged := st.Snapshots(ctx)
+	if len(all) == 0 {
+		return err
+	}
+	return errors.Join(a.showRows(ctx, snapshotList, format, &all[len(all)-1].ID), damaged)
+}
 
 // showRows prints what query gives on a snapshot, the newest if id is nil.
 func (a *app) showRows(ctx context.Context, query, format string, id *string) error {

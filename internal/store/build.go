@@ -102,7 +102,7 @@ func (b *Build) open(ctx context.Context, newest string) error {
 		}
 		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {
 			if newest != "" {
-				return fmt.Errorf("%s: %w: %w", b.store.path(newest), ErrDamaged, err)
+				return &damagedError{b.store.path(newest), err}
 			}
 			return err
 		}

@@ -135,7 +135,7 @@ func (s *Store) attach(path string, prepare func(exec func(string, ...any) error
 				return err
 			}
 			if err := exec("ATTACH " + file + " AS snap (READ_ONLY)"); err != nil {
-				return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+				return &damagedError{path, err}
 			}
 			first = false
 		}
@@ -174,7 +174,7 @@ func checkMagic(path string) error {
 	defer f.Close()
 	head := make([]byte, 12)
 	if _, err := io.ReadFull(f, head); err != nil || string(head[8:]) != "DUCK" {
-		return fmt.Errorf("%s: %w", path, ErrDamaged)
+		return &damagedError{path, nil}
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func checkVersion(ctx context.Context, db interface {
 		return ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return &damagedError{path, err}
 	}
 	if have > schemaVersion {
 		return &ErrNewer{Have: have, Know: schemaVersion}

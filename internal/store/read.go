@@ -21,7 +21,8 @@ type Reader struct {
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
-// where that is gone the newest one. It returns [ErrNotPublished] when there
+// where that is gone the newest one. Where that is damaged an older file still
+// answers for a time before the damaged one began. It returns [ErrNotPublished] when there
 // is none, [ErrDamaged] when the file cannot be read, and [*ErrNewer].
 func (s *Store) Read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	r, err := s.read(ctx, o)
@@ -52,7 +53,21 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 			file = own
 		}
 	}
-	return s.readFile(ctx, file, zone, o)
+	r, err := s.readFile(ctx, file, zone, o)
+	if err == nil || o.Snapshot != "" || o.AsOf.IsZero() || !errors.Is(err, ErrDamaged) {
+		return r, err
+	}
+	// An older file answers for the time before the damaged ones began.
+	for i := len(ids) - 2; i >= 0; i-- {
+		if began, e := time.Parse(idLayout, ids[i+1]); e != nil || !o.AsOf.Before(began) {
+			return nil, err
+		}
+		r, e := s.readFile(ctx, s.path(ids[i]), zone, o)
+		if !errors.Is(e, ErrDamaged) {
+			return r, e
+		}
+	}
+	return nil, err
 }
 
 // readFile opens the store as of the snapshot that o chooses, from one file.
@@ -282,7 +297,7 @@ func (s *Store) Snapshots(ctx context.Context) ([]Snapshot, error) {
 	}
 	var bad []error
 	for _, name := range foreign {
-		bad = append(bad, fmt.Errorf("snapshots/%s: %w", name, ErrDamaged))
+		bad = append(bad, &damagedError{"snapshots/" + name, nil})
 	}
 	var list []Snapshot
 	found := false
