@@ -223,7 +223,7 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 	}
 	entry["files"] = sums
 	if _, err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
-		return made{}, fmt.Errorf("report %s: journal: %w", d.Name, explainDisk(err))
+		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
 	}
 	a.sayReport(m)
 	return m, nil

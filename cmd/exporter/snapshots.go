@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"exporter/internal/store"
 )
 
 func (a *app) snapshotsCommand() *cobra.Command {
@@ -15,18 +17,14 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		Example: `  exporter snapshots list
   exporter snapshots show 20260331T050000Z
   exporter snapshots verify`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.showRows(c.Context(), &readFlags{}, snapshotList, "table")
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.listSnapshots(c.Context(), "table") },
 	}
 	var format string
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List the snapshots, newest first",
 		Example: "  exporter snapshots list --format json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.showRows(c.Context(), &readFlags{}, snapshotList, format)
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return a.listSnapshots(c.Context(), format) },
 	}
 	var read readFlags
 	show := &cobra.Command{
@@ -71,6 +69,28 @@ SELECT
     COLUMNS(c -> c IN ('verdict', 'kind')) -- a file of schema version 1 has no kind
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
+
+// listSnapshots prints every snapshot, as the newest file that can be read has
+// them, and errs where that is not the newest.
+func (a *app) listSnapshots(ctx context.Context, format string) error {
+	err := a.showRows(ctx, &readFlags{}, snapshotList, format)
+	if !errors.Is(err, store.ErrDamaged) {
+		return err
+	}
+	cfg, e := a.loadConfig(false)
+	if e != nil {
+		return e
+	}
+	st, e := openStore(cfg)
+	if e != nil {
+		return e
+	}
+	all, damaged := st.Snapshots(ctx)
+	if len(all) == 0 {
+		return err
+	}
+	return errors.Join(a.showRows(ctx, &readFlags{snapshot: all[len(all)-1].ID}, snapshotList, format), damaged)
+}
 
 // showRows prints what query gives on the snapshot that read chooses.
 func (a *app) showRows(ctx context.Context, read *readFlags, query, format string) error {

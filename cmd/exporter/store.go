@@ -64,7 +64,9 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Project, b.Project))
 	})
 	for _, s := range snapshots {
-		if known[s.ID+" "+s.Project] || broken != nil && s.ID != snapshots[len(snapshots)-1].ID {
+		// What stands behind a break is not known, and must not be entered twice.
+		hidden := broken != nil && !broken.Torn && s.ID != snapshots[len(snapshots)-1].ID
+		if known[s.ID+" "+s.Project] || hidden {
 			continue
 		}
 		_, err := journal.Open(cfg.journalPath(), now).Append("snapshot", map[string]any{
@@ -72,7 +74,7 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 			"program_version": s.ProgramVersion, "kind": s.Kind,
 		})
 		if err != nil {
-			return fmt.Errorf("journal: %w", explainDisk(err))
+			return explainDisk(err)
 		}
 	}
 	if broken == nil {

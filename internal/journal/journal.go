@@ -73,11 +73,13 @@ type Entry struct {
 }
 
 // Broken names the first line that does not fit. Line counts from 1; it is 0
-// where only the last line was looked at.
+// where only the last line was looked at. Torn is a last line without its
+// newline, which the next [Journal.Append] sets aside.
 type Broken struct {
 	Path    string
 	Line    int64
 	Problem string
+	Torn    bool
 }
 
 func (e *Broken) Error() string {
@@ -283,7 +285,7 @@ func Read(path string, each func(Entry) error) (Head, error) {
 			return head, &Broken{Path: path, Line: n, Problem: problem}
 		}
 		if errors.Is(err, io.EOF) {
-			return broken("it is torn: it has no newline")
+			return head, &Broken{Path: path, Line: n, Problem: "it is torn: it has no newline", Torn: true}
 		}
 		if err != nil {
 			return head, fmt.Errorf("journal: %w", err)

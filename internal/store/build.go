@@ -111,15 +111,16 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err != nil {
 		return err
 	}
-	// No log is kept: what is not published is thrown away.
+	// No log is kept: what is not published is thrown away. Nor is the stage written
+	// out when it is closed; the snapshot is by its own CHECKPOINT.
 	tmp := b.store.newTmp()
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
-		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false;"); err != nil {
+		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
 			return err
 		}
 		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {
 			if newest != "" {
-				return fmt.Errorf("%s: %w: %w", b.store.path(newest), ErrDamaged, err)
+				return &damagedError{b.store.path(newest), err}
 			}
 			return err
 		}

@@ -183,7 +183,7 @@ func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) (in
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return 0, &damagedError{path, err}
 	}
 	return checkVersion(ctx, conn, path)
 }
@@ -205,7 +205,7 @@ func checkMagic(path string) error {
 	defer f.Close()
 	head := make([]byte, 12)
 	if _, err := io.ReadFull(f, head); err != nil || string(head[8:]) != "DUCK" {
-		return fmt.Errorf("%s: %w", path, ErrDamaged)
+		return &damagedError{path, nil}
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func checkVersion(ctx context.Context, db interface {
 		return 0, ctx.Err()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return 0, &damagedError{path, err}
 	}
 	if have > schemaVersion {
 		return 0, &ErrNewer{Have: have, Know: schemaVersion}

@@ -21,7 +21,8 @@ type Reader struct {
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
-// where that is gone the newest one. It returns [ErrNotPublished] when there
+// where that is gone the newest one. Where that is damaged an older file still
+// answers for a time before the damaged one began. It returns [ErrNotPublished] when there
 // is none, [ErrDamaged] when the file cannot be read, and [*ErrNewer].
 func (s *Store) Read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	r, err := s.read(ctx, o)
@@ -53,6 +54,13 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 		}
 	}
 	r, err := s.readFile(ctx, file, zone, o)
+	// An older file answers for the time before the damaged ones began.
+	for i := len(ids) - 2; i >= 0 && o.Snapshot == "" && !o.AsOf.IsZero() && errors.Is(err, ErrDamaged); i-- {
+		if began, e := time.Parse(idLayout, ids[i+1]); e != nil || !o.AsOf.Before(began) {
+			return nil, err
+		}
+		r, err = s.readFile(ctx, s.path(ids[i]), zone, o)
+	}
 	if err != nil || o.Snapshot == "" && o.AsOf.IsZero() {
 		return r, err
 	}
@@ -297,7 +305,7 @@ func (s *Store) Snapshots(ctx context.Context) ([]Snapshot, error) {
 	}
 	var bad []error
 	for _, name := range foreign {
-		bad = append(bad, fmt.Errorf("snapshots/%s: %w", name, ErrDamaged))
+		bad = append(bad, &damagedError{"snapshots/" + name, nil})
 	}
 	var list []Snapshot
 	found := false

@@ -117,6 +117,32 @@ var (
 	ErrDamaged = errors.New("not a readable snapshot")
 )
 
+// damagedError is [ErrDamaged] of one file.
+type damagedError struct {
+	path  string
+	cause error // nil where no DuckDB was asked
+}
+
+func (e *damagedError) Error() string {
+	s := fmt.Sprintf("%s: %v", e.path, ErrDamaged)
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+func (e *damagedError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{ErrDamaged}
+	}
+	return []error{ErrDamaged, e.cause}
+}
+
+// Hint says how to go on.
+func (e *damagedError) Hint() string {
+	return "put that file back from a backup, or move it out of the store: what is older stays readable, and the next collection goes on from there"
+}
+
 // Locked says that another process holds the store.
 type Locked struct{ Holder string }
 
