@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: build demo test check fuzz bench tools clean
+.PHONY: build demo test check fuzz nightly bench tools clean
 
 build:
 	$(GO) build -o exporter ./cmd/exporter
@@ -29,6 +29,12 @@ fuzz:
 	@set -e; for f in $$(grep -rlE '^func Fuzz' --include=*_test.go cmd internal); do \
 	  for t in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$f | sed 's/^func //'); do \
 	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
+
+# nightly tries all that the tests take a sample of: a kill at every system call
+# that changes a file, every pair of faults. SEED chooses the chains of kills.
+SEED ?= 1
+nightly: tools
+	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestPairsOfFaults)$$' -v -nightly -seed $(SEED) -timeout 3h
 
 bench: tools
 	$(GO) test ./internal/collect -run '^$$' -bench . -benchtime 1x -timeout 30m

@@ -62,7 +62,8 @@ func TestKill(t *testing.T) {
 	}
 	close(queue)
 	workers.Wait()
-	t.Logf("killed %d times in %d collections, %s", h.killed.Load(), len(trials), time.Since(began).Round(time.Second))
+	t.Logf("%d and %d points there are; killed %d times in %d collections, %s", len(h.want[false].points), len(h.want[true].points),
+		h.killed.Load(), len(trials), time.Since(began).Round(time.Second))
 	least := int64(100)
 	switch {
 	case *killOnly != "":
@@ -219,6 +220,13 @@ func (h *kills) choose() []trial {
 		}
 		for chain := range slices.Chunk(all, perTrial) {
 			trials = append(trials, trial{again, chain})
+		}
+		if *nightly { // and chains in another order
+			all = slices.Clone(all)
+			random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+			for chain := range slices.Chunk(all, perTrial) {
+				trials = append(trials, trial{again, chain})
+			}
 		}
 	}
 	return trials

@@ -216,7 +216,9 @@ func (p *project) guardExchange(ctx context.Context, fact *store.Resource) error
 }
 
 func (p *project) tooMany(lost, before int64) bool {
-	return before >= guardFrom && float64(lost) > p.o.MaxDrop*float64(before)
+	// A quotient is rounded as the number in the configuration is; a product may
+	// fall short of it.
+	return before >= guardFrom && float64(lost)/float64(before) > p.o.MaxDrop
 }
 
 func (p *project) disbelieve(fact *store.Resource, e *DropError) {

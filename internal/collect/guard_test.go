@@ -1,0 +1,210 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"exporter/internal/journal"
+	"exporter/internal/sandbox"
+	"exporter/internal/store"
+)
+
+// building is a site of any size, in which a smaller one has the first rows of a
+// larger one.
+func building(size sandbox.Large) *sandbox.Server {
+	return sandbox.New(sandbox.Options{Site: "large", Now: at(clock), Large: size})
+}
+
+// A list may lose the share that max_drop allows and not a row more, from 20
+// rows up; tasks may be forgotten by the cloud.
+func TestGuardBoundary(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		maxDrop     float64
+		before, now int
+		believed    bool
+	}{
+		{"a fifth of 20", 0.2, 20, 16, true},
+		{"one more", 0.2, 20, 15, false},
+		{"half", 0.5, 20, 10, true},
+		{"more than half", 0.5, 20, 9, false},
+		{"a share that binary fractions miss", 0.29, 100, 71, true},
+		{"nothing may go", 0, 20, 19, false},
+		{"too few rows to tell", 0.2, 19, 1, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t)
+				tr.o.PageSize, tr.o.MaxDrop, tr.o.Budget.Run = 100, tt.maxDrop, 1
+				if _, err := tr.collect(building(sandbox.Large{Persons: tt.before, Channels: 1, PerPerson: 1, Tasks: 30})); err != nil {
+					t.Fatal(err)
+				}
+				result, err := tr.collect(building(sandbox.Large{Persons: tt.now, Channels: 1, PerPerson: 1, Tasks: 1}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				left := tr.count("SELECT count(*) FROM permissions")
+				verdicts := tr.verdicts()
+				if verdicts["tasks"] != store.Complete {
+					t.Errorf("tasks are %s", verdicts["tasks"])
+				}
+				if tt.believed {
+					if result.Verdict != store.Complete || left != int64(tt.now) {
+						t.Errorf("not believed: %d permissions, %v", left, result.Problems)
+					}
+					return
+				}
+				drop, ok := errors.AsType[*DropError](errors.Join(result.Problems...))
+				if !ok || drop.Before != int64(tt.before) || drop.Now != int64(tt.now) || drop.Hint() == "" {
+					t.Errorf("problems %v", result.Problems)
+				}
+				if left != int64(tt.before) || verdicts["permissions"] != store.Partial {
+					t.Errorf("believed: %d permissions, %s", left, verdicts["permissions"])
+				}
+			})
+		})
+	}
+}
+
+// The channels of rules are guarded where every rule was asked: what a budget
+// leaves over is no loss.
+func TestGuardOfRuleChannels(t *testing.T) {
+	const rules = 5
+	for _, tt := range []struct {
+		name     string
+		now      int // channels of each of the rules, which were 5
+		asked    int64
+		believed bool
+	}{
+		{"a fifth", 4, rules, true},
+		{"more", 3, rules, false},
+		{"more, of the rules that were asked", 3, 2, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				site := func(channels int) *sandbox.Server {
+					return building(sandbox.Large{Persons: 1, Channels: rules, PerPerson: channels, Tasks: 1})
+				}
+				tr := newTrial(t)
+				tr.o.PageSize = 100
+				if _, err := tr.collect(site(5)); err != nil {
+					t.Fatal(err)
+				}
+				before := tr.count("SELECT count(*) FROM rule_channels")
+				lists := newTrial(t)
+				lists.o.PageSize, lists.o.Budget.Run = 100, 1
+				result, err := lists.collect(site(5))
+				if err != nil || before != 25 {
+					t.Fatalf("%v, %d channels of rules", err, before)
+				}
+				tr.o.Budget.Run = result.Requests + tt.asked
+				if result, err = tr.collect(site(tt.now)); err != nil {
+					t.Fatal(err)
+				}
+				// Requests in flight may go beyond the budget.
+				asked := tr.count("SELECT pages FROM resources WHERE snapshot_id = getvariable('snapshot_id') AND resource = 'rule_channels'")
+				if (asked == rules) != (tt.asked == rules) {
+					t.Fatalf("%d rules were asked, want %d", asked, tt.asked)
+				}
+				want := before
+				if tt.believed {
+					want -= asked * int64(5-tt.now)
+				}
+				got := tr.count("SELECT count(*) FROM rule_channels")
+				if verdict := tr.verdicts()["rule_channels"]; got != want || (verdict == store.Partial) == tt.believed {
+					t.Errorf("%d channels of rules, want %d; %s, %v", got, want, verdict, result.Problems)
+				}
+			})
+		})
+	}
+}
+
+// What was odd about a walk that is whole stands beside its verdict.
+func TestNotes(t *testing.T) {
+	for _, tt := range []struct{ fault, verdict, problem string }{
+		{"", store.Complete, ""},
+		{"has-more", store.Complete, "has_more of page 3 is wrong"},
+		{"restless", store.CompleteWithDrift, "the total moved from 6 to 7 while the list was read (walked 3 times)"},
+		{"short-page", store.Partial, "6 distinct rows of a total of 7, page 1 of 4 is short: 2 of 3 rows (walked 3 times)"},
+		{"repeat-page", store.Partial, "page 2 repeats page 1 (walked 3 times)"},
+		{"wrong-total", store.Partial, "7 distinct rows of a total of 8, page 3 of 4 is short: 1 of 3 rows (walked 3 times)"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			s := documented()
+			if tt.fault != "" {
+				s = documented(tt.fault + ":access-auth")
+			}
+			if _, err := tr.collect(s); err != nil {
+				t.Fatalf("%s: %v", tt.fault, err)
+			}
+			problem := tr.pairs("SELECT resource, coalesce(problem, '') FROM resources WHERE snapshot_id = getvariable('snapshot_id')")["permissions"]
+			if verdict := tr.verdicts()["permissions"]; verdict != tt.verdict || problem != tt.problem {
+				t.Errorf("%s: %s, %q; want %s, %q", tt.fault, verdict, problem, tt.verdict, tt.problem)
+			}
+		})
+	}
+}
+
+// Clocks that jump, before a run and within one: snapshots keep their order, an
+// interrupted run is taken up or begun anew, and no budget becomes negative.
+func TestClockJumps(t *testing.T) {
+	for name, jump := range map[string]time.Duration{
+		"an hour forward": time.Hour, "two days forward": 48 * time.Hour, "years forward": 10 * 365 * 24 * time.Hour,
+		"an hour back": -time.Hour, "two days back": -48 * time.Hour, "years back": -10 * 365 * 24 * time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t)
+				now := clock
+				tr.o.Now = func() time.Time { return now }
+				tr.o.Budget = Budget{Day: 1000, Month: 10_000}
+				tr.o.Journal = filepath.Join(tr.dir, "journal.ndjson")
+				log := journal.Open(tr.o.Journal, tr.o.Now)
+				// The first run is interrupted, and the clock jumps before the next.
+				ctx, cancel := context.WithCancel(t.Context())
+				tr.ctx = ctx
+				site := documented()
+				door := &stopping{Handler: site, stop: cancel}
+				door.left.Store(12)
+				if _, err := tr.collectFrom(site, door); !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				tr.ctx = t.Context()
+				now = now.Add(jump)
+				ids := []string{""}
+				for i := range 4 {
+					result, err := tr.collect(documented())
+					if err != nil || result.Verdict == store.Partial {
+						t.Fatalf("%v %+v", err, result)
+					}
+					if young := jump.Abs() <= tr.o.Resume; i == 0 && young != (result.TakenUp > 0) {
+						t.Errorf("%d answers of the interrupted run were taken up", result.TakenUp)
+					}
+					if last := ids[len(ids)-1]; result.Snapshot <= last {
+						t.Errorf("snapshot %s after %s", result.Snapshot, last)
+					}
+					ids = append(ids, result.Snapshot)
+					if _, err := log.Append("snapshot", map[string]string{"snapshot": result.Snapshot}); err != nil {
+						t.Fatal(err)
+					}
+					now = now.Add(jump)
+					jump = -jump / 2
+				}
+				if _, err := journal.Verify(tr.o.Journal); err != nil {
+					t.Error(err)
+				}
+				text, err := os.ReadFile(ledgerPath(tr.dir))
+				if err != nil || strings.Contains(string(text), ":-") {
+					t.Errorf("ledger %s, %v", text, err)
+				}
+			})
+		})
+	}
+}
