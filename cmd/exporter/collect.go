@@ -124,6 +124,9 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	// Also after an error: a crash may have left a snapshot without its entry.
 	journalled := journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now)
 	if err != nil {
+		if ctx.Err() != nil && o.Resume > 0 {
+			fmt.Fprintf(a.stderr, "what has come is kept for %s; exporter collect goes on from there\n", duration(o.Resume))
+		}
 		return fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
 	a.sayCollected(result)

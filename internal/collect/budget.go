@@ -107,11 +107,12 @@ func (b Budget) left(u usage) int64 {
 	return left
 }
 
-// leaves says whether the day and the month leave a request.
-func (l *ledger) leaves(b Budget) bool {
+// leaves says whether the day and the month leave a request beside so many.
+func (l *ledger) leaves(b Budget, pending int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return b.left(l.used.at(l.now())) != 0
+	left := b.left(l.used.at(l.now()))
+	return left < 0 || left > pending
 }
 
 func (l *ledger) close() error { return errors.Join(l.file.Sync(), l.file.Close()) }
@@ -138,9 +139,11 @@ func (c *Collector) left(aside int64) (int64, error) {
 // now is the local clock in the zone whose days count.
 func (c *Collector) now() time.Time { return c.o.Now().In(c.o.Zone) }
 
-// withinBudget says whether another request is paid for.
-func (c *Collector) withinBudget() bool {
-	return (c.o.Budget.Run == 0 || c.spent()-c.aside < c.o.Budget.Run) && c.ledger.leaves(c.o.Budget)
+// withinBudget says whether another request is paid for beside so many that will
+// be made.
+func (c *Collector) withinBudget(pending int64) bool {
+	run := c.o.Budget.Run
+	return (run == 0 || c.spent()-c.aside+pending < run) && c.ledger.leaves(c.o.Budget, pending)
 }
 
 // spent is how many requests the run has made, also before it was interrupted.

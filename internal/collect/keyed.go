@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"exporter/internal/cloud"
 	"exporter/internal/store"
@@ -60,20 +61,23 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	res := &keyedResult{fact: store.Resource{Name: k.resource, Verdict: store.Complete}}
 	wanted := int64(len(keys))
 	queue := make(chan string)
+	var pending atomic.Int64 // keys given out and not yet answered
 	var workers sync.WaitGroup
 	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
 				res.add(p.walkKey(ctx, k, key))
+				pending.Add(-1)
 				p.progress(k.resource, 1, &wanted)
 			}
 		})
 	}
 	asked := 0
 	for _, key := range keys {
-		if !p.withinBudget() || res.stopped() || ctx.Err() != nil {
+		if !p.withinBudget(pending.Load()) || res.stopped() || ctx.Err() != nil {
 			break
 		}
+		pending.Add(1)
 		queue <- key
 		asked++
 	}

@@ -20,7 +20,7 @@ type trust struct {
 	tieOuts        []tieOut
 	journalLine    int64    // last line of the journal in the snapshot, 0 for none
 	lacks          []string // why the snapshot is not complete, in words
-	limits         []string // coverage of what costs one request a row, in words
+	limits         []string // doubts, and coverage of what costs one request a row, in words
 }
 
 type projectTrust struct {
@@ -95,7 +95,7 @@ func (t trust) agreeing() (agree, tried int) {
 }
 
 // judge puts into words what the snapshot lacks: resources that were not
-// taken whole, and the coverage of those that cost one request a row. Only
+// taken whole or moved meanwhile, and the coverage of those that cost one request a row. Only
 // the resources that the report depends on are spoken of; all, when depends
 // is empty.
 func (t *trust) judge(depends []string) {
@@ -109,6 +109,9 @@ func (t *trust) judge(depends []string) {
 		}
 		if r.verdict == "partial" {
 			t.lacks = append(t.lacks, lackWords(name, r, t.snapshot, relevant(r.resource)))
+		}
+		if r.verdict == "complete_with_drift" && relevant(r.resource) {
+			t.limits = append(t.limits, fmt.Sprintf("%s are taken with a doubt: %s", name, cut(r.problem, 200)))
 		}
 		covered, ok1 := r.covered.(int64)
 		coverable, ok2 := r.coverable.(int64)
