@@ -69,12 +69,13 @@ func takeUp(dir, stamp string) (*held, error) {
 		}
 		return h, os.WriteFile(path, []byte(stamp), 0o600)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.ndjson.zst"))
+	files, err := fs.Glob(os.DirFS(dir), "*.ndjson.zst")
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range files {
-		switch name := strings.TrimSuffix(filepath.Base(path), ".ndjson.zst"); name {
+	for _, file := range files {
+		path := filepath.Join(dir, file)
+		switch name := strings.TrimSuffix(file, ".ndjson.zst"); name {
 		case "walks":
 		case "calls":
 			err = h.readCalls(path)
@@ -82,7 +83,7 @@ func takeUp(dir, stamp string) (*held, error) {
 			err = h.readAnswers(path, name)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("take up %s: %w", filepath.Base(path), err)
+			return nil, fmt.Errorf("take up %s: %w", file, err)
 		}
 	}
 	return h, nil

@@ -30,9 +30,10 @@ type walk struct {
 	rows, distinct        int64
 	ids                   []uint64 // distinct, sorted; see [project.number]
 	serverTime            int64    // newest t of its pages, ms; 0 if none had one
-	problem               string
-	// drifted: although the list moved, as many rows were seen as the last total
-	// counts.
+	// By how much the total rose and fell from page to page.
+	rose, fell int64
+	problem    string
+	// drifted: although the list moved, every row of the last total was seen.
 	drifted bool
 	note    string // what was odd about a walk that is whole
 }
@@ -90,13 +91,9 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		if err := p.landing.land(at, page.Response); err != nil {
 			return w, err
 		}
-		w.pages++
+		w.count(page.Total)
 		w.rows += int64(page.Items)
 		w.serverTime = max(w.serverTime, page.T)
-		if w.pages == 1 {
-			w.totalFirst = page.Total
-		}
-		w.totalLast = page.Total
 		sizes = append(sizes, page.Items)
 		if page.Total != nil && page.HasMore != nil && *page.HasMore != (w.rows < *page.Total) {
 			w.note = fmt.Sprintf("has_more of page %d is wrong", page.Number)
@@ -123,8 +120,7 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		w.note = fmt.Sprintf("page %d of %d is short: %d of %d rows", short, len(sizes), sizes[short-1], slices.Max(sizes))
 	}
 	if w.problem == "" {
-		w.problem = w.judge(int64(received))
-		w.drifted = w.problem != "" && w.totalLast != nil && int64(received) == w.rows && w.distinct >= *w.totalLast
+		w.judge(int64(received))
 	}
 	if w.problem != "" && w.note != "" {
 		w.problem += ", " + w.note
@@ -162,24 +158,42 @@ func (p *project) number(id string) uint64 {
 	return maphash.String(p.seed, id)
 }
 
-// judge says why a walk is not whole, or "". A walk is whole when its first
-// total, its last total and its distinct rows are one number.
-func (w *walk) judge(ids int64) string {
+// count notes a page by its total.
+func (w *walk) count(total *int64) {
+	if w.pages++; w.pages == 1 {
+		w.totalFirst = total
+	}
+	if w.totalLast != nil && total != nil {
+		w.rose += max(*total-*w.totalLast, 0)
+		w.fell += max(*w.totalLast-*total, 0)
+	}
+	w.totalLast = total
+}
+
+// judge says why a walk is not whole, and whether it can be taken in spite of it.
+// A walk is whole when its first total, its last total and its distinct rows are
+// one number, and the total did not move in between. Of the rows that were seen as
+// many may be gone as the total fell: only when the others are as many as the last
+// total, nothing has slipped past behind them.
+func (w *walk) judge(ids int64) {
 	switch {
 	case w.totalFirst == nil || w.totalLast == nil:
-		return "the cloud gave no total"
+		w.problem = "the cloud gave no total"
+		return
 	case ids < w.rows:
-		return quantity(w.rows-ids, "row") + " without an id"
+		w.problem = quantity(w.rows-ids, "row") + " without an id"
+		return
 	case *w.totalFirst != *w.totalLast:
-		return fmt.Sprintf("the total moved from %d to %d while the list was read", *w.totalFirst, *w.totalLast)
+		w.problem = fmt.Sprintf("the total moved from %d to %d while the list was read", *w.totalFirst, *w.totalLast)
+	case w.rose+w.fell > 0:
+		w.problem = fmt.Sprintf("the total moved by %d and back to %d while the list was read", max(w.rose, w.fell), *w.totalLast)
 	case w.distinct != *w.totalLast:
-		text := fmt.Sprintf("%d distinct rows of a total of %d", w.distinct, *w.totalLast)
+		w.problem = fmt.Sprintf("%d distinct rows of a total of %d", w.distinct, *w.totalLast)
 		if w.rows > w.distinct {
-			text += ", " + quantity(w.rows-w.distinct, "duplicate")
+			w.problem += ", " + quantity(w.rows-w.distinct, "duplicate")
 		}
-		return text
 	}
-	return ""
+	w.drifted = w.problem != "" && w.distinct-w.fell >= *w.totalLast
 }
 
 // fact is w as a resource of the snapshot.

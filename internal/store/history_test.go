@@ -207,7 +207,7 @@ func readFile(t *testing.T, st *store.Store, file string, o store.ReadOptions) *
 func everything(t *testing.T, r *store.Reader) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, v := range append(views(t, r), "permissions_at(TIMESTAMPTZ '2026-01-03 12:00:00Z')", "rules_at(TIMESTAMPTZ '2026-01-03 12:00:00Z')") {
+	for _, v := range append(views(t, r), "permissions_at(TIMESTAMPTZ '2026-01-04 12:00:00Z')", "rules_at(TIMESTAMPTZ '2026-01-04 12:00:00Z')") {
 		if v != "calls" {
 			all[v] = csv(t, r, "SELECT * FROM "+v+" ORDER BY ALL")
 		}

@@ -120,7 +120,7 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err e
 func (s *Store) oldPages(newest, limit string) ([]string, error) {
 	var paths []string
 	for _, pattern := range []string{"raw/*", "landing/*/*"} {
-		found, err := filepath.Glob(filepath.Join(s.dir, pattern))
+		found, err := s.glob(pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -129,11 +129,7 @@ func (s *Store) oldPages(newest, limit string) ([]string, error) {
 			if _, err := time.Parse(idLayout, id); err != nil || id >= limit || id == newest {
 				continue
 			}
-			rel, err := filepath.Rel(s.dir, path)
-			if err != nil {
-				return nil, err
-			}
-			paths = append(paths, rel)
+			paths = append(paths, path)
 		}
 	}
 	return paths, nil

@@ -106,14 +106,11 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 // before lists what is named for a snapshot or run before id.
 func (s *Store) before(id, pattern string) []string {
 	var paths []string
-	found, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // the patterns are well formed
+	found, _ := s.glob(pattern) // the patterns are well formed
 	for _, path := range found {
 		name, _, _ := strings.Cut(filepath.Base(path), ".")
-		if _, err := time.Parse(idLayout, name); err != nil || name >= id {
-			continue
-		}
-		if rel, err := filepath.Rel(s.dir, path); err == nil {
-			paths = append(paths, rel)
+		if _, err := time.Parse(idLayout, name); err == nil && name < id {
+			paths = append(paths, path)
 		}
 	}
 	return paths
@@ -320,7 +317,7 @@ FROM (
 	}
 	for _, x := range []struct{ register, query string }{
 		{"roster", "DELETE FROM base.roster WHERE person_code IN (SELECT person_code FROM stage.purged WHERE person_code <> '')"},
-		{"exceptions", "DELETE FROM base.exceptions WHERE contains(finding_key, getvariable('purge_person')) OR contains(reason, getvariable('purge_person'))"},
+		{"exceptions", "DELETE FROM base.exceptions WHERE " + namesPerson("finding_key") + " OR " + namesPerson("reason")},
 		{"reasons of exceptions", `
 UPDATE base.exceptions AS e SET reason = '(purged)'
 WHERE EXISTS (FROM stage.purged AS x WHERE x.name <> '' AND contains(e.reason, x.name))`},
@@ -338,6 +335,12 @@ WHERE EXISTS (FROM stage.purged AS x WHERE x.name <> '' AND contains(e.reason, x
 SELECT (SELECT count(*) FROM base.roster SEMI JOIN stage.purged AS x ON manager = x.name AND x.name <> '')
     + (SELECT count(*) FROM base.channel_register SEMI JOIN stage.purged AS x ON owner = x.name AND x.name <> '')`)
 	return err
+}
+
+// namesPerson is the SQL of [names] for a column: the id as a part of a longer one
+// is another's.
+func namesPerson(column string) string {
+	return "regexp_matches(" + column + ", '(^|[^0-9A-Za-z])' || regexp_escape(getvariable('purge_person')) || '([^0-9A-Za-z]|$)')"
 }
 
 // publishPurge gives the snapshot the facts of the one before, and its digests,

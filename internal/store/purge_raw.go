@@ -38,7 +38,7 @@ func (s *Store) rawOf(ctx context.Context, project, person string, landed map[st
 	if project != "" {
 		pattern = folder(project)
 	}
-	found, err := filepath.Glob(filepath.Join(s.dir, "raw", "*", pattern, "*.ndjson.zst"))
+	found, err := s.glob("raw/*/" + pattern + "/*.ndjson.zst")
 	if err != nil {
 		return nil, err
 	}
@@ -47,26 +47,22 @@ func (s *Store) rawOf(ctx context.Context, project, person string, landed map[st
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		rel, err := filepath.Rel(s.dir, path)
-		if err != nil {
-			return nil, err
-		}
 		name := strings.TrimSuffix(filepath.Base(path), ".ndjson.zst")
 		if name == "calls" || name == "walks" {
 			continue
 		}
-		if landed[rel] {
-			hits[rel] = true
+		if landed[path] {
+			hits[path] = true
 			continue
 		}
-		_, err = eachLine(path, func(line []byte) error {
+		_, err = eachLine(filepath.Join(s.dir, path), func(line []byte) error {
 			if names(line, person) {
 				return errFound
 			}
 			return nil
 		})
 		if err != nil {
-			hits[rel] = true
+			hits[path] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(hits)), nil

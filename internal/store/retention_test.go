@@ -258,6 +258,38 @@ func TestPurgePerson(t *testing.T) {
 	}
 }
 
+// Brackets in the name of the store's folder mean themselves: what is to go is
+// found all the same.
+func TestPurgeInAFolderOfAnyName(t *testing.T) {
+	st, err := store.Open(filepath.Join(t.TempDir(), "site [a-b]", "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	personal(t, st, 1, 2)
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260104T060000Z")
+	if err := os.MkdirAll(landing, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(landing, "page"), []byte(secretName))
+	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
+	if err := st.Remove(p.Files); err != nil {
+		t.Fatal(err)
+	}
+	if found := holding(t, st); len(found) > 0 {
+		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+}
+
+// Who has an id that is a part of another's takes nothing of theirs along.
+func TestPurgeOfAShortID(t *testing.T) {
+	st := storetest.Open(t)
+	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(1), Registers: map[string]string{
+		"exceptions": "report,finding_key,reason,approved_by,expires_on\nr,c1/u1,x,x,2030-01-01\nr,c1/u12,see u1,x,2030-01-01\nr,c1/u13,see u123,x,2030-01-01\n",
+	}, Rows: rows{"persons": list(`{"person_id":"u1","name":"Al"}`, `{"person_id":"u12","name":"Bo"}`)}})
+	purge(t, st, store.PurgeOptions{Person: "u1", Started: day(4)})
+	check(t, read(t, st, store.ReadOptions{}), "SELECT finding_key FROM exceptions", "c1/u13")
+}
+
 // A purge that ends after the rename is finished by the next lock.
 func TestInterruptedPurge(t *testing.T) {
 	st := storetest.Open(t)
@@ -300,7 +332,27 @@ func TestPurgeBefore(t *testing.T) {
 	r := read(t, st, store.ReadOptions{})
 	check(t, r, "SELECT count(*) FROM base.permissions WHERE closed_snapshot <= '"+ids[2]+"'", "0")
 	check(t, r, "SELECT count(*) > 0 FROM base.permissions WHERE closed_snapshot > '"+ids[2]+"'", "true")
-	// Before the date is refused, from it on all is as it was.
+	// Before the date is refused, by whatever way it is asked, from it on all is as
+	// it was.
+	for _, query := range []string{
+		"SELECT count(*) FROM permissions_at(TIMESTAMPTZ '2026-01-02 12:00:00Z')",
+		"SELECT count(*) FROM persons_at(TIMESTAMPTZ '2026-01-02 12:00:00Z')",
+		"SELECT count(*) FROM structures_at(TIMESTAMPTZ '2026-01-02 12:00:00Z')",
+		"SELECT count(*) FROM rules_at(TIMESTAMPTZ '2026-01-02 12:00:00Z')",
+		"SELECT count(*) FROM permission_changes('" + ids[1] + "', '" + ids[4] + "')",
+		"SELECT count(*) FROM permission_balance('" + ids[1] + "', '" + ids[4] + "')",
+	} {
+		rows, err := r.Query(t.Context(), query, nil)
+		if err == nil {
+			rows.Next()
+			err = errors.Join(rows.Err(), rows.Close())
+		}
+		if err == nil || !strings.Contains(err.Error(), "has been purged") {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	check(t, r, "SELECT count(*) FROM permissions_at(TIMESTAMPTZ '2026-01-04 12:00:00Z')", "12")
+	check(t, r, "SELECT bool_and(agrees) FROM permission_balance('"+ids[2]+"', '"+ids[4]+"')", "true")
 	if _, err := st.Read(t.Context(), store.ReadOptions{Snapshot: ids[1]}); !errors.Is(err, store.ErrNotPublished) || !strings.Contains(err.Error(), "has been purged") {
 		t.Errorf("a purged snapshot: %v", err)
 	}

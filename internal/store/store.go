@@ -76,6 +76,12 @@ func (s *Store) path(id string) string {
 	return filepath.Join(s.dir, "snapshots", id+".duckdb")
 }
 
+// glob lists the paths below the store's folder that match a pattern. The
+// folder's own name may have any characters.
+func (s *Store) glob(pattern string) ([]string, error) {
+	return fs.Glob(os.DirFS(s.dir), pattern)
+}
+
 // files lists the published snapshots, oldest first, and the names of files in
 // snapshots/ that do not belong there.
 func (s *Store) files() (ids, foreign []string, err error) {
@@ -146,12 +152,12 @@ func (s *Store) claim(ctx context.Context, lock *os.File) error {
 	if _, err := lock.WriteAt([]byte(holder+"\n"), 0); err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(s.dir, "snapshots", building+"*"))
+	left, err := s.glob("snapshots/" + building + "*")
 	if err != nil {
 		return err
 	}
 	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
+		if err := os.RemoveAll(filepath.Join(s.dir, path)); err != nil {
 			return err
 		}
 	}
@@ -173,7 +179,7 @@ func (s *Store) claim(ctx context.Context, lock *os.File) error {
 // resume returns the run to go on with, "" where there is none, and removes what
 // has landed in every other: it names people, and no snapshot will refer to it.
 func (s *Store) resume(o BuildOptions, newest string) (string, error) {
-	landed, err := filepath.Glob(filepath.Join(s.dir, "landing", "*", "*"))
+	landed, err := s.glob("landing/*/*")
 	if err != nil {
 		return "", err
 	}
@@ -189,6 +195,7 @@ func (s *Store) resume(o BuildOptions, newest string) (string, error) {
 		if filepath.Base(dir) == chosen {
 			continue
 		}
+		dir = filepath.Join(s.dir, dir)
 		if err := os.RemoveAll(dir); err != nil {
 			return "", err
 		}
@@ -230,11 +237,12 @@ func (s *Store) clearTmp() error {
 
 // keepRaw moves the landed pages of a published snapshot to raw/.
 func (s *Store) keepRaw(id string) error {
-	landed, err := filepath.Glob(filepath.Join(s.dir, "landing", "*", id))
+	landed, err := s.glob("landing/*/" + id)
 	if err != nil {
 		return err
 	}
 	for _, from := range landed {
+		from = filepath.Join(s.dir, from)
 		project := filepath.Dir(from)
 		raw := filepath.Join(s.dir, "raw", id)
 		if err := os.MkdirAll(raw, 0o700); err != nil {

@@ -244,6 +244,15 @@ COMMENT ON COLUMN rule_history.last_seen IS 'Derived: time of the last whole wal
 COMMENT ON COLUMN rule_history.landed_snapshot IS 'Ours: the snapshot whose raw pages hold the row';
 COMMENT ON COLUMN rule_history.landed_line IS 'Ours: the line of the landed file of its resource that the row was read from';
 
+-- unpurged(id): the snapshot, unless a purge of history has taken rows that it
+-- had: then an error, for they would be missing without a word.
+CREATE MACRO base.unpurged(id) AS
+    CASE
+        WHEN id < (SELECT max(last_closed) FROM base.purges)
+            THEN error('snapshot ' || id || ': the history before ' || (SELECT max(last_closed) FROM base.purges) || ' has been purged')
+        ELSE id
+    END;
+
 -- The rows of permissions at a time: those of each project's newest snapshot whose
 -- server time is not after it.
 CREATE MACRO permissions_at(ts) AS TABLE
@@ -280,7 +289,7 @@ SELECT
     h.landed_line
 FROM base.permissions AS h
 JOIN (
-    SELECT s.project_id, max(s.snapshot_id) AS snapshot_id
+    SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
     WHERE coalesce(s.server_time, s.started_at) <= ts
     GROUP BY s.project_id
@@ -302,7 +311,7 @@ SELECT
     h.landed_line
 FROM base.persons AS h
 JOIN (
-    SELECT s.project_id, max(s.snapshot_id) AS snapshot_id
+    SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
     WHERE coalesce(s.server_time, s.started_at) <= ts
     GROUP BY s.project_id
@@ -330,7 +339,7 @@ SELECT
     h.landed_line
 FROM base.structures AS h
 JOIN (
-    SELECT s.project_id, max(s.snapshot_id) AS snapshot_id
+    SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
     WHERE coalesce(s.server_time, s.started_at) <= ts
     GROUP BY s.project_id
@@ -358,7 +367,7 @@ SELECT
     h.landed_line
 FROM base.rules AS h
 JOIN (
-    SELECT s.project_id, max(s.snapshot_id) AS snapshot_id
+    SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
     WHERE coalesce(s.server_time, s.started_at) <= ts
     GROUP BY s.project_id

@@ -37,7 +37,8 @@
 -- did not change in it may have changed (resources, walked_in).
 CREATE MACRO permission_changes(from_snapshot, to_snapshot) AS TABLE
 WITH
--- The two snapshots; an id that there is not, or the wrong order, is an error.
+-- The two snapshots; an id that there is not, the wrong order, and history that
+-- has been purged are errors.
 bounds AS (
     SELECT
         CASE
@@ -47,7 +48,7 @@ bounds AS (
                 THEN error('permission_changes: no snapshot ' || to_snapshot || '; the table snapshots has their ids')
             WHEN from_snapshot > to_snapshot
                 THEN error('permission_changes: ' || from_snapshot || ' is later than ' || to_snapshot)
-            ELSE from_snapshot
+            ELSE base.unpurged(from_snapshot)
         END AS low,
         to_snapshot AS high,
         any_value(a.project_id) AS project_id
