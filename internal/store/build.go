@@ -111,19 +111,22 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err != nil {
 		return err
 	}
-	// No log is kept: what is not published is thrown away.
+	options := noLog
+	if version != schemaVersion {
+		options = newFile
+	}
 	tmp := b.store.newTmp()
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
 		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false;"); err != nil {
 			return err
 		}
-		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {
+		if err := exec("ATTACH " + file + " AS build (" + options + ")"); err != nil {
 			if newest != "" {
 				return fmt.Errorf("%s: %w: %w", b.store.path(newest), ErrDamaged, err)
 			}
 			return err
 		}
-		return exec("ATTACH " + scratch + " AS stage (RECOVERY_MODE NO_WAL_WRITES); USE build")
+		return exec("ATTACH " + scratch + " AS stage (" + noLog + "); USE build")
 	})
 	if err != nil {
 		return err
@@ -137,7 +140,8 @@ func (b *Build) open(ctx context.Context, newest string) error {
 			return err
 		}
 	}
-	if err := b.exec(ctx, "DELETE FROM base.calls"); err != nil {
+	// Their blocks are free for what comes.
+	if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
 		return err
 	}
 	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
