@@ -30,8 +30,11 @@ fuzz:
 	  for t in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$f | sed 's/^func //'); do \
 	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
 
+# bench measures speed and memory, and prints a table of the figures with their
+# aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
+BENCH ?= .
 bench: tools
-	$(GO) test ./internal/collect -run '^$$' -bench . -benchtime 1x -timeout 30m
+	$(GO) test ./internal/collect -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 30m
 
 # tools installs what the demo and the tests use besides Go: see scripts/tools.
 tools:

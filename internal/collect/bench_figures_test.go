@@ -73,7 +73,7 @@ func BenchmarkFigures(b *testing.B) {
 	program := buildProgram(b)
 	b.Run("walk", func(b *testing.B) { walkFigures(b, f, program) })
 	b.Run("again", func(b *testing.B) { againFigures(b, f) })
-	b.Run("million", func(b *testing.B) { millionFigures(b, f, program) })
+	b.Run("million", func(b *testing.B) { millionFigures(b, f) })
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
 	f.print()
 }

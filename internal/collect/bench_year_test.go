@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -34,7 +35,7 @@ func newMoving(b *testing.B, large sandbox.Large, budget int64) *moving {
 	_, _, project := m.site.Credentials()
 	m.o = Options{
 		Projects: []string{project}, PageSize: 200, MaxDrop: 0.2, Budget: Budget{Run: budget},
-		ProgramVersion: "bench", Now: now, Log: quiet(),
+		ProgramVersion: "bench", Now: now, Log: slog.New(slog.DiscardHandler),
 	}
 	return m
 }
@@ -161,8 +162,8 @@ func yearFigures(b *testing.B, f *figures, program string) {
 		slowest = max(slowest, median(times))
 	}
 	f.add(slowest < 2*time.Second, "under 2 s", "snapshots diff, slowest of five pairs of days", "%.2f s, %.2f s of processor", slowest.Seconds(), cpu.Seconds())
-	verified := run(b, exec.Command(program, append(args, "snapshots", "verify")...))
-	f.note("snapshots verify", "%.1f s, %.1f s of processor, peak %.0f MiB", verified.took.Seconds(), verified.cpu.Seconds(), verified.peak)
+	verified := run(b, publishing{Dir: filepath.Join(m.dir, "data"), Verify: true}.command(b))
+	f.note("verify", "%.1f s, %.1f s of processor, peak %.0f MiB", verified.took.Seconds(), verified.cpu.Seconds(), verified.peak)
 }
 
 func name(day int) string { return firstDay.AddDate(0, 0, day).Format(runLayout) }
