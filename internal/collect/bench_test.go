@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,7 +18,6 @@ import (
 	"time"
 
 	"exporter/internal/cloud"
-	"exporter/internal/store"
 )
 
 // The site of the benchmark. Each person may open ten channels.
@@ -39,17 +36,11 @@ type site struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	ProjectID    string `json:"project_id"`
-
-	program string
 }
 
-func startSite(b *testing.B) site {
+func startSite(b *testing.B, program string) site {
 	b.Helper()
-	s := site{program: filepath.Join(b.TempDir(), "exporter")}
-	if out, err := exec.Command("go", "build", "-o", s.program, "exporter/cmd/exporter").CombinedOutput(); err != nil {
-		b.Fatalf("go build: %v: %s", err, out)
-	}
-	cmd := exec.Command(s.program, "sandbox", "--site", "large", "--persons", fmt.Sprint(benchPersons),
+	cmd := exec.Command(program, "sandbox", "--site", "large", "--persons", fmt.Sprint(benchPersons),
 		"--channels", fmt.Sprint(benchChannels), "--tasks", "10", "--prepare", fmt.Sprint(benchPageSize))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -64,6 +55,7 @@ func startSite(b *testing.B) site {
 	if err != nil {
 		b.Fatal(err)
 	}
+	var s site
 	if err := json.Unmarshal(first, &s); err != nil {
 		b.Fatal(err)
 	}
@@ -166,68 +158,54 @@ func discard(b *testing.B, s site, r *cloud.Reader) {
 // benchRounds is how often walk and download alternate; the medians count.
 const benchRounds = 5
 
-// BenchmarkCollect measures a collection of 200,000 permissions: the walk as a
-// ratio to the same client when it discards the pages, and to bare HTTP that sends
-// the recorded requests again, which neither signs nor reads what comes; load and
-// publish; and the peak memory of the whole program.
-func BenchmarkCollect(b *testing.B) {
-	for b.Loop() {
-		s := startSite(b)
-		rec := &recorder{}
-		walkPermissions(b, s, s.client(b, rec), b.TempDir())
-		var walks, discards, downloads []time.Duration
-		var size int64
-		for range benchRounds {
-			start := time.Now()
-			size = download(b, rec.requests)
-			downloads = append(downloads, time.Since(start))
-			start = time.Now()
-			discard(b, s, s.client(b, nil))
-			discards = append(discards, time.Since(start))
-			start = time.Now()
-			walkPermissions(b, s, s.client(b, nil), b.TempDir())
-			walks = append(walks, time.Since(start))
-		}
-		loaded, published := loadAndPublish(b, s)
-		peak, requests := collectWhole(b, s)
-
-		walk, client, bare := median(walks), median(discards), median(downloads)
-		b.ReportMetric(client.Seconds()/walk.Seconds(), "walk/download")
-		b.ReportMetric(benchRows/(loaded+published).Seconds(), "load+publish-rows/s")
-		b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
-		fmt.Printf(`
-collection of %d permissions, %d a page, %d requests in flight, %.0f MB of answers
-  bare HTTP, recorded requests    %8.0f ms
-  client, download and discard    %8.0f ms
-  walk: download, cut, hash, zstd %8.0f ms   ratio %.2f to the client (at least 0.40), %.2f to bare HTTP
-  load                            %8.0f ms
-  publish                         %8.0f ms   load and publish %.0f rows/s (at least 100,000)
-  peak memory of exporter collect %8.0f MiB  (under 512)
-  requests of the permission list %8d      the least that could do: %d
-  requests of exporter collect    %8d
-`, benchRows, benchPageSize, benchParallel, float64(size)/1e6, ms(bare), ms(client), ms(walk),
-			client.Seconds()/walk.Seconds(), bare.Seconds()/walk.Seconds(),
-			ms(loaded), ms(published), benchRows/(loaded+published).Seconds(), float64(peak)/(1<<20),
-			len(rec.requests), (benchRows+benchPageSize-1)/benchPageSize, requests)
+// walkFigures measures a collection of 200,000 permissions: the walk as a ratio to
+// the same client when it discards the pages, and to bare HTTP that sends the
+// recorded requests again, which neither signs nor reads what comes; and the
+// whole program.
+func walkFigures(b *testing.B, f *figures, program string) {
+	s := startSite(b, program)
+	rec := &recorder{}
+	walkPermissions(b, s.ProjectID, benchRows, s.client(b, rec), b.TempDir())
+	var walks, discards, downloads []time.Duration
+	var size int64
+	f.section(fmt.Sprintf("Collection of 200,000 permissions, %d a page, %d requests in flight", benchPageSize, benchParallel))
+	for range benchRounds {
+		start := time.Now()
+		size = download(b, rec.requests)
+		downloads = append(downloads, time.Since(start))
+		start = time.Now()
+		discard(b, s, s.client(b, nil))
+		discards = append(discards, time.Since(start))
+		start = time.Now()
+		walkPermissions(b, s.ProjectID, benchRows, s.client(b, nil), b.TempDir())
+		walks = append(walks, time.Since(start))
 	}
+	walk, client, bare := median(walks), median(discards), median(downloads)
+	f.note("bare HTTP, recorded requests", "%.0f ms for %.0f MB", ms(bare), float64(size)/1e6)
+	f.note("client, download and discard", "%.0f ms", ms(client))
+	ratio := client.Seconds() / walk.Seconds()
+	f.add(ratio >= 0.4, "at least 0.40 of the client", "walk: download, cut, hash, zstd", "%.0f ms, %.2f of the client, %.2f of bare HTTP", ms(walk), ratio, bare.Seconds()/walk.Seconds())
+	least := (benchRows + benchPageSize - 1) / benchPageSize
+	f.add(len(rec.requests) <= least+1, fmt.Sprintf("%d could do", least), "requests of the permission list", "%d", len(rec.requests))
+	whole, requests := collectWhole(b, s, program)
+	f.add(whole.peak < 512, "under 512 MiB", "peak memory of exporter collect", "%.0f MiB", whole.peak)
+	f.note("time of exporter collect", "%.1f s for %d requests", whole.took.Seconds(), requests)
 }
 
-func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
-
-func median(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return d[len(d)/2]
-}
-
-func walkPermissions(b *testing.B, s site, r *cloud.Reader, dir string) {
+func walkPermissions(b *testing.B, projectID string, rows int64, r *cloud.Reader, dir string) {
 	b.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.Fatal(err)
+	}
 	l, err := newLanding(dir, "bench", new(atomic.Int64))
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := benchProject(s, r, l)
+	c := &Collector{cloud: r, o: Options{PageSize: benchPageSize, Now: time.Now}}
+	p := &project{Collector: c, id: projectID, landing: l, log: slog.New(slog.DiscardHandler),
+		seed: maphash.MakeSeed(), attempts: map[string]*attempts{}}
 	w, err := p.walkList(b.Context(), lists[0])
-	if err != nil || w.problem != "" || w.distinct != benchRows {
+	if err != nil || w.problem != "" || w.distinct != rows {
 		b.Fatalf("walk: %v %s %d rows", err, w.problem, w.distinct)
 	}
 	if err := l.close(); err != nil {
@@ -235,59 +213,14 @@ func walkPermissions(b *testing.B, s site, r *cloud.Reader, dir string) {
 	}
 }
 
-func benchProject(s site, r *cloud.Reader, l *landing) *project {
-	c := &Collector{cloud: r, o: Options{PageSize: benchPageSize, Now: time.Now}}
-	return &project{Collector: c, id: s.ProjectID, landing: l, log: slog.New(slog.DiscardHandler),
-		seed: maphash.MakeSeed(), attempts: map[string]*attempts{}}
-}
-
-func loadAndPublish(b *testing.B, s site) (loaded, published time.Duration) {
-	b.Helper()
-	st, err := store.Open(filepath.Join(b.TempDir(), "data"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	build, err := st.Begin(b.Context(), store.BuildOptions{Started: time.Now(), ProgramVersion: "bench"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	walkPermissions(b, s, s.client(b, nil), build.Landing(s.ProjectID))
-	start := time.Now()
-	if _, err := build.Load(b.Context(), s.ProjectID, "permissions"); err != nil {
-		b.Fatal(err)
-	}
-	loaded = time.Since(start)
-	start = time.Now()
-	total := int64(benchRows)
-	_, err = build.Publish(b.Context(), []store.Project{{
-		ID: s.ProjectID, Started: start, Finished: start, ServerTime: start, Verdict: store.Complete,
-		Resources: []store.Resource{{Name: "permissions", Verdict: store.Complete, Rows: total, Distinct: total, TotalFirst: &total, TotalLast: &total}},
-	}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return loaded, time.Since(start)
-}
-
 // collectWhole runs the program itself with a budget that ends after the lists.
-func collectWhole(b *testing.B, s site) (peakBytes, requests int64) {
+func collectWhole(b *testing.B, s site, program string) (whole spent, requests int) {
 	b.Helper()
-	dir := b.TempDir()
-	config := fmt.Sprintf("cloud: {url: %q, client_id: %q, client_secret: %q, projects: [%q], rate: 1000000, page_size: %d}\nstore: {dir: data}\ncollect: {budget: {run: 2500}}\n",
-		s.URL, s.ClientID, s.ClientSecret, s.ProjectID, benchPageSize)
-	path := filepath.Join(dir, "reports.yaml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command(s.program, "collect", "--config", path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("collect: %v: %s", err, out)
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	out, err := exec.Command(s.program, "sql", "--config", path, "--format", "csv", "SELECT count(*) FROM calls").Output()
-	if err != nil {
-		b.Fatal(err)
-	}
-	fmt.Sscanf(string(out), "%s\n%d", new(string), &requests)
-	return usage.Maxrss << 10, requests
+	args := writeConfig(b, b.TempDir(), map[string]any{
+		"url": s.URL, "client_id": s.ClientID, "client_secret": s.ClientSecret, "projects": []string{s.ProjectID}, "rate": 1_000_000, "page_size": benchPageSize,
+	}, 2500)
+	whole = run(b, exec.Command(program, append(args, "collect")...))
+	calls := run(b, exec.Command(program, append(args, "sql", "--format", "csv", "SELECT count(*) FROM calls")...))
+	fmt.Sscanf(string(calls.out), "%s\n%d", new(string), &requests)
+	return whole, requests
 }

@@ -111,20 +111,24 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err != nil {
 		return err
 	}
-	// No log is kept: what is not published is thrown away. Nor is the stage written
-	// out when it is closed; the snapshot is by its own CHECKPOINT.
+	options := noLog
+	if version != schemaVersion {
+		options = newFile
+	}
 	tmp := b.store.newTmp()
+	// The stage is not written out when it is closed; the snapshot is by its own
+	// CHECKPOINT.
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
 		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
 			return err
 		}
-		if err := exec("ATTACH " + file + " AS build (RECOVERY_MODE NO_WAL_WRITES)"); err != nil {
+		if err := exec("ATTACH " + file + " AS build (" + options + ")"); err != nil {
 			if newest != "" {
 				return &damagedError{b.store.path(newest), err}
 			}
 			return err
 		}
-		return exec("ATTACH " + scratch + " AS stage (RECOVERY_MODE NO_WAL_WRITES); USE build")
+		return exec("ATTACH " + scratch + " AS stage (" + noLog + "); USE build")
 	})
 	if err != nil {
 		return err
@@ -138,7 +142,8 @@ func (b *Build) open(ctx context.Context, newest string) error {
 			return err
 		}
 	}
-	if err := b.exec(ctx, "DELETE FROM base.calls"); err != nil {
+	// Their blocks are free for what comes.
+	if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
 		return err
 	}
 	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)

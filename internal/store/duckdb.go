@@ -36,6 +36,14 @@ const (
 	maxSpill   = 4 << 30
 )
 
+// How files that are built are attached. No log is kept: what is not published is
+// thrown away. A new file is packed so that DuckDB 1.3 and later can read it, in
+// blocks that are small: where little has changed, a file grows by little.
+const (
+	noLog   = "RECOVERY_MODE NO_WAL_WRITES"
+	newFile = noLog + ", STORAGE_VERSION 'v1.3.0', BLOCK_SIZE 65536"
+)
+
 //go:embed schema/*.sql
 var schema embed.FS
 

@@ -79,7 +79,7 @@ func (b *Build) copyInOrder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.exec(ctx, "ATTACH "+path+" AS fresh (RECOVERY_MODE NO_WAL_WRITES); USE fresh;"+text+"USE build"); err != nil {
+	if err := b.exec(ctx, "ATTACH "+path+" AS fresh ("+newFile+"); USE fresh;"+text+"USE build"); err != nil {
 		return err
 	}
 	if err := b.copyTables(ctx, "build", "fresh"); err != nil {

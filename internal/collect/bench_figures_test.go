@@ -1,0 +1,164 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// TestMain lets the benchmarks run this program again to publish what has landed,
+// in a process that does nothing else: see publishing.
+func TestMain(m *testing.M) {
+	if job := os.Getenv(publishVariable); job != "" {
+		if err := publishLanded([]byte(job)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// figures is the table that make bench ends with.
+type figures struct {
+	bytes.Buffer
+	table *tabwriter.Writer
+}
+
+func newFigures() *figures {
+	f := &figures{}
+	f.table = tabwriter.NewWriter(f, 0, 0, 2, ' ', 0)
+	return f
+}
+
+// section begins a part of the table, with how busy the machine is.
+func (f *figures) section(title string) {
+	load, _ := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(load) + " ?")
+	fmt.Fprintf(f.table, "\n%s (load of the machine %s)\n", title, fields[0])
+}
+
+// add adds a figure that has an aim, and whether it holds.
+func (f *figures) add(ok bool, aim, what, format string, values ...any) {
+	verdict := "holds"
+	if !ok {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(f.table, "  %s\t%s\t%s\t%s\n", what, fmt.Sprintf(format, values...), aim, verdict)
+}
+
+// note adds a figure without an aim.
+func (f *figures) note(what, format string, values ...any) {
+	fmt.Fprintf(f.table, "  %s\t%s\t\t\n", what, fmt.Sprintf(format, values...))
+}
+
+func (f *figures) print() {
+	f.table.Flush()
+	fmt.Println(f.String())
+}
+
+// BenchmarkFigures measures what the program promises of its speed and memory, each
+// part beside what it is compared with, and prints all in one table.
+func BenchmarkFigures(b *testing.B) {
+	f := newFigures()
+	program := buildProgram(b)
+	b.Run("walk", func(b *testing.B) { walkFigures(b, f, program) })
+	b.Run("again", func(b *testing.B) { againFigures(b, f) })
+	b.Run("million", func(b *testing.B) { millionFigures(b, f) })
+	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
+	f.print()
+}
+
+func buildProgram(b *testing.B) string {
+	b.Helper()
+	program := filepath.Join(b.TempDir(), "exporter")
+	if out, err := exec.Command("go", "build", "-o", program, "exporter/cmd/exporter").CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v: %s", err, out)
+	}
+	return program
+}
+
+// spent is what a process took.
+type spent struct {
+	took, cpu time.Duration
+	peak      float64 // MiB
+	out       []byte
+}
+
+// run runs a command to its end.
+func run(b *testing.B, cmd *exec.Cmd) spent {
+	b.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	// What wait4 gives as the peak begins with that of the process that forked.
+	status := fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)
+	var peak int64
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				b.Fatalf("%s: %v: %s", cmd, err, errs.Bytes())
+			}
+			usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+			cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+			return spent{time.Since(start), cpu, float64(peak) / (1 << 10), out.Bytes()}
+		case <-tick.C:
+			text, _ := os.ReadFile(status) // it may have ended
+			if _, after, ok := strings.Cut(string(text), "VmHWM:"); ok {
+				var kib int64
+				fmt.Sscan(after, &kib)
+				peak = max(peak, kib)
+			}
+		}
+	}
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+func median[T int64 | float64 | time.Duration](values []T) T {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func fileSize(b *testing.B, path string) float64 {
+	b.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(info.Size()) / (1 << 20)
+}
+
+// writeConfig writes a configuration of the program for a store in dir/data and
+// returns the program's arguments.
+func writeConfig(b *testing.B, dir string, cloud map[string]any, budget int) []string {
+	b.Helper()
+	text, err := json.Marshal(map[string]any{
+		"cloud": cloud, "store": map[string]any{"dir": "data"}, "collect": map[string]any{"budget": map[string]any{"run": budget}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(dir, "reports.yaml") // YAML holds JSON
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return []string{"--config", path}
+}
