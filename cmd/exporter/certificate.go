@@ -193,7 +193,7 @@ func (c *certificate) read(ctx context.Context, cfg *config, r *store.Reader, se
 	}
 	c.Recompute = fmt.Sprintf(`exporter sql --snapshot %s%s --format csv "SELECT resource || ' ' || sha256 AS line FROM digests `+
 		`WHERE snapshot_id = '%s' ORDER BY resource" | tail -n +2 | sha256sum`, c.Snapshot, project, c.Snapshot)
-	c.Journal = sealOf(cfg.journalPath(), c.Snapshot, c.Project)
+	c.Journal = sealOf(cfg.journalPath(), c.Snapshot, c.Project, c.Digest)
 	st, err := openStore(cfg)
 	if err != nil {
 		return err
@@ -263,19 +263,20 @@ func (c *certificate) reason() string {
 	return strings.Join(parts, "; ")
 }
 
-// sealOf finds the line of the journal that names a snapshot. The hash of a line
-// is what the next one begins with.
-func sealOf(path, snapshot, project string) sealed {
+// sealOf finds the line of the journal that names a snapshot, and whether it names
+// its digest. The hash of a line is what the next one begins with.
+func sealOf(path, snapshot, project, digest string) sealed {
 	s := sealed{Path: filepath.Base(path)}
+	other := false
 	head, err := journal.Read(path, func(e journal.Entry) error {
 		if s.Line > 0 && e.Seq == s.Line+1 {
 			s.SHA256 = e.Prev
 		}
-		var detail struct{ Snapshot, Project string }
+		var detail struct{ Snapshot, Project, Digest string }
 		if e.Kind != "snapshot" || json.Unmarshal(e.Detail, &detail) != nil || detail.Snapshot != snapshot || detail.Project != project {
 			return nil
 		}
-		s.Line, s.At = e.Seq, &e.At
+		s.Line, s.At, other = e.Seq, &e.At, detail.Digest != digest
 		return nil
 	})
 	var broken *journal.Broken
@@ -286,6 +287,8 @@ func sealOf(path, snapshot, project string) sealed {
 		s.Problem = err.Error()
 	case s.Line == 0:
 		s.Problem = "no line names this snapshot; the next collection adds it"
+	case other:
+		s.Problem = fmt.Sprintf("line %d names another digest: exporter snapshots verify tells what has changed", s.Line)
 	case s.Line == head.Seq:
 		s.SHA256 = head.SHA256
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"exporter/internal/journal"
 )
 
 // A certificate with everything that can be wrong, and long numbers, stays
@@ -47,6 +50,28 @@ func TestCertificateFitsTheTerminal(t *testing.T) {
 			if !strings.Contains(said, want) {
 				t.Errorf("width %d lacks %q in\n%s", width, want, out.String())
 			}
+		}
+	}
+}
+
+// A line that seals another digest is no seal.
+func TestSealNamesTheDigest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.ndjson")
+	for _, digest := range []string{"d1", "d2"} {
+		if _, err := journal.Open(path, time.Now).Append("snapshot", map[string]any{"snapshot": "s-" + digest, "project": "p", "digest": digest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ snapshot, digest, want string }{
+		{"s-d1", "d1", ""},
+		{"s-d2", "d2", ""},
+		{"s-d1", "d9", "line 1 names another digest"},
+		{"s-d2", "d9", "line 2 names another digest"},
+		{"s-d3", "d3", "no line names this snapshot"},
+	} {
+		s := sealOf(path, c.snapshot, "p", c.digest)
+		if !strings.HasPrefix(s.Problem, c.want) || c.want == "" && (s.Problem != "" || len(s.SHA256) != 64) {
+			t.Errorf("%s with %s: %+v", c.snapshot, c.digest, s)
 		}
 	}
 }

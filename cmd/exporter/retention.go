@@ -25,10 +25,11 @@ func (a *app) pruneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old snapshot files and raw pages; the history stays",
-		Long: `Removes what store.keep lets go: of snapshots it leaves the newest, the last of
-each of the last daily days, and the last of each of the last monthly months; of
-raw pages those of the last raw_days days. The newest file holds the whole
-history, so that every date stays answerable. Every collection prunes at its end.`,
+		Long: `Removes what store.keep lets go: of snapshots it leaves all of the last 24 hours,
+the last of each of the last daily days, and the last of each of the last monthly
+months; of raw pages those of the last raw_days days. 0 keeps none but the newest.
+The newest file holds the whole history, so that every date stays answerable.
+Every collection prunes at its end.`,
 		Example: `  exporter snapshots prune --dry-run
   exporter snapshots prune --keep-daily 7 --keep-monthly 24`,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -66,7 +66,8 @@ SELECT
     started_at,
     rows,
     digest[:12] AS digest,
-    COLUMNS(c -> c IN ('verdict', 'kind')) -- a file of schema version 1 has no kind
+    verdict,
+    kind
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
 

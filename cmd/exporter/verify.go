@@ -53,26 +53,19 @@ func (a *app) verify(ctx context.Context, format string) error {
 		return err
 	}
 	started := a.now()
-	facts, head, broken := journalFacts(cfg.journalPath())
-	if b := (*journal.Broken)(nil); broken != nil && !errors.As(broken, &b) {
-		return broken
-	}
-	o := store.VerifyOptions{Journal: facts}
+	var o store.VerifyOptions
 	if _, live := terminalWidth(a.stderr); live {
 		o.Progress = func(done, total int) {
 			fmt.Fprintf(a.stderr, "\r\x1b[Kraw files  %s / %s  %s", count(int64(done)), count(int64(total)), progressBar(int64(done), int64(total)))
 		}
 		defer fmt.Fprint(a.stderr, "\r\x1b[K")
 	}
-	v, err := st.Verify(ctx, o)
+	v, head, err := verifyAtRest(ctx, st, cfg.journalPath(), o)
 	if err != nil {
 		return err
 	}
 	if o.Progress != nil {
 		fmt.Fprint(a.stderr, "\r\x1b[K")
-	}
-	if broken != nil {
-		v.Differences = append(v.Differences, store.Finding{Name: "journal.ndjson", Problem: strings.TrimPrefix(broken.Error(), cfg.journalPath()+": ")})
 	}
 	if format == "json" {
 		e := json.NewEncoder(a.stdout)
@@ -88,6 +81,30 @@ func (a *app) verify(ctx context.Context, format string) error {
 		return &exitError{exitMismatch, fmt.Errorf("verify: %s", plural(int64(n), "difference"))}
 	}
 	return nil
+}
+
+// verifyAtRest compares a store with its journal. Where a collection, a prune or a
+// purge came in between, of which the journal tells, what differs may be of that
+// alone: then the store is verified again.
+func verifyAtRest(ctx context.Context, st *store.Store, path string, o store.VerifyOptions) (*store.Verification, journal.Head, error) {
+	for {
+		facts, head, broken := journalFacts(path)
+		if b := (*journal.Broken)(nil); broken != nil && !errors.As(broken, &b) {
+			return nil, head, broken
+		}
+		o.Journal = facts
+		v, err := st.Verify(ctx, o)
+		if ctx.Err() != nil {
+			return nil, head, ctx.Err()
+		}
+		if broken != nil && v != nil {
+			v.Differences = append(v.Differences, store.Finding{Name: "journal.ndjson", Problem: strings.TrimPrefix(broken.Error(), path+": ")})
+		}
+		now, e := journal.Open(path, nil).Head()
+		if moved := e == nil && broken == nil && now != head; !moved || err == nil && len(v.Differences) == 0 {
+			return v, head, err
+		}
+	}
 }
 
 func plural(n int64, word string) string {

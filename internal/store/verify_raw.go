@@ -29,7 +29,7 @@ type rawFile struct {
 	resource string
 	there    bool
 	rows     int64            // of the newest file that point to it
-	sums     map[int64]string // of its lines
+	sums     map[int64]string // of its lines; nil where no calls can be read
 }
 
 // rawFiles lists the files of pages: those that are there, those whose walk had
@@ -102,15 +102,20 @@ func (w *verifier) rawFolder(ctx context.Context, id string, file func(snapshot,
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			resource, landed := strings.CutSuffix(e, ".ndjson.zst")
-			if landed && resource != "calls" && resource != "walks" {
-				file(id, project, resource).there = true
-			}
-		}
 		sums, err := w.calls(ctx, id, project, dir)
 		if err != nil {
 			return err
+		}
+		for _, e := range entries {
+			resource, landed := strings.CutSuffix(e, ".ndjson.zst")
+			if !landed || resource == "calls" || resource == "walks" {
+				continue
+			}
+			file(id, project, resource).there = true
+			// Where others have calls, a file without any has lost them.
+			if len(sums) > 0 && sums[resource] == nil {
+				sums[resource] = map[int64]string{}
+			}
 		}
 		for resource, lines := range sums {
 			file(id, project, resource).sums = lines

@@ -171,6 +171,12 @@ func TestVerifyNamesHarm(t *testing.T) {
 		}, []string{raw("records") + ": does not hold 1 of the rows", raw("records") + ": line 6 is missing"}},
 		{"missing page", func(t *testing.T, dir string) { remove(t, filepath.Join(dir, raw("permissions"))) },
 			[]string{raw("permissions") + ": is missing, and nothing says why; "}},
+		{"lost calls", func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "snapshots", first+".duckdb"))
+			path := filepath.Join(dir, raw("calls"))
+			lines := strings.Split(strings.TrimSuffix(string(unpack(t, path)), "\n"), "\n")
+			storetest.Land(t, path, slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"resource":"persons"`) })...)
+		}, []string{raw("persons") + ": 6 rows are from lines of no call", "snapshots/" + first + ".duckdb: is missing"}},
 		{"missing folder", func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "raw", last, "p2")) },
 			slices.Repeat([]string{"raw/" + last + "/p2/"}, 10)},
 		{"foreign file", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "snapshots", "notes.txt"), []byte("x")) },
