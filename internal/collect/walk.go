@@ -207,8 +207,8 @@ func (w *walk) fact(resource string) store.Resource {
 
 // walkTree reads the organisation tree: the roots by match-auth-structure
 // without a name, then the children of each structure by list-auth-structure.
-// The documents leave open whether either gives one level or the subtree
-// , so each id is asked once and what comes is united.
+// The documents leave open whether either gives one level or the subtree, so each
+// id is asked once and what comes is united.
 func (p *project) walkTree(ctx context.Context) (*walk, error) {
 	w := &walk{}
 	asked := map[string]bool{}
