@@ -285,7 +285,7 @@ func (h *kills) try(x trial) error {
 		}
 	}
 	const parallel = 4
-	most := want.requests + int64(len(ids)-1)*want.more + kills*(2*parallel+1)
+	most := want.requests + int64(len(ids)-1)*want.more + kills*(2*parallel+2)
 	if n := s.requests.Load(); n > most {
 		return fmt.Errorf("%d requests for %d snapshots, at most %d are due", n, len(ids), most)
 	}

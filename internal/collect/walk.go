@@ -82,10 +82,14 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	var ids []uint64
 	var received int // ids, repeated ones too
 	var lastPage []string
-	var sizes []int // items of each page
+	var sizes []int      // items of each page
+	var held *cloud.Page // the last one that an interrupted run has landed
 	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, Held: p.held(l, number)}) {
 		if err != nil {
 			return w, err
+		}
+		if page.Attempt == 0 {
+			held = page
 		}
 		at := pageOf{resource: l.resource, operation: l.operation, key: l.key, walk: number, page: page.Number, rows: page.Items}
 		if err := p.landing.land(at, page.Response); err != nil {
@@ -119,6 +123,11 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 	if short := shortPage(sizes); short > 0 {
 		w.note = fmt.Sprintf("page %d of %d is short: %d of %d rows", short, len(sizes), sizes[short-1], slices.Max(sizes))
 	}
+	if held != nil && held.Number < w.pages && w.problem == "" {
+		if err := p.compareHeld(ctx, l, w, held); err != nil {
+			return w, err
+		}
+	}
 	if w.problem == "" {
 		w.judge(int64(received))
 	}
@@ -126,6 +135,22 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		w.problem += ", " + w.note
 	}
 	return w, nil
+}
+
+// compareHeld asks the last page that an interrupted run has landed once more. The
+// list may have moved between the two runs by as many rows as came, which no
+// total shows.
+func (p *project) compareHeld(ctx context.Context, l list, w *walk, held *cloud.Page) error {
+	for page, err := range p.cloud.Pages(ctx, l.operation, p.with(l.params), cloud.PageOptions{Size: p.o.PageSize, First: held.Number}) {
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(page.IDs, held.IDs) {
+			w.problem = fmt.Sprintf("page %d is no longer what it was before the interruption", held.Number)
+		}
+		break
+	}
+	return nil
 }
 
 // shortPage is the number of the first page, but the last, that has fewer items
