@@ -30,18 +30,15 @@ fuzz:
 	  for t in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$f | sed 's/^func //'); do \
 	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
 
-<<<<<<< HEAD
 # nightly tries all that the tests take a sample of: a kill at every system call
 # that changes a file, every pair of faults. SEED chooses the chains of kills.
 SEED ?= 1
 nightly: tools
 	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestPairsOfFaults)$$' -v -nightly -seed $(SEED) -timeout 3h
 
-=======
 # bench measures speed and memory, and prints a table of the figures with their
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
 BENCH ?= .
->>>>>>> h-bench
 bench: tools
 	$(GO) test ./internal/collect -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 30m
 
