@@ -238,12 +238,12 @@ changes AS (
     LEFT JOIN since AS s
         ON s.project_id = x.after.project_id
         AND s.access_auth_id = x.after.access_auth_id
+    -- With the kind as a condition of its own DuckDB would compare all with all.
     LEFT JOIN gone AS g
         ON g.project_id = x.before.project_id
-        AND g.access_auth_id = x.before.access_auth_id
+        AND g.access_auth_id = CASE WHEN x.kind IN ('removed', 're-created') THEN x.before.access_auth_id END
         AND g.person_id IS NOT DISTINCT FROM x.before.person_id
         AND g.access_control_channel_id IS NOT DISTINCT FROM x.before.access_control_channel_id
-        AND x.kind IN ('removed', 're-created')
 )
 SELECT
     c.kind,
