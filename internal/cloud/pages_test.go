@@ -171,7 +171,7 @@ func TestPagesError(t *testing.T) {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Code != 28841004 || !strings.HasPrefix(err.Error(), "page 4: access-auth: ") || !slices.Equal(numbers, []int{1, 2, 3}) {
 			t.Errorf("pages %v, %v", numbers, err)
 		}
-		if n, _ := g.counts(); n > 8 {
+		if n, _ := g.counts(); n > 2+ahead*4 {
 			t.Errorf("%d requests", n)
 		}
 	})
