@@ -62,18 +62,26 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	wanted := int64(len(keys))
 	queue := make(chan string)
 	var pending atomic.Int64 // keys given out and not yet answered
+	answered := make(chan struct{}, 1)
 	var workers sync.WaitGroup
 	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
 				res.add(p.walkKey(ctx, k, key))
 				pending.Add(-1)
+				select {
+				case answered <- struct{}{}:
+				default: // one is enough to look again
+				}
 				p.progress(k.resource, 1, &wanted)
 			}
 		})
 	}
 	asked := 0
 	for _, key := range keys {
+		for n := pending.Load(); n > 0 && !p.withinBudget(n); n = pending.Load() {
+			<-answered // what is counted as under way may be made by now
+		}
 		if !p.withinBudget(pending.Load()) || res.stopped() || ctx.Err() != nil {
 			break
 		}
