@@ -93,23 +93,13 @@ touched AS (
             OR h.closed_snapshot > b.low AND h.closed_snapshot <= b.high)
         AND (b.project_id IS NULL OR h.project_id = b.project_id)
 ),
--- A permission before and after. One that is in one snapshot only has a number
--- among those of its person and channel.
+-- A permission before and after.
 sides AS (
     SELECT
         e AS before,
         l AS after,
         e.access_auth_id IS NOT NULL AS was,
-        l.access_auth_id IS NOT NULL AS stays,
-        coalesce(e.project_id, l.project_id) AS project_id,
-        coalesce(e.person_id, l.person_id) AS person_id,
-        coalesce(e.access_control_channel_id, l.access_control_channel_id) AS channel_id,
-        CASE WHEN e.access_auth_id IS NULL OR l.access_auth_id IS NULL THEN row_number() OVER (
-            PARTITION BY e.access_auth_id IS NULL, l.access_auth_id IS NULL, coalesce(e.project_id, l.project_id),
-                coalesce(e.person_id, l.person_id), coalesce(e.access_control_channel_id, l.access_control_channel_id)
-            ORDER BY coalesce(e.auth_start_time, l.auth_start_time), coalesce(e.auth_end_time, l.auth_end_time),
-                coalesce(e.access_auth_id, l.access_auth_id)
-        ) END AS n
+        l.access_auth_id IS NOT NULL AS stays
     FROM (FROM touched WHERE was) AS e
     FULL JOIN (FROM touched WHERE stays) AS l
         ON l.project_id = e.project_id
@@ -117,15 +107,30 @@ sides AS (
         AND l.person_id IS NOT DISTINCT FROM e.person_id
         AND l.access_control_channel_id IS NOT DISTINCT FROM e.access_control_channel_id
 ),
+-- Those that are in one snapshot only, numbered among those of their person and
+-- channel.
+singles AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY was, one.project_id, one.person_id, one.access_control_channel_id
+            ORDER BY one.auth_start_time, one.auth_end_time, one.access_auth_id
+        ) AS n
+    FROM (
+        SELECT *, if(was, before, after) AS one
+        FROM sides
+        WHERE NOT was OR NOT stays
+    )
+),
 pairs AS (
     SELECT before, after FROM sides WHERE was AND stays
     UNION ALL
     SELECT g.before, c.after
-    FROM (FROM sides WHERE NOT stays) AS g
-    FULL JOIN (FROM sides WHERE NOT was) AS c
-        ON c.project_id = g.project_id
-        AND c.person_id = g.person_id
-        AND c.channel_id = g.channel_id
+    FROM (FROM singles WHERE was) AS g
+    FULL JOIN (FROM singles WHERE stays) AS c
+        ON c.one.project_id = g.one.project_id
+        AND c.one.person_id = g.one.person_id
+        AND c.one.access_control_channel_id = g.one.access_control_channel_id
         AND c.n = g.n
 ),
 -- The kinds of change of each pair.
