@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -188,6 +189,9 @@ func walkFigures(b *testing.B, f *figures, program string) {
 	least := (benchRows + benchPageSize - 1) / benchPageSize
 	f.add(len(rec.requests) <= least+1, fmt.Sprintf("%d could do", least), "requests of the permission list", "%d", len(rec.requests))
 	whole, requests := collectWhole(b, s, program)
+	published := landLarge(b, benchPersons, 1).publish(b, filepath.Join(b.TempDir(), "data"), 0)
+	speed := benchRows / published.took.Seconds()
+	f.add(speed >= 100_000, "at least 100,000", "load and publish: rows/s", "%.0f (%.1f s)", speed, published.took.Seconds())
 	f.add(whole.peak < 512, "under 512 MiB", "peak memory of exporter collect", "%.0f MiB", whole.peak)
 	f.note("time of exporter collect", "%.1f s for %d requests", whole.took.Seconds(), requests)
 }
