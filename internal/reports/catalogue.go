@@ -1,7 +1,7 @@
 package reports
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,15 +9,28 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed catalogue.yaml
-var catalogue []byte
+// The reports that come with the program, one a file, in the order of the
+// files' names.
+//
+//go:embed catalogue/*.yaml
+var catalogue embed.FS
 
 // Builtin returns the definitions that come with the program. The caller may
 // change them.
 func Builtin() []Definition {
-	var definitions []Definition
-	if err := yaml.UnmarshalWithOptions(catalogue, &definitions, yaml.Strict()); err != nil {
-		panic(fmt.Sprintf("the built-in catalogue: %v", err)) // a test decodes it
+	entries, err := catalogue.ReadDir("catalogue")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	definitions := make([]Definition, len(entries))
+	for i, e := range entries {
+		text, err := catalogue.ReadFile("catalogue/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		if err := yaml.UnmarshalWithOptions(text, &definitions[i], yaml.Strict()); err != nil {
+			panic(fmt.Sprintf("the built-in report %s: %v", e.Name(), err)) // a test decodes it
+		}
 	}
 	return definitions
 }
