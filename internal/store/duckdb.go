@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -47,13 +48,16 @@ const (
 //go:embed schema/*.sql
 var schema embed.FS
 
-// schemaSQL is the whole schema, in the order of the files' names.
+// schemaSQL is the whole schema, in the order of the files' numbers, then names.
 func schemaSQL() (string, error) {
 	entries, err := schema.ReadDir("schema")
 	if err != nil {
 		return "", err
 	}
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	digits := func(e os.DirEntry) int { return strings.Index(e.Name(), "_") }
+	slices.SortFunc(entries, func(a, b os.DirEntry) int {
+		return cmp.Or(cmp.Compare(digits(a), digits(b)), strings.Compare(a.Name(), b.Name()))
+	})
 	var all strings.Builder
 	for _, e := range entries {
 		text, err := schema.ReadFile("schema/" + e.Name())
