@@ -18,6 +18,7 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
+	earlier  func(ctx context.Context, snapshot string) (*Reader, error)
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
@@ -114,7 +115,26 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}, nil
+	earlier := func(ctx context.Context, snapshot string) (*Reader, error) {
+		o.Snapshot, o.AsOf = snapshot, time.Time{}
+		return s.readFile(ctx, file, zone, o)
+	}
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, earlier: earlier}, nil
+}
+
+// Earlier opens a reader of an earlier snapshot from the file that r reads, so
+// that both have the same mask, and of the same project. It returns
+// [ErrNotPublished] when r does not see that snapshot, or its history has been
+// purged. The caller closes it.
+func (r *Reader) Earlier(ctx context.Context, snapshot string) (*Reader, error) {
+	e, err := r.earlier(ctx, snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
+	}
+	if err := e.answerable(ctx); err != nil {
+		return nil, fmt.Errorf("read store: %w", errors.Join(err, e.Close()))
+	}
+	return e, nil
 }
 
 // moment is what a connection's variables are set to.

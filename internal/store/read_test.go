@@ -287,3 +287,31 @@ func TestSpill(t *testing.T) {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }
+
+// TestEarlier reads an earlier snapshot from the file of a later one, of the same
+// project, and refuses one that there is not.
+func TestEarlier(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(project string, n int, id string) storetest.Site {
+		return storetest.Site{Project: project, At: day(n), Rows: rows{"permissions": list(permissionRow(id, "u1", "c1", ""))}}
+	}
+	first := storetest.Publish(t, st, site("p1", 1, "a"), site("p2", 1, "x"))
+	storetest.Publish(t, st, site("p1", 2, "b"), site("p2", 2, "x"))
+	if err := os.Remove(filepath.Join(st.Dir(), "snapshots", first+".duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	now := read(t, st, store.ReadOptions{Project: "p1"})
+	before, err := now.Earlier(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { before.Close() })
+	check(t, now, "SELECT access_auth_id FROM permissions", "b")
+	check(t, before, "SELECT access_auth_id FROM permissions", "a")
+	if want := day(1).Add(30 * time.Second); before.Snapshot() != first || !before.AsOf().Equal(want) {
+		t.Errorf("the earlier one is %s as of %s, want %s as of %s", before.Snapshot(), before.AsOf(), first, want)
+	}
+	if _, err := now.Earlier(t.Context(), "20250101T000000Z"); !errors.Is(err, store.ErrNotPublished) {
+		t.Errorf("a snapshot that there is not: %v", err)
+	}
+}
