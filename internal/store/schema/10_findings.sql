@@ -142,8 +142,8 @@ WITH permitted AS (
     SELECT
         project_id,
         person_id,
-        max_by(name, access_auth_id) AS name,
-        max_by(person_code, access_auth_id) AS person_code,
+        max_by(name, access_auth_id) FILTER (WHERE trim(name) <> '') AS name,
+        max_by(person_code, access_auth_id) FILTER (WHERE trim(person_code) <> '') AS person_code,
         list_sort(list_distinct(flatten(list(structure_ids)))) AS structure_ids,
         count(*) AS permissions
     FROM base.current_permissions
@@ -205,8 +205,8 @@ LEFT JOIN shared_codes AS c
 COMMENT ON VIEW person_context IS 'One person whom the list of persons or that of permissions names.';
 COMMENT ON COLUMN person_context.project_id IS 'The project that was asked (projectId of the request)';
 COMMENT ON COLUMN person_context.person_id IS 'API list-auth-person, access-auth: personId';
-COMMENT ON COLUMN person_context.name IS 'Derived: name of the person in list-auth-person, where blank in the newest permission; NULL where both are';
-COMMENT ON COLUMN person_context.person_code IS 'Derived: personCode in list-auth-person, where blank in the newest permission; NULL where both are';
+COMMENT ON COLUMN person_context.name IS 'Derived: name of the person in list-auth-person, where blank in the permission with the greatest id that has one; NULL where both are';
+COMMENT ON COLUMN person_context.person_code IS 'Derived: personCode in list-auth-person, where blank in the permission with the greatest id that has one; NULL where both are';
 COMMENT ON COLUMN person_context.listed IS 'Derived: the person is in list-auth-person';
 COMMENT ON COLUMN person_context.permissions IS 'Derived: how many permissions the person has';
 COMMENT ON COLUMN person_context.structure_ids IS 'Derived: every structureIds of the permissions, sorted; NULL where there is no permission';
