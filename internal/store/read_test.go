@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -313,5 +314,44 @@ func TestEarlier(t *testing.T) {
 	}
 	if _, err := now.Earlier(t.Context(), "20250101T000000Z"); !errors.Is(err, store.ErrNotPublished) {
 		t.Errorf("a snapshot that there is not: %v", err)
+	}
+}
+
+// TestDescribe tells what a statement takes and gives, in a store and without one,
+// and refuses what a query would be refused.
+func TestDescribe(t *testing.T) {
+	st := storetest.Open(t)
+	storetest.Publish(t, st, small(1))
+	empty, err := store.Empty(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { empty.Close() })
+	for _, r := range []*store.Reader{empty, read(t, st, store.ReadOptions{})} {
+		for _, c := range []struct {
+			query               string
+			parameters, columns []string
+		}{
+			{"-- Title\nSELECT $a AS x, $b + 1 AS y, name FROM permissions WHERE auth_end > $a; -- end", []string{"a", "b"}, []string{"x", "y", "name"}},
+			{"WITH n AS (FROM persons SELECT name) FROM n SELECT name, name AS name", nil, []string{"name", "name"}},
+			{"FROM permission_changes($since_snapshot, $snapshot) SELECT kind ;\n", []string{"since_snapshot", "snapshot"}, []string{"kind"}},
+			{"SELECT error('it ran') AS x", nil, []string{"x"}},
+		} {
+			parameters, columns, err := r.Describe(t.Context(), c.query, map[string]any{"b": int64(1)})
+			if err != nil || !slices.Equal(parameters, c.parameters) || !slices.Equal(columns, c.columns) {
+				t.Errorf("%s: parameters %q, columns %q, %v", c.query, parameters, columns, err)
+			}
+		}
+		for query, want := range map[string]string{
+			"SELECT nam FROM permissions":             `Referenced column "nam" not found`,
+			"DELETE FROM base.permissions":            "refused",
+			"SELECT 1; SELECT 2":                      "refused",
+			"SELECT * FROM read_csv('/etc/hostname')": "disabled by configuration",
+			"SELECT": "SELECT clause without selection list",
+		} {
+			if _, _, err := r.Describe(t.Context(), query, nil); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", query, err, want)
+			}
+		}
 	}
 }
