@@ -202,6 +202,7 @@ func TestDeviceProblem(t *testing.T) {
 // TestSharedThoughts keeps CTEs of one name the same in all queries of a
 // report, so that a mistake cannot be mended in one of them alone.
 func TestSharedThoughts(t *testing.T) {
+	shared := 0
 	for _, d := range Builtin() {
 		files := []string{d.Summary}
 		if d.Chart != nil && d.Chart.Query != "" {
@@ -211,7 +212,6 @@ func TestSharedThoughts(t *testing.T) {
 			files = append(files, s.Query)
 		}
 		bodies, from := map[string]string{}, map[string]string{}
-		shared := 0
 		for _, file := range files {
 			text, err := queries.Files.ReadFile(file)
 			if err != nil {
@@ -228,9 +228,9 @@ func TestSharedThoughts(t *testing.T) {
 				}
 			}
 		}
-		if shared == 0 {
-			t.Errorf("%s: no CTE is in two files; is the pattern still right?", d.Name)
-		}
+	}
+	if shared < 10 {
+		t.Errorf("only %d CTEs are in two files of a report; is the pattern still right?", shared)
 	}
 }
 
