@@ -204,6 +204,15 @@ func (r *runner) query(in state, name string) (*sql.Rows, error) {
 	return rows, nil
 }
 
+// inDir reports whether dir has a query of its own.
+func inDir(dir, name string) bool {
+	if dir == "" || validQuery(name) != nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	return err == nil
+}
+
 // queryFile reads a query by its name from dir, or else from the built-in
 // ones.
 func queryFile(dir, name string) ([]byte, error) {
