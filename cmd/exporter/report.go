@@ -47,7 +47,7 @@ and gone since an earlier snapshot.`,
   exporter report --as-of 2026-03-31 --since 2026-03-01`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, names []string) error {
-			cfg, err := a.loadConfig(false)
+			cfg, err := a.loadReports(c.Context(), false)
 			if err != nil {
 				return err
 			}

@@ -252,28 +252,30 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 // nearest is the name at the smallest Levenshtein distance from word, the
 // first of several; "" of none.
 func nearest(word string, names []string) string {
-	distance := func(to string) int {
-		row := make([]int, len(to)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range len(word) {
-			before := row[0]
-			row[0] = i + 1
-			for j := range len(to) {
-				change := before
-				if word[i] != to[j] {
-					change++
-				}
-				before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-			}
-		}
-		return row[len(to)]
-	}
 	if len(names) == 0 {
 		return ""
 	}
-	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
+	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(word, to string) int {
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(word) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(to) {
+			change := before
+			if word[i] != to[j] {
+				change++
+			}
+			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
+		}
+	}
+	return row[len(to)]
 }
 
 // fault takes one fault in, at a key below the definition.
@@ -380,7 +382,12 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 	if len(d.Sections) == 0 {
 		add("sections", "has no sections")
 	}
-	names := map[string]bool{}
+	names := map[string]bool{"summary": true, "method": true}
+	for _, s := range d.Sections {
+		if len(s.Key) > 0 {
+			names[strings.ToLower(d.changesName(s))] = true
+		}
+	}
 	for i, s := range d.Sections {
 		key, where := fmt.Sprintf("sections[%d]", i), fmt.Sprintf("section %d", i+1)
 		if s.Name != "" {
@@ -389,7 +396,7 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 		if s.Title == "" {
 			add(key+".title", "%s: has no title", where)
 		}
-		if sheet := strings.ToLower(s.sheet()); names[sheet] || sheet == "summary" || sheet == "method" {
+		if sheet := strings.ToLower(s.sheet()); names[sheet] {
 			add(key+".name", "%s: the sheet name %q is taken", where, s.sheet())
 		} else {
 			names[sheet] = true

@@ -17,6 +17,9 @@ func TestBuiltinIsValid(t *testing.T) {
 	if faults := Validate(definitions, ""); len(faults) > 0 {
 		t.Error(faults)
 	}
+	if faults, err := Compile(t.Context(), definitions, ""); err != nil || len(faults) > 0 {
+		t.Error(faults, err)
+	}
 	for _, d := range definitions {
 		for _, s := range d.Sections {
 			for _, c := range s.Columns {
