@@ -101,7 +101,7 @@ func (r *runner) bind(given map[string]any) error {
 				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(d.Parameters)), ", "), "it has none")))
 		}
 	}
-	r.named = map[string]any{"as_of": r.reader.AsOf(), "timezone": r.zone.String()}
+	r.named = map[string]any{"as_of": r.reader.AsOf(), "timezone": r.zone.String(), "snapshot": r.reader.Snapshot()}
 	r.facts = map[string]fact{}
 	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
 		p := d.Parameters[name]

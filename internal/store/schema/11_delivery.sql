@@ -1,5 +1,4 @@
--- Thoughts that several reports share: which rule may grant a permission, and
--- where rules and permissions contradict each other.
+-- Thoughts that several reports, or several queries of one, share.
 
 CREATE VIEW permission_rules AS
 WITH RECURSIVE above AS (
@@ -62,6 +61,17 @@ COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (pr
 COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
 COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
 COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
+
+-- A resource in words.
+CREATE MACRO resource_text(resource) AS
+    CASE resource
+        WHEN 'structures' THEN 'organizations'
+        WHEN 'rule_channels' THEN 'channels of rules'
+        WHEN 'task_details' THEN 'details of tasks'
+        WHEN 'issue_infos' THEN 'results of records'
+        WHEN 'details' THEN 'details of permissions'
+        ELSE resource
+    END;
 
 -- drift_findings(moment): one row for each contradiction of rules and permissions at
 -- a time. class is a letter:
