@@ -229,8 +229,8 @@ func TestSharedThoughts(t *testing.T) {
 			}
 		}
 	}
-	if shared < 10 {
-		t.Errorf("only %d CTEs are in two files of a report; is the pattern still right?", shared)
+	if shared == 0 {
+		t.Error("no CTE is in two files of a report; is the pattern still right?")
 	}
 }
 
@@ -239,7 +239,7 @@ func TestSharedThoughts(t *testing.T) {
 var ctePattern = regexp.MustCompile(`(?ms)^(?:WITH )?([a-z_]+) AS \(\n(.*?)^\)`)
 
 // readerAt opens a snapshot of a store.
-func readerAt(t *testing.T, st *store.Store, id string) *store.Reader {
+func readerAt(t testing.TB, st *store.Store, id string) *store.Reader {
 	t.Helper()
 	r, err := st.Read(t.Context(), store.ReadOptions{Snapshot: id, Timezone: siteZone})
 	if err != nil {

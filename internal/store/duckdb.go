@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -49,20 +48,15 @@ const (
 //go:embed schema/*.sql
 var schema embed.FS
 
-// schemaSQL is the whole schema, in the order of the numbers that the files'
-// names begin with.
+// schemaSQL is the whole schema, in the order of the files' numbers, then names.
 func schemaSQL() (string, error) {
 	entries, err := schema.ReadDir("schema")
 	if err != nil {
 		return "", err
 	}
-	number := func(e os.DirEntry) int {
-		digits, _, _ := strings.Cut(e.Name(), "_")
-		n, _ := strconv.Atoi(digits)
-		return n
-	}
+	digits := func(e os.DirEntry) int { return strings.Index(e.Name(), "_") }
 	slices.SortFunc(entries, func(a, b os.DirEntry) int {
-		return cmp.Or(number(a)-number(b), strings.Compare(a.Name(), b.Name()))
+		return cmp.Or(cmp.Compare(digits(a), digits(b)), strings.Compare(a.Name(), b.Name()))
 	})
 	var all strings.Builder
 	for _, e := range entries {
