@@ -1,7 +1,6 @@
--- Thoughts that several reports share: which rule may grant a permission, and
--- where rules and permissions contradict each other.
+-- Thoughts that several reports, or several queries of one, share.
 
-CREATE VIEW permission_rules AS
+CREATE VIEW fitting_rules AS
 WITH RECURSIVE above AS (
     SELECT s.project_id, s.structure_id, s.structure_id AS ancestor_id
     FROM base.current_structures AS s
@@ -57,11 +56,22 @@ JOIN granted AS g
     AND g.auth_id = coalesce(a.ancestor_id, m.structure_id)
 WHERE g.source_kind = 'structure'
 GROUP BY m.project_id, m.access_auth_id, g.auth_relation_id;
-COMMENT ON VIEW permission_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organisations, or one above those.';
-COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
-COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
+COMMENT ON VIEW fitting_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organisations, or one above those.';
+COMMENT ON COLUMN fitting_rules.project_id IS 'The project that was asked (projectId of the request)';
+COMMENT ON COLUMN fitting_rules.access_auth_id IS 'API access-auth: accessAuthId';
+COMMENT ON COLUMN fitting_rules.auth_relation_id IS 'API query-rules: authRelationId';
+COMMENT ON COLUMN fitting_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
+
+-- A resource in words.
+CREATE MACRO resource_text(resource) AS
+    CASE resource
+        WHEN 'structures' THEN 'organizations'
+        WHEN 'rule_channels' THEN 'channels of rules'
+        WHEN 'task_details' THEN 'details of tasks'
+        WHEN 'issue_infos' THEN 'results of records'
+        WHEN 'details' THEN 'details of permissions'
+        ELSE resource
+    END;
 
 -- drift_findings(moment): one row for each contradiction of rules and permissions at
 -- a time. class is a letter:
@@ -139,7 +149,7 @@ fitting AS (
                 g.auth_relation_id
             )
         ) AS nearest
-    FROM permission_rules AS m
+    FROM fitting_rules AS m
     JOIN permissions AS p
         ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
     JOIN granted AS g
@@ -242,7 +252,7 @@ findings AS (
     FROM granted AS g
     LEFT JOIN (
         SELECT DISTINCT p.project_id, m.auth_relation_id, p.access_control_channel_id
-        FROM permission_rules AS m
+        FROM fitting_rules AS m
         JOIN base.current_permissions AS p
             ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
     ) AS used
