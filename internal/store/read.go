@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
+	mask     string
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
@@ -36,6 +39,9 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	zone, err := time.LoadLocation(o.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("time zone %q: %w", o.Timezone, err)
+	}
+	if o.Mask != "" && !slices.Contains(Masks, o.Mask) {
+		return nil, fmt.Errorf("mask %.200q: must be one of %s", o.Mask, strings.Join(Masks, ", "))
 	}
 	ids, _, err := s.files()
 	if err != nil {
@@ -98,6 +104,12 @@ func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, 
 			file = own
 		}
 	}
+	o.Mask = cmp.Or(o.Mask, MaskFull)
+	if o.Mask != MaskFull {
+		if file, err = s.masked(ctx, file, o); err != nil {
+			return nil, err
+		}
+	}
 	locked := false
 	db, err := s.attach(ctx, file, func(exec func(string, ...any) error) error {
 		if !locked {
@@ -114,7 +126,7 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}, nil
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, mask: o.Mask}, nil
 }
 
 // moment is what a connection's variables are set to.
@@ -196,6 +208,9 @@ func (r *Reader) Snapshot() string { return r.snapshot }
 // AsOf returns the time that was asked for, else the snapshot's server time;
 // with several projects the latest of theirs.
 func (r *Reader) AsOf() time.Time { return r.asOf }
+
+// Mask returns the profile of what is read: one of [Masks].
+func (r *Reader) Mask() string { return r.mask }
 
 // Close closes the reader; rows that are still open become unusable.
 func (r *Reader) Close() error { return r.db.Close() }
