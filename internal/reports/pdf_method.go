@@ -123,6 +123,7 @@ func (r *Report) methodFacts() []namedText {
 		namedText{"Verdict", t.verdict()},
 		namedText{"As of", r.madeFor()},
 		namedText{"Digest", t.digest()},
+		namedText{"Mask", r.maskWords()},
 	)
 	for _, s := range t.lacks {
 		facts = append(facts, namedText{"Lacks", s})

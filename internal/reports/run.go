@@ -26,6 +26,10 @@ type Options struct {
 	QueryDir       string         // asked for a query before the built-in ones; may be empty
 	ProgramVersion string
 	Timezone       string // IANA name; UTC when empty
+
+	// Base sees the earlier snapshot that changes are told since, as of that
+	// snapshot; nil where there is none.
+	Base *store.Reader
 }
 
 // Run answers a definition from a snapshot. The reader must see the snapshot
@@ -37,8 +41,9 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 	if err != nil {
 		return nil, fmt.Errorf("report %s: time zone %q is not known", d.Name, cut(o.Timezone, 100))
 	}
-	run := &runner{ctx: ctx, reader: r, queryDir: o.QueryDir, zone: zone,
+	run := &runner{ctx: ctx, reader: r, base: o.Base, queryDir: o.QueryDir, zone: zone,
 		report: &Report{def: d, trust: trust{asOf: r.AsOf(), zone: zone, programVersion: o.ProgramVersion}}}
+	run.report.mask = r.Mask()
 	if err := run.all(o.Params); err != nil {
 		return nil, fmt.Errorf("report %s: %w", d.Name, err)
 	}
@@ -49,6 +54,7 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 type runner struct {
 	ctx      context.Context
 	reader   *store.Reader
+	base     *store.Reader // nil where there is no earlier snapshot
 	queryDir string
 	zone     *time.Location
 	named    map[string]any
@@ -81,6 +87,7 @@ func (r *runner) all(given map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("query %s: %w", s.Query, err)
 		}
+		t.hide(r.report.mask)
 		t.note, t.section.Empty = fill(s.Note, r.lookup), fill(s.Empty, r.lookup)
 		r.report.tables = append(r.report.tables, t)
 	}
@@ -101,7 +108,7 @@ func (r *runner) bind(given map[string]any) error {
 				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(d.Parameters)), ", "), "it has none")))
 		}
 	}
-	r.named = map[string]any{"as_of": r.reader.AsOf(), "timezone": r.zone.String()}
+	r.named = r.moment(r.reader, r.base)
 	r.facts = map[string]fact{}
 	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
 		p := d.Parameters[name]
@@ -123,6 +130,17 @@ func (r *runner) bind(given map[string]any) error {
 		r.report.parameters = append(r.report.parameters, namedText{name, show(x, format, time.UTC)})
 	}
 	return errors.Join(faults...)
+}
+
+// moment gives the parameters that every query may name, as of a reader and
+// since a base.
+func (r *runner) moment(at, base *store.Reader) map[string]any {
+	named := map[string]any{"as_of": at.AsOf(), "timezone": r.zone.String(), "snapshot": at.Snapshot(),
+		"since_snapshot": nil, "since": nil}
+	if base != nil {
+		named["since_snapshot"], named["since"] = base.Snapshot(), base.AsOf()
+	}
+	return named
 }
 
 // query runs one of the definition's queries and keeps its text.

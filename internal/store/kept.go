@@ -25,9 +25,11 @@ func (s *Store) Kept(id, project string) (Kept, error) {
 		return Kept{}, fmt.Errorf("look for snapshot %s: %w", id, err)
 	}
 	k.File = file
-	if k.Masked, err = s.maskedCopies(id); err != nil {
-		return Kept{}, fmt.Errorf("look for copies of snapshot %s: %w", id, err)
+	copies, err := s.MaskedCopies()
+	if err != nil {
+		return Kept{}, err
 	}
+	k.Masked = copies[id]
 	entries, err := os.ReadDir(filepath.Join(s.dir, "raw", id, folder(project)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Kept{}, fmt.Errorf("look for raw pages of snapshot %s: %w", id, err)

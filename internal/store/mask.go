@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -194,17 +193,19 @@ func (s *Store) removeMasked(id string) error {
 	return err
 }
 
-// maskedCopies lists the profiles in which a snapshot has a copy.
-func (s *Store) maskedCopies(id string) ([]string, error) {
-	copies, err := s.glob("snapshots/" + id + ".*.duckdb")
+// MaskedCopies lists the profiles in which each snapshot has a copy.
+func (s *Store) MaskedCopies() (map[string][]string, error) {
+	names, err := folders(filepath.Join(s.dir, "snapshots"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list masked copies: %w", err)
 	}
-	var profiles []string
+	copies := map[string][]string{}
 	for _, mask := range Masks {
-		if slices.Contains(copies, "snapshots/"+id+"."+mask+".duckdb") {
-			profiles = append(profiles, mask)
+		for _, name := range names {
+			if id, profile, _ := strings.Cut(strings.TrimSuffix(name, ".duckdb"), "."); masked.MatchString(name) && profile == mask {
+				copies[id] = append(copies[id], mask)
+			}
 		}
 	}
-	return profiles, nil
+	return copies, nil
 }
