@@ -42,13 +42,13 @@ func (r *Report) maskWords() string {
 	}
 }
 
-// seal is the digest with what an output that is not full has to say beside it.
+// seal is the digest, with the mask where there is one: the digest is then not
+// that of what was read.
 func (r *Report) seal() string {
-	s := "digest " + r.digest()
-	if r.Mask() != store.MaskFull {
-		s += " of the full snapshot"
+	if r.Mask() == store.MaskFull {
+		return "digest " + r.digest()
 	}
-	return s + " · mask " + r.Mask()
+	return "digest " + r.digest() + " of the full snapshot · mask " + r.Mask()
 }
 
 // footer is what every page says of the report that it is from.
