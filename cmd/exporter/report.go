@@ -19,7 +19,6 @@ import (
 
 	"exporter/internal/journal"
 	"exporter/internal/reports"
-	"exporter/internal/store"
 )
 
 // reportFlags are the flags of report.
@@ -62,6 +61,7 @@ and gone since an earlier snapshot.`,
 		},
 	}
 	f.add(c)
+	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
 	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+"; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
@@ -124,27 +124,18 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	r, err := f.open(ctx, cfg)
+	states, err := f.openStates(ctx, cfg, chosen)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	var base *store.Reader
-	if f.since != "" || comparing(chosen) {
-		if base, err = openBase(ctx, r, f.since, cfg.zone); err != nil {
-			return nil, err
-		}
-	}
-	if base != nil {
-		defer base.Close()
-	}
+	defer states.close()
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
 	var done []made
 	var failed []error
 	for _, d := range chosen {
-		m, err := a.makeReport(ctx, cfg, r, base, d, fonts, set, f)
+		m, err := a.makeReport(ctx, cfg, states[f.maskOf(d)], d, fonts, set, f)
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -199,7 +190,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // ends.
 const reportTimeout = 15 * time.Minute
 
-func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
+func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
 	params := map[string]any{}
 	for name, value := range set {
 		if _, ok := d.Parameters[name]; ok {
@@ -210,9 +201,9 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader
 	defer cancel()
 	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
 	if f.since != "" || d.ComparesAlways() {
-		o.Base = base
+		o.Base = s.base
 	}
-	report, err := reports.Run(ctx, r, d, o)
+	report, err := reports.Run(ctx, s.r, d, o)
 	if err != nil {
 		return made{}, err
 	}
@@ -221,7 +212,7 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader
 		formats = d.Formats
 	}
 	m := made{report: report}
-	entry := map[string]any{"report": d.Name, "snapshot": r.Snapshot(), "as_of": r.AsOf().UTC(), "program_version": version}
+	entry := map[string]any{"report": d.Name, "snapshot": s.r.Snapshot(), "as_of": s.r.AsOf().UTC(), "mask": s.r.Mask(), "program_version": version}
 	sums := map[string]string{}
 	for _, format := range formats {
 		path := filepath.Join(f.out, d.Name+"."+format)
