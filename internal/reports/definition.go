@@ -36,7 +36,7 @@ type Definition struct {
 
 	Sections   []Section `yaml:"sections"`
 	NotCovered []string  `yaml:"not_covered"` // what the data cannot show
-	Formats    []string  `yaml:"formats"`     // xlsx, pdf
+	Formats    []string  `yaml:"formats"`     // of [FormatNames]
 	PDFRows    *int      `yaml:"pdf_rows"`    // rows of a section in a PDF: 2000 when nil, 0 for all
 }
 
@@ -242,8 +242,10 @@ func (d Definition) validate(add fault, open func(string) error) {
 		})
 	}
 	for i, f := range d.Formats {
-		if !slices.Contains([]string{"xlsx", "pdf"}, f) {
-			add(fmt.Sprintf("formats[%d]", i), "format %q: must be xlsx or pdf", f)
+		if !slices.Contains(FormatNames(), f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: must be one of %s", f, strings.Join(FormatNames(), ", "))
+		} else if slices.Contains(d.Formats[:i], f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
 		}
 	}
 	if d.PDFRows != nil && *d.PDFRows < 0 {
