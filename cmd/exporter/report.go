@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +63,7 @@ and gone since an earlier snapshot.`,
 	f.add(c)
 	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
-	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+"; default: as the report's definition says")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.FormatNames(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
@@ -100,7 +100,7 @@ func chooseReports(all []reports.Definition, names []string) ([]reports.Definiti
 // made is a report with its files.
 type made struct {
 	report *reports.Report
-	files  []string
+	files  []file
 }
 
 // makeReports makes each chosen report from one state. A report that fails
@@ -153,9 +153,12 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 }
 
 func checkFormats(formats []string) error {
-	for _, format := range formats {
-		if !slices.Contains(reports.Formats(), format) {
-			return usage(fmt.Errorf("unknown format %q", format), "use some of "+strings.Join(reports.Formats(), ", "))
+	for i, format := range formats {
+		if slices.Contains(formats[:i], format) {
+			return usage(fmt.Errorf("format %q twice", format), "name it once")
+		}
+		if known := reports.FormatNames(); !slices.Contains(known, format) {
+			return usage(fmt.Errorf("unknown format %q", format), "use one or more of "+strings.Join(known, ", ")+": --format xlsx,csv")
 		}
 	}
 	return nil
@@ -212,22 +215,22 @@ func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d repo
 		formats = d.Formats
 	}
 	m := made{report: report}
+	if m.files, err = writeOutputs(ctx, f.out, report, formats, fonts); err != nil {
+		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
+	}
 	entry := map[string]any{"report": d.Name, "snapshot": s.r.Snapshot(), "as_of": s.r.AsOf().UTC(), "mask": s.r.Mask(), "program_version": version}
-	sums := map[string]string{}
-	for _, format := range formats {
-		path := filepath.Join(f.out, d.Name+"."+format)
-		write := report.WriteXLSX
-		if format == "pdf" {
-			write = report.WritePDF
+	sums, notes := map[string]string{}, map[string][]string{}
+	for _, file := range m.files {
+		name := filepath.Base(file.path)
+		sums[name] = file.sha256
+		if len(file.notes) > 0 {
+			notes[name] = file.notes
 		}
-		sum, err := writeFile(path, func(w io.Writer) error { return write(w, fonts) })
-		if err != nil {
-			return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
-		}
-		m.files = append(m.files, path)
-		sums[filepath.Base(path)] = sum
 	}
 	entry["files"] = sums
+	if len(notes) > 0 {
+		entry["notes"] = notes
+	}
 	if _, err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
 		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
 	}
@@ -235,25 +238,64 @@ func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d repo
 	return m, nil
 }
 
-// writeFile writes path by way of a temporary name and returns the SHA-256 of
-// what it wrote. After an error there is no file, and one that was there before
-// is as it was.
-func writeFile(path string, write func(io.Writer) error) (sum string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+// file is a file that was written.
+type file struct {
+	path, sha256 string
+	notes        []string
+	draft        string // where it is until all are written
+}
+
+// writeOutputs writes a report in formats to dir and reads each file back.
+// After an error no file is new, and those that were there before are as they
+// were.
+func writeOutputs(ctx context.Context, dir string, report *reports.Report, formats []string, fonts reports.Fonts) (files []file, err error) {
+	defer func() {
+		for _, x := range files {
+			if e := os.Remove(x.draft); e != nil && !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
+		}
+	}()
+	for _, format := range formats {
+		for _, o := range report.Outputs(format, fonts) {
+			path := filepath.Join(dir, o.Name)
+			f, err := os.CreateTemp(dir, "."+o.Name+".*")
+			if err != nil {
+				return files, err
+			}
+			files = append(files, file{path: path, draft: f.Name()})
+			x := &files[len(files)-1]
+			if err := f.Close(); err != nil {
+				return files, err
+			}
+			if x.notes, err = o.Write(ctx, x.draft); err != nil {
+				return files, err
+			}
+			if x.sha256, err = settle(x.draft); err != nil {
+				return files, err
+			}
+		}
+	}
+	for _, x := range files {
+		if err := os.Rename(x.draft, x.path); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+// settle brings a file to the disk and returns its SHA-256.
+func settle(path string) (sum string, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	h := sha256.New()
-	w := bufio.NewWriterSize(f, 1<<18)
-	if err = errors.Join(write(io.MultiWriter(w, h)), w.Flush(), f.Sync(), f.Close()); err != nil {
+	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), os.Rename(f.Name(), path)
+	return hex.EncodeToString(h.Sum(nil)), f.Sync()
 }
 
 // sayReport tells on standard error what a report answers and where it is.
@@ -267,8 +309,11 @@ func (a *app) sayReport(m made) {
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}
-	for _, path := range m.files {
-		fmt.Fprintf(a.stderr, "  %s\n", path)
+	for _, x := range m.files {
+		fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		if len(x.notes) > 0 {
+			fmt.Fprintf(a.stderr, "    %s\n", strings.Join(x.notes, "; "))
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 	c.addPage(portrait)
 	c.firstPage(r)
 	for _, t := range r.tables {
-		c.section(r, t, r.pdfRows())
+		c.section(r, t)
 	}
 	c.method(r)
 	c.footers(r.footer())
@@ -47,11 +47,16 @@ func printable(s string) string {
 	}, s)
 }
 
-func (r *Report) pdfRows() int {
+// shownRows is how many rows of a section a PDF shows.
+func (r *Report) shownRows(t *table) int {
+	most := defaultPDFRows
 	if r.def.PDFRows != nil {
-		return *r.def.PDFRows
+		most = *r.def.PDFRows
 	}
-	return defaultPDFRows
+	if most > 0 {
+		return min(t.rows, most)
+	}
+	return t.rows
 }
 
 // firstPage draws what a reader needs who reads nothing else.
@@ -365,11 +370,7 @@ func (r *Report) shownWords() string {
 			continue
 		}
 		all += t.rows
-		if most := r.pdfRows(); most > 0 && t.rows > most {
-			shown += most
-		} else {
-			shown += t.rows
-		}
+		shown += r.shownRows(t)
 	}
 	if shown < all {
 		return fmt.Sprintf("%s of %s here, all in %s.xlsx", number(int64(shown)), plural(all, "row", "rows"), r.Name())
