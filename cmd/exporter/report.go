@@ -22,12 +22,17 @@ import (
 	"exporter/internal/store"
 )
 
+// reportTimeout is how long the queries of one report may take, so that one
+// without an end ends.
+const reportTimeout = 15 * time.Minute
+
 // reportFlags are the flags of report.
 type reportFlags struct {
 	readFlags
 	since   string
 	formats []string
 	out     string
+	timeout time.Duration
 	list    bool
 	explain string
 }
@@ -65,6 +70,7 @@ and gone since an earlier snapshot.`,
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
 	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+"; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
+	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
 	return c
@@ -112,6 +118,9 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	}
 	if err := checkFormats(f.formats); err != nil {
 		return nil, err
+	}
+	if f.timeout <= 0 {
+		return nil, usage(fmt.Errorf("--timeout %s: must be more than nothing", f.timeout), "for example: --timeout 30m")
 	}
 	set, err := f.parameters()
 	if err != nil {
@@ -195,10 +204,6 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 	return nil
 }
 
-// reportTimeout is how long one report may take, so that a query without an end
-// ends.
-const reportTimeout = 15 * time.Minute
-
 func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
 	params := map[string]any{}
 	for name, value := range set {
@@ -206,14 +211,19 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader
 			params[name] = value
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
+	given := ctx
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout,
+		&hintError{fmt.Errorf("report %s: no answer within %s", d.Name, f.timeout), "give it more with --timeout"})
 	defer cancel()
 	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
 	if f.since != "" || d.ComparesAlways() {
 		o.Base = base
 	}
 	report, err := reports.Run(ctx, r, d, o)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && given.Err() == nil:
+		return made{}, context.Cause(ctx)
+	case err != nil:
 		return made{}, err
 	}
 	formats := f.formats
