@@ -37,7 +37,7 @@ type Definition struct {
 
 	Sections   []Section `yaml:"sections"`
 	NotCovered []string  `yaml:"not_covered"` // what the data cannot show
-	Formats    []string  `yaml:"formats"`     // of [Formats]
+	Formats    []string  `yaml:"formats"`     // of [FormatNames]
 	PDFRows    *int      `yaml:"pdf_rows"`    // rows of a section in a PDF: 2000 when nil, 0 for all
 
 	// Since is "previous" where the report tells what has changed since the
@@ -130,12 +130,6 @@ type Matrix struct {
 	Value  string `yaml:"value"`  // the one that is shown in the cell
 	Tone   string `yaml:"tone"`   // the one that holds a severity, which gives the cell its colour
 }
-
-// Formats of outputs, as on the command line.
-var formats = []string{"xlsx", "pdf"}
-
-// Formats returns the names of the formats that a report can be written in.
-func Formats() []string { return slices.Clone(formats) }
 
 // Formats of columns. An id is text in a fixed pitch, a share is a fraction
 // of 1, a duration is a number of seconds.
@@ -300,7 +294,10 @@ func (d Definition) validate(add fault, open func(string) error) {
 		})
 	}
 	for i, f := range d.Formats {
-		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, formats)
+		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, FormatNames())
+		if slices.Contains(d.Formats[:i], f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
+		}
 	}
 	d.validateChanges(add)
 	if d.PDFRows != nil && *d.PDFRows < 0 {
