@@ -25,6 +25,7 @@ import (
 // reportFlags are the flags of report.
 type reportFlags struct {
 	readFlags
+	since   string
 	formats []string
 	out     string
 	list    bool
@@ -38,13 +39,15 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Make reports from the current snapshot",
 		Long: `Makes the named reports, or all of them, as DIR/NAME.EXT from the current
 snapshot. DIR is made; files in it are replaced only once the new ones are
-whole. The same snapshot and parameters give the same bytes.`,
+whole. The same snapshot and parameters give the same bytes. With --since, and
+where a definition says "since: previous", they also tell what is new, changed
+and gone since an earlier snapshot.`,
 		Example: `  exporter report
   exporter report expiring-permissions --set within_days=60 --format xlsx --out monthly
-  exporter report --as-of 2026-03-31`,
+  exporter report --as-of 2026-03-31 --since 2026-03-01`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, names []string) error {
-			cfg, err := a.loadConfig(false)
+			cfg, err := a.loadReports(c.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -59,7 +62,8 @@ whole. The same snapshot and parameters give the same bytes.`,
 		},
 	}
 	f.add(c)
-	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.FormatNames(), ", ")+", several with commas; default: as the report's definition says")
+	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
@@ -125,13 +129,22 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 		return nil, err
 	}
 	defer r.Close()
+	var base *store.Reader
+	if f.since != "" || comparing(chosen) {
+		if base, err = openBase(ctx, r, f.since, cfg.zone); err != nil {
+			return nil, err
+		}
+	}
+	if base != nil {
+		defer base.Close()
+	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
 	var done []made
 	var failed []error
 	for _, d := range chosen {
-		m, err := a.makeReport(ctx, cfg, r, d, fonts, set, f)
+		m, err := a.makeReport(ctx, cfg, r, base, d, fonts, set, f)
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -153,7 +166,7 @@ func checkFormats(formats []string) error {
 		if slices.Contains(formats[:i], format) {
 			return usage(fmt.Errorf("format %q twice", format), "name it once")
 		}
-		if known := reports.FormatNames(); !slices.Contains(known, format) {
+		if known := reports.Formats(); !slices.Contains(known, format) {
 			return usage(fmt.Errorf("unknown format %q", format), "use one or more of "+strings.Join(known, ", ")+": --format xlsx,csv")
 		}
 	}
@@ -189,7 +202,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // ends.
 const reportTimeout = 15 * time.Minute
 
-func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
+func (a *app) makeReport(ctx context.Context, cfg *config, r, base *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
 	params := map[string]any{}
 	for name, value := range set {
 		if _, ok := d.Parameters[name]; ok {
@@ -198,9 +211,11 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
 	defer cancel()
-	report, err := reports.Run(ctx, r, d, reports.Options{
-		Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone,
-	})
+	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
+	if f.since != "" || d.ComparesAlways() {
+		o.Base = base
+	}
+	report, err := reports.Run(ctx, r, d, o)
 	if err != nil {
 		return made{}, err
 	}

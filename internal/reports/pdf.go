@@ -198,6 +198,9 @@ func (c *canvas) firstLists(r *Report) []firstList {
 			continue
 		}
 		l := firstList{t: t}
+		if t.allAccepted() {
+			continue
+		}
 		if rows := t.firstRows(); len(rows) > 0 {
 			head := *t
 			head.rows = rows[len(rows)-1] + 1
@@ -211,7 +214,8 @@ func (c *canvas) firstLists(r *Report) []firstList {
 	return lists
 }
 
-// firstRows are the rows of the list of first rows.
+// firstRows are the rows of the list of first rows. What is accepted need not be
+// settled.
 func (t *table) firstRows() []int {
 	f := t.section.First
 	var rows []int
@@ -224,10 +228,10 @@ func (t *table) firstRows() []int {
 			}
 		}
 		alike := strings.Join(key, "\x1f")
-		if len(key) == 0 || !seen[alike] {
+		if !t.accepted[row] && (len(key) == 0 || !seen[alike]) {
 			rows = append(rows, row)
 		}
-		seen[alike] = true
+		seen[alike] = seen[alike] || !t.accepted[row]
 	}
 	return rows
 }
@@ -362,6 +366,9 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 func (r *Report) shownWords() string {
 	all, shown := 0, 0
 	for _, t := range r.tables {
+		if t.changes {
+			continue
+		}
 		all += t.rows
 		shown += r.shownRows(t)
 	}

@@ -2,8 +2,8 @@
 // [Definition] and renders what they return as a workbook or as pages.
 //
 // Its one invariant: an output is a function of the snapshot, the as-of time,
-// the definition, its parameters, the program version and the fonts, and of
-// nothing else. The same input gives the same bytes, and each output says on
+// the earlier snapshot that it is compared with, the definition, its parameters,
+// the program version and the fonts, and of nothing else. The same input gives the same bytes, and each output says on
 // its face what it was made from: project, snapshot, verdict, times,
 // parameters, the SQL text with its SHA-256, and what the snapshot lacks.
 //
@@ -26,6 +26,7 @@ import (
 type Report struct {
 	def        Definition
 	trust      trust
+	since      *comparison // nil where no changes are told
 	question   string
 	answer     string // with **emphasis**
 	whatToDo   string
@@ -33,6 +34,8 @@ type Report struct {
 	figures    []figure
 	chart      *chartTable
 	tables     []*table
+	accepted   int // findings that an exception accepts
+	lapsed     int // findings whose exception does so no longer
 	parameters []namedText
 	queries    []queryText
 }
@@ -73,11 +76,14 @@ func (r *Report) Complete() (ok bool, lacks []string) {
 	return r.trust.complete(), r.trust.lacks
 }
 
-// rows returns the number of rows of all sections.
+// rows returns the number of rows of all sections; those of the lists of changes
+// are among them already, or gone.
 func (r *Report) rows() int {
 	n := 0
 	for _, t := range r.tables {
-		n += t.rows
+		if !t.changes {
+			n += t.rows
+		}
 	}
 	return n
 }

@@ -26,6 +26,9 @@ type table struct {
 	rows    int
 	note    string
 	zone    *time.Location
+	changes bool // a list of changes, not a section of the definition
+
+	accepted map[int]bool // rows that an exception accepts
 }
 
 // kind is what a vector's numbers stand for.
@@ -242,6 +245,8 @@ func reduce(value any) (any, kind, bool) {
 			l[i], _, _ = reduce(e)
 		}
 		return l, kindList, true
+	case listValue:
+		return x, kindList, true
 	case map[string]any: // JSON
 		return string(jsonText(x)), kindText, true
 	default:
@@ -417,7 +422,7 @@ func (t *table) arrange(names []string) ([]int, error) {
 			t.columns = append(t.columns, Column{Name: name})
 		}
 	}
-	for _, name := range []string{t.section.Severity, t.section.Group} {
+	for _, name := range slices.Concat([]string{t.section.Severity, t.section.Group}, t.section.Key, t.section.Compare) {
 		if name != "" && !slices.Contains(names, name) {
 			faults = append(faults, fmt.Errorf("column %s: the query does not return it", name))
 		}

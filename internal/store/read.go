@@ -18,6 +18,7 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
+	earlier  func(ctx context.Context, snapshot string) (*Reader, error)
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
@@ -114,7 +115,26 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}, nil
+	earlier := func(ctx context.Context, snapshot string) (*Reader, error) {
+		o.Snapshot, o.AsOf = snapshot, time.Time{}
+		return s.readFile(ctx, file, zone, o)
+	}
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, earlier: earlier}, nil
+}
+
+// Earlier opens a reader of an earlier snapshot from the file that r reads, so
+// that both have the same mask, and of the same project. It returns
+// [ErrNotPublished] when r does not see that snapshot, or its history has been
+// purged. The caller closes it.
+func (r *Reader) Earlier(ctx context.Context, snapshot string) (*Reader, error) {
+	e, err := r.earlier(ctx, snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
+	}
+	if err := e.answerable(ctx); err != nil {
+		return nil, fmt.Errorf("read store: %w", errors.Join(err, e.Close()))
+	}
+	return e, nil
 }
 
 // moment is what a connection's variables are set to.
@@ -190,6 +210,27 @@ func notPublished(o ReadOptions) error {
 	return fmt.Errorf("%w: %s", ErrNotPublished, strings.Join(want, ", "))
 }
 
+// Empty opens the schema without any snapshot, in memory: a reader to describe
+// statements with where there is no store.
+func Empty(ctx context.Context) (_ *Reader, err error) {
+	db, err := openMemory(func(func(string, ...any) error) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("empty store: %w", err)
+	}
+	text, err := schemaSQL()
+	if err == nil {
+		_, err = db.ExecContext(ctx, settings(readMemory, "")+text+`
+SET enable_external_access = false;
+SET lock_configuration = true;`)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("empty store: %w", errors.Join(err, db.Close()))
+	}
+	return &Reader{db: db, earlier: func(_ context.Context, id string) (*Reader, error) {
+		return nil, notPublished(ReadOptions{Snapshot: id})
+	}}, nil
+}
+
 // Snapshot returns the id of the snapshot that is read.
 func (r *Reader) Snapshot() string { return r.snapshot }
 
@@ -228,6 +269,34 @@ func (r *Reader) Query(ctx context.Context, query string, named map[string]any) 
 		args[i] = sql.Named(name, value)
 	}
 	return r.db.QueryContext(ctx, query, args...)
+}
+
+// Describe returns the names of the parameters and of the columns of a statement
+// that [Reader.Query] takes, without running it. named has values for those of
+// its parameters that are known; the others are taken as NULL.
+func (r *Reader) Describe(ctx context.Context, query string, named map[string]any) (parameters, columns []string, err error) {
+	if parameters, err = r.check(ctx, query); err != nil {
+		return nil, nil, err
+	}
+	args := make([]any, len(parameters))
+	for i, name := range parameters {
+		args[i] = sql.Named(name, named[name])
+	}
+	// A prepared statement with parameters does not tell its columns.
+	rows, err := r.db.QueryContext(ctx, "DESCRIBE "+query, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var rest [5]any // type, whether it may be NULL, key, default and more
+		if err := rows.Scan(&name, &rest[0], &rest[1], &rest[2], &rest[3], &rest[4]); err != nil {
+			return nil, nil, err
+		}
+		columns = append(columns, name)
+	}
+	return parameters, columns, rows.Err()
 }
 
 // check prepares a statement without running it and returns the names of its
