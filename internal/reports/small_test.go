@@ -67,3 +67,12 @@ func equal(t testing.TB, what string, got, want []string) {
 		t.Errorf("%s mismatch (-want +got):\n%s", what, diff)
 	}
 }
+
+// fmtFloats are the numbers of a series.
+func fmtFloats(values []float64) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, decimal(v))
+	}
+	return strings.Join(all, ",")
+}

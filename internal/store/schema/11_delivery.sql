@@ -314,3 +314,46 @@ SELECT
     END AS severity,
     f.* EXCLUDE (class)
 FROM findings AS f;
+
+-- roster_codes(moment): one row for each work number of roster.csv. standing is
+-- terminated where the status is, with a time that is not after the moment or
+-- none; leaves later where the time is after it; else employed.
+CREATE MACRO roster_codes(moment) AS TABLE
+SELECT
+    r.person_code,
+    CASE
+        WHEN coalesce(lower(trim(r.status)), '') <> 'terminated' THEN 'employed'
+        WHEN r.terminated > moment THEN 'leaves later'
+        ELSE 'terminated'
+    END AS standing,
+    CASE WHEN lower(trim(r.status)) = 'terminated' THEN r.terminated END AS terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM roster AS r
+WHERE r.person_code <> '';
+
+-- roster_persons(moment): one row for each person whom a list names, and how the
+-- roster stands to the person: standing as in roster_codes, else no work number
+-- or not in the roster.
+CREATE MACRO roster_persons(moment) AS TABLE
+SELECT
+    p.project_id,
+    p.person_id,
+    p.name,
+    p.person_code,
+    p.organizations,
+    p.permissions,
+    p.twins,
+    CASE
+        WHEN r.standing IS NOT NULL THEN r.standing
+        WHEN p.person_code IS NULL THEN 'no work number'
+        ELSE 'not in the roster'
+    END AS standing,
+    r.terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM person_context AS p
+LEFT JOIN roster_codes(moment) AS r
+    ON r.person_code = trim(p.person_code);
