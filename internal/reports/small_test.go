@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"exporter/internal/store"
 	"exporter/internal/store/storetest"
 )
 
@@ -75,4 +76,15 @@ func fmtFloats(values []float64) string {
 		all = append(all, decimal(v))
 	}
 	return strings.Join(all, ",")
+}
+
+// readerOf opens a store's newest snapshot.
+func readerOf(t testing.TB, st *store.Store) *store.Reader {
+	t.Helper()
+	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
 }
