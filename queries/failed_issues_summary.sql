@@ -251,76 +251,6 @@ reasons AS (
         ON c.project_id = f.project_id
         AND c.access_control_channel_id = f.access_control_channel_id
 ),
-deletions AS (
-    SELECT
-        i.project_id,
-        i.auth_task_record_id,
-        i.credential,
-        coalesce(i.success_issue_del_num, 0) AS success_issue_del_num,
-        coalesce(i.fail_issue_del_num, 0) AS fail_issue_del_num,
-        r.auth_task_id,
-        r.person_id,
-        r.name,
-        t.access_control_channel_id,
-        t.access_control_channel_name,
-        t.access_control_channel_no,
-        t.access_channel_position_path,
-        t.business_device_name,
-        t.channel_match,
-        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
-        coalesce(t.access_control_channel_id, concat_ws(
-            chr(31),
-            t.access_control_channel_name,
-            t.access_control_channel_no,
-            t.access_channel_position_path,
-            t.business_device_name
-        )) AS channel_key
-    FROM issue_infos AS i
-    JOIN records AS r
-        ON r.project_id = i.project_id AND r.auth_task_record_id = i.auth_task_record_id
-    LEFT JOIN tasks AS t
-        ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
-    WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
-),
--- A record that deleted and failed nothing closes what failed before it.
-spells AS (
-    SELECT
-        *,
-        count(*) FILTER (WHERE fail_issue_del_num = 0) OVER (
-            PARTITION BY project_id, person_id, channel_key, credential
-            ORDER BY attempted NULLS FIRST, auth_task_record_id
-            ROWS UNBOUNDED PRECEDING
-        ) AS closings
-    FROM deletions
-),
-last_deletions AS (
-    SELECT
-        *,
-        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS first_failed,
-        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS times_failed
-    FROM spells
-    WINDOW same_spell AS (PARTITION BY project_id, person_id, channel_key, credential, closings)
-    QUALIFY row_number() OVER (
-        PARTITION BY project_id, person_id, channel_key, credential
-        ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
-    ) = 1
-),
-cleared AS (
-    SELECT
-        l.project_id,
-        l.auth_task_record_id,
-        l.credential,
-        arg_min(t.auth_task_id, (t.task_start, t.auth_task_id)) AS auth_task_id
-    FROM last_deletions AS l
-    JOIN tasks AS t
-        ON t.project_id = l.project_id
-        AND t.access_control_channel_id = l.access_control_channel_id
-    WHERE l.fail_issue_del_num > 0
-        AND t.auth_issue_type = 1
-        AND t.result = 'succeeded'
-        AND t.task_start > l.attempted
-    GROUP BY l.project_id, l.auth_task_record_id, l.credential
-),
 issues AS (
     SELECT
         count(*) AS undelivered,
@@ -375,36 +305,18 @@ devices AS (
 ),
 removals AS (
     SELECT
-        count(*) FILTER (WHERE l.fail_issue_del_num > 0 AND c.auth_task_id IS NULL) AS open_deletions,
-        count(DISTINCT (l.project_id, l.person_id)) FILTER (
-            WHERE l.fail_issue_del_num > 0 AND c.auth_task_id IS NULL
-        ) AS open_persons,
-        count(*) FILTER (WHERE c.auth_task_id IS NOT NULL) AS inferred
-    FROM last_deletions AS l
-    LEFT JOIN cleared AS c
-        ON c.project_id = l.project_id
-        AND c.auth_task_record_id = l.auth_task_record_id
-        AND c.credential = l.credential
-),
-unread AS (
-    SELECT count(DISTINCT (r.project_id, r.person_id, t.access_control_channel_id)) AS revoked_not_covered
-    FROM records AS r
-    JOIN tasks AS t
-        ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
-    ANTI JOIN permissions AS p
-        ON p.project_id = r.project_id
-        AND p.person_id = r.person_id
-        AND p.access_control_channel_id = t.access_control_channel_id
-    WHERE r.issue_info_snapshot IS NULL
+        count(*) FILTER (WHERE cleared_by_task_id IS NULL) AS open_deletions,
+        count(DISTINCT (project_id, person_id)) FILTER (WHERE cleared_by_task_id IS NULL) AS open_persons,
+        count(cleared_by_task_id) AS inferred
+    FROM failed_deletions
 ),
 coverage AS (
     SELECT
-        count(*) AS records,
-        count(*) FILTER (WHERE issue_info_snapshot IS NOT NULL) AS records_read,
-        (SELECT count(*) FROM tasks AS t ANTI JOIN records AS r
-            ON r.project_id = t.project_id AND r.auth_task_id = t.auth_task_id
-            WHERE coalesce(t.auth_num, 1) <> 0) AS tasks_unread
-    FROM records
+        coalesce(sum(records), 0)::BIGINT AS records,
+        coalesce(sum(records_read), 0)::BIGINT AS records_read,
+        coalesce(sum(tasks_unread), 0)::BIGINT AS tasks_unread,
+        coalesce(sum(revoked_unread), 0)::BIGINT AS revoked_not_covered
+    FROM record_coverage
 ),
 pairs AS (
     SELECT count(*) AS in_force FROM in_force
@@ -416,7 +328,6 @@ told AS (
     FROM issues
     CROSS JOIN devices
     CROSS JOIN removals
-    CROSS JOIN unread
     CROSS JOIN coverage
     CROSS JOIN pairs
 )

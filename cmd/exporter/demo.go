@@ -5,11 +5,14 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"text/template"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -23,13 +26,19 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Try everything on this machine, without an account",
 		Long: `Runs the sandbox with an invented building of about 600 persons and 60
-channels, collects it, makes every report, and leaves all of it in one folder.`,
+channels, collects it as it was yesterday and as it is now, makes every report,
+and leaves all of it in one folder.`,
 		Example: "  exporter demo --out demo",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), out) },
 	}
 	c.Flags().StringVar(&out, "out", "demo", "folder to make")
 	return c
 }
+
+// demoDay lies between the demo's two collections. The sandbox's building
+// changes each night at three, from the day after it was made on; so at least
+// one such night is in between, whatever the hour.
+const demoDay = 27 * time.Hour
 
 var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again on the
 # same day, start it again with: exporter sandbox --listen {{.Host}}
@@ -50,7 +59,12 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return explainDisk(err)
 	}
-	s, err := newSandbox(sandbox.Options{Site: "demo", Now: a.now})
+	var back atomic.Int64 // how far the demo's clock is behind
+	back.Store(int64(demoDay))
+	d := *a
+	d.now = func() time.Time { return a.now().Add(-time.Duration(back.Load())) }
+	d.log = slog.New(slog.DiscardHandler)
+	s, err := newSandbox(sandbox.Options{Site: "demo", Now: d.now})
 	if err != nil {
 		return err
 	}
@@ -70,8 +84,13 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox"))
-	if err := a.collect(ctx, cfg, false); err != nil {
+	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
+	if err := d.collect(ctx, cfg, false); err != nil {
+		return err
+	}
+	back.Store(0)
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
+	if err := d.collect(ctx, cfg, false); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))

@@ -19,12 +19,12 @@ import (
 
 	"exporter/internal/journal"
 	"exporter/internal/reports"
-	"exporter/internal/store"
 )
 
 // reportFlags are the flags of report.
 type reportFlags struct {
 	readFlags
+	since   string
 	formats []string
 	out     string
 	list    bool
@@ -38,13 +38,15 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Make reports from the current snapshot",
 		Long: `Makes the named reports, or all of them, as DIR/NAME.EXT from the current
 snapshot. DIR is made; files in it are replaced only once the new ones are
-whole. The same snapshot and parameters give the same bytes.`,
+whole. The same snapshot and parameters give the same bytes. With --since, and
+where a definition says "since: previous", they also tell what is new, changed
+and gone since an earlier snapshot.`,
 		Example: `  exporter report
   exporter report expiring-permissions --set within_days=60 --format xlsx --out monthly
-  exporter report --as-of 2026-03-31`,
+  exporter report --as-of 2026-03-31 --since 2026-03-01`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, names []string) error {
-			cfg, err := a.loadConfig(false)
+			cfg, err := a.loadReports(c.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -59,7 +61,9 @@ whole. The same snapshot and parameters give the same bytes.`,
 		},
 	}
 	f.add(c)
-	c.Flags().StringSliceVar(&f.formats, "format", nil, "xlsx, pdf or both; default: as the report's definition says")
+	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
+	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+"; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
@@ -120,18 +124,18 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	r, err := f.open(ctx, cfg)
+	states, err := f.openStates(ctx, cfg, chosen)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer states.close()
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
 	var done []made
 	var failed []error
 	for _, d := range chosen {
-		m, err := a.makeReport(ctx, cfg, r, d, fonts, set, f)
+		m, err := a.makeReport(ctx, cfg, states[f.maskOf(d)], d, fonts, set, f)
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -150,8 +154,8 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 
 func checkFormats(formats []string) error {
 	for _, format := range formats {
-		if format != "xlsx" && format != "pdf" {
-			return usage(fmt.Errorf("unknown format %q", format), "use xlsx, pdf or both: --format xlsx,pdf")
+		if !slices.Contains(reports.Formats(), format) {
+			return usage(fmt.Errorf("unknown format %q", format), "use some of "+strings.Join(reports.Formats(), ", "))
 		}
 	}
 	return nil
@@ -186,7 +190,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // ends.
 const reportTimeout = 15 * time.Minute
 
-func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
+func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
 	params := map[string]any{}
 	for name, value := range set {
 		if _, ok := d.Parameters[name]; ok {
@@ -195,9 +199,11 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
 	defer cancel()
-	report, err := reports.Run(ctx, r, d, reports.Options{
-		Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone,
-	})
+	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
+	if f.since != "" || d.ComparesAlways() {
+		o.Base = s.base
+	}
+	report, err := reports.Run(ctx, s.r, d, o)
 	if err != nil {
 		return made{}, err
 	}
@@ -206,7 +212,7 @@ func (a *app) makeReport(ctx context.Context, cfg *config, r *store.Reader, d re
 		formats = d.Formats
 	}
 	m := made{report: report}
-	entry := map[string]any{"report": d.Name, "snapshot": r.Snapshot(), "as_of": r.AsOf().UTC(), "program_version": version}
+	entry := map[string]any{"report": d.Name, "snapshot": s.r.Snapshot(), "as_of": s.r.AsOf().UTC(), "mask": s.r.Mask(), "program_version": version}
 	sums := map[string]string{}
 	for _, format := range formats {
 		path := filepath.Join(f.out, d.Name+"."+format)

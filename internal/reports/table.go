@@ -22,6 +22,9 @@ type table struct {
 	rows    int
 	note    string
 	zone    *time.Location
+	changes bool // a list of changes, not a section of the definition
+
+	accepted map[int]bool // rows that an exception accepts
 }
 
 // kind is what a vector's numbers stand for.
@@ -311,7 +314,7 @@ func (t *table) arrange(names []string) ([]int, error) {
 			t.columns = append(t.columns, Column{Name: name})
 		}
 	}
-	for _, name := range []string{t.section.Severity, t.section.Group} {
+	for _, name := range slices.Concat([]string{t.section.Severity, t.section.Group}, t.section.Key, t.section.Compare) {
 		if name != "" && !slices.Contains(names, name) {
 			faults = append(faults, fmt.Errorf("column %s: the query does not return it", name))
 		}
