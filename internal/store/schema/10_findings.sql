@@ -214,11 +214,11 @@ cleared AS (
     GROUP BY l.project_id, l.auth_task_record_id, l.credential
 ),
 mentions AS (
-    SELECT project_id, person_id, person_code, 2 AS place, first_snapshot, landed_line
+    SELECT project_id, person_id, person_code, 2 AS place, last_seen, person_id AS id
     FROM person_history
     WHERE trim(person_code) <> ''
     UNION ALL
-    SELECT project_id, person_id, person_code, 1, first_snapshot, landed_line
+    SELECT project_id, person_id, person_code, 1, last_seen, access_auth_id
     FROM permission_history
     WHERE trim(person_code) <> ''
 ),
@@ -232,7 +232,7 @@ newest_codes AS (
     SELECT
         project_id,
         person_id,
-        arg_max(person_code, (place, first_snapshot, landed_line)) AS person_code
+        arg_max(person_code, (place, last_seen, id)) AS person_code
     FROM mentions
     GROUP BY project_id, person_id
 ),
@@ -245,8 +245,8 @@ codes AS (
 roster_codes AS (
     SELECT
         person_code,
-        count(DISTINCT status) AS statuses,
-        min(status) AS status
+        count(DISTINCT nullif(status, '')) AS statuses,
+        max(status) AS status
     FROM roster
     GROUP BY person_code
 )
