@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"text/template"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -23,13 +25,19 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Try everything on this machine, without an account",
 		Long: `Runs the sandbox with an invented building of about 600 persons and 60
-channels, collects it, makes every report, and leaves all of it in one folder.`,
+channels, collects it as it was yesterday and as it is now, makes every report,
+and leaves all of it in one folder.`,
 		Example: "  exporter demo --out demo",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), out) },
 	}
 	c.Flags().StringVar(&out, "out", "demo", "folder to make")
 	return c
 }
+
+// demoDay lies between the demo's two collections. The sandbox's building
+// changes each night at three, from the day after it was made on; so at least
+// one such night is in between, whatever the hour.
+const demoDay = 27 * time.Hour
 
 var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again on the
 # same day, start it again with: exporter sandbox --listen {{.Host}}
@@ -40,7 +48,7 @@ cloud:
   projects: ["{{.Project}}"]
   rate: 1000
 store: {dir: data, timezone: Asia/Shanghai}
-inputs: {channels: channels.csv}
+inputs: {channels: channels.csv, roster: roster.csv, exceptions: exceptions.csv}
 `))
 
 func (a *app) demo(ctx context.Context, out string) error {
@@ -50,7 +58,12 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return explainDisk(err)
 	}
-	s, err := newSandbox(sandbox.Options{Site: "demo", Now: a.now})
+	var back atomic.Int64 // how far the demo's clock is behind
+	back.Store(int64(demoDay))
+	d := *a
+	d.now = func() time.Time { return a.now().Add(-time.Duration(back.Load())) }
+	d.log = slog.New(slog.DiscardHandler)
+	s, err := newSandbox(sandbox.Options{Site: "demo", Now: d.now})
 	if err != nil {
 		return err
 	}
@@ -63,19 +76,24 @@ func (a *app) demo(ctx context.Context, out string) error {
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, l, s) }()
 
-	if err := writeDemoInputs(out, l.Addr().String(), s); err != nil {
+	if err := writeDemoInputs(out, l.Addr().String(), s, a.now()); err != nil {
 		return explainDisk(err)
 	}
 	cfg, err := loadConfig(filepath.Join(out, "reports.yaml"), true)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox"))
-	if err := a.collect(ctx, cfg, false); err != nil {
+	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
+	if err := d.collect(ctx, cfg, false); err != nil {
+		return err
+	}
+	back.Store(0)
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
+	if err := d.collect(ctx, cfg, false); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports")}); err != nil {
+	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports"), timeout: reportTimeout}); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
@@ -90,8 +108,8 @@ For your own site: exporter init
 
 func cfgPath(out string) string { return filepath.Join(out, "reports.yaml") }
 
-// writeDemoInputs writes the demo's configuration and channel register.
-func writeDemoInputs(out, address string, s *sandbox.Server) error {
+// writeDemoInputs writes the demo's configuration and registers.
+func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) error {
 	id, secret, project := s.Credentials()
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
@@ -102,17 +120,16 @@ func writeDemoInputs(out, address string, s *sandbox.Server) error {
 	if err := os.WriteFile(cfgPath(out), []byte(b.String()), 0o600); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(out, "channels.csv"))
-	if err != nil {
-		return err
+	state := s.State()
+	channels := [][]string{{"access_control_channel_id", "tier", "owner", "owner_email", "note"}}
+	for _, c := range state.Channels {
+		channels = append(channels, demoChannel(c.RelationID, c.AccessControlChannelName))
 	}
-	w := csv.NewWriter(f)
-	err = w.Write([]string{"access_control_channel_id", "tier", "owner", "owner_email", "note"})
-	for _, c := range s.State().Channels {
-		err = errors.Join(err, w.Write(demoChannel(c.RelationID, c.AccessControlChannelName)))
-	}
-	w.Flush()
-	return errors.Join(err, w.Error(), f.Close())
+	return errors.Join(
+		writeCSV(filepath.Join(out, "channels.csv"), channels),
+		writeCSV(filepath.Join(out, "roster.csv"), demoRoster(state.Persons, now)),
+		writeCSV(filepath.Join(out, "exceptions.csv"), demoExceptions(state.Persons, now)),
+	)
 }
 
 // demoChannel is the register's line for a channel: what its name says is

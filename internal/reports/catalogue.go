@@ -72,6 +72,9 @@ func (d Definition) overlay(o Definition) Definition {
 	text(&d.Summary, o.Summary)
 	text(&d.Answer, o.Answer)
 	text(&d.WhatToDo, o.WhatToDo)
+	text(&d.Since, o.Since)
+	text(&d.Only, o.Only)
+	text(&d.Mask, o.Mask)
 	list(&d.Controls, o.Controls)
 	list(&d.Resources, o.Resources)
 	list(&d.Figures, o.Figures)
@@ -80,6 +83,9 @@ func (d Definition) overlay(o Definition) Definition {
 	list(&d.Formats, o.Formats)
 	if o.Chart != nil {
 		d.Chart = o.Chart
+	}
+	if o.Matrix != nil {
+		d.Matrix = o.Matrix
 	}
 	if o.PDFRows != nil {
 		d.PDFRows = o.PDFRows

@@ -33,11 +33,21 @@ type Definition struct {
 	WhatToDo string   `yaml:"what_to_do"`
 	Figures  []Figure `yaml:"figures"`
 	Chart    *Chart   `yaml:"chart"`
+	Matrix   *Matrix  `yaml:"matrix"`
 
 	Sections   []Section `yaml:"sections"`
 	NotCovered []string  `yaml:"not_covered"` // what the data cannot show
-	Formats    []string  `yaml:"formats"`     // xlsx, pdf
+	Formats    []string  `yaml:"formats"`     // of [Formats]
 	PDFRows    *int      `yaml:"pdf_rows"`    // rows of a section in a PDF: 2000 when nil, 0 for all
+
+	// Since is "previous" where the report tells what has changed since the
+	// snapshot before its own, unless another is named. Only is which findings
+	// of the sections with a key are shown: new, changed or all, which it is
+	// when empty.
+	Since string `yaml:"since"`
+	Only  string `yaml:"only"`
+
+	Mask string `yaml:"mask"` // full, standard or pseudonym; full when empty
 }
 
 // A Section is one query, one sheet, one table.
@@ -51,6 +61,11 @@ type Section struct {
 	Severity string   `yaml:"severity"` // column that holds it
 	Group    string   `yaml:"group"`    // column whose value heads a run of rows
 	First    *First   `yaml:"first"`
+
+	// Key names the columns that make a row the same finding in two snapshots;
+	// Compare those beside the severity whose value makes it a changed one.
+	Key     []string `yaml:"key"`
+	Compare []string `yaml:"compare"`
 }
 
 // First is the list of a section's first rows on the first page.
@@ -67,9 +82,10 @@ type Column struct {
 	Name    string  `yaml:"name"`
 	Title   string  `yaml:"title"`
 	Meaning string  `yaml:"meaning"`
-	Format  string  `yaml:"format"` // one of [formats]; by the type of the value when empty
+	Format  string  `yaml:"format"` // one of [columnFormats]; by the type of the value when empty
 	Width   float64 `yaml:"width"`  // in characters; by the content when 0
 	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
+	Mask    string  `yaml:"mask"`   // standard or pseudonym: the profile from which on the value is not shown
 }
 
 // A Figure is a number of the first page: label, value and note are templates
@@ -87,6 +103,7 @@ type Figure struct {
 // a series names.
 type Chart struct {
 	Title   string   `yaml:"title"` // a template over the summary
+	Kind    string   `yaml:"kind"`  // one of [chartKinds]; bars when empty
 	Query   string   `yaml:"query"`
 	Section string   `yaml:"section"` // name of a section, instead of a query
 	Split   string   `yaml:"split"`   // column of the section
@@ -100,6 +117,18 @@ type Series struct {
 	Column string `yaml:"column"`
 	Title  string `yaml:"title"`
 	Tone   string `yaml:"tone"` // a severity gives its colour and a hatch
+}
+
+// A Matrix is a table whose cells are coloured, drawn from a query of its own,
+// a row of which is one cell. Rows and columns stand in the order in which the
+// query first names them.
+type Matrix struct {
+	Title  string `yaml:"title"` // a template over the summary
+	Query  string `yaml:"query"`
+	Row    string `yaml:"row"`    // column of the query that names the row
+	Column string `yaml:"column"` // the one that names the column
+	Value  string `yaml:"value"`  // the one that is shown in the cell
+	Tone   string `yaml:"tone"`   // the one that holds a severity, which gives the cell its colour
 }
 
 // Formats of columns. An id is text in a fixed pitch, a share is a fraction
@@ -133,9 +162,27 @@ const (
 var severities = []string{critical, high, medium, low, good}
 
 var (
+	chartKinds = []string{"bars", "lines"}
+	onlyWords  = []string{"new", "changed", "all"}
+	masks      = []string{"full", "standard", "pseudonym"}
+
+	// given are the parameters that every query may name.
+	given = []string{"as_of", "timezone", "snapshot", "since_snapshot", "since"}
+)
+
+var (
 	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	columnPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )
+
+// previous is the word for the snapshot before the one that is reported on.
+const previous = "previous"
+
+// ComparesAlways reports whether the definition asks for a comparison with an
+// earlier snapshot even where none is named.
+func (d Definition) ComparesAlways() bool {
+	return d.Since != "" || d.Only != "" && d.Only != "all"
+}
 
 // A Fault is what is wrong with a definition, and where.
 type Fault struct {
@@ -199,28 +246,30 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 // nearest is the name at the smallest Levenshtein distance from word, the
 // first of several; "" of none.
 func nearest(word string, names []string) string {
-	distance := func(to string) int {
-		row := make([]int, len(to)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range len(word) {
-			before := row[0]
-			row[0] = i + 1
-			for j := range len(to) {
-				change := before
-				if word[i] != to[j] {
-					change++
-				}
-				before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-			}
-		}
-		return row[len(to)]
-	}
 	if len(names) == 0 {
 		return ""
 	}
-	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
+	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(word, to string) int {
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(word) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(to) {
+			change := before
+			if word[i] != to[j] {
+				change++
+			}
+			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
+		}
+	}
+	return row[len(to)]
 }
 
 // fault takes one fault in, at a key below the definition.
@@ -237,15 +286,20 @@ func (d Definition) validate(add fault, open func(string) error) {
 		if !columnPattern.MatchString(name) {
 			add("parameters."+name, "parameter %q: must be lower-case words joined by underscores", name)
 		}
+		if slices.Contains(given, name) {
+			add("parameters."+name, "parameter %s: every query has it already; give it another name", name)
+		}
 		d.Parameters[name].validate(func(key, format string, args ...any) {
 			add("parameters."+name+"."+key, "parameter %s: %s", name, fmt.Sprintf(format, args...))
 		})
 	}
 	for i, f := range d.Formats {
-		if !slices.Contains([]string{"xlsx", "pdf"}, f) {
-			add(fmt.Sprintf("formats[%d]", i), "format %q: must be xlsx or pdf", f)
+		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, Formats())
+		if slices.Contains(d.Formats[:i], f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
 		}
 	}
+	d.validateChanges(add)
 	if d.PDFRows != nil && *d.PDFRows < 0 {
 		add("pdf_rows", "pdf_rows: must not be negative")
 	}
@@ -270,7 +324,34 @@ func (d Definition) validate(add fault, open func(string) error) {
 	if d.Chart != nil {
 		d.validateChart(add, check)
 	}
+	if m := d.Matrix; m != nil {
+		check("matrix.query", "matrix", m.Query)
+		if m.Row == "" || m.Column == "" || m.Value == "" {
+			add("matrix", "matrix: needs a row, a column and a value")
+		}
+	}
 	d.validateSections(add, check)
+}
+
+// oneOf refuses a word that is not one of words.
+func oneOf(add fault, key, where, word string, words []string) {
+	must := "must be one of "
+	if len(words) == 1 {
+		must = "must be "
+	}
+	if !slices.Contains(words, word) {
+		add(key, "%s %q: %s%s", where, cut(word, 100), must, strings.Join(words, ", "))
+	}
+}
+
+// validateChanges checks what is told of changes and of masks.
+func (d Definition) validateChanges(add fault) {
+	oneOf(add, "since", "since", cmp.Or(d.Since, previous), []string{previous})
+	oneOf(add, "only", "only", cmp.Or(d.Only, "all"), onlyWords)
+	oneOf(add, "mask", "mask", cmp.Or(d.Mask, masks[0]), masks)
+	if d.ComparesAlways() && d.Only != "" && !slices.ContainsFunc(d.Sections, func(s Section) bool { return len(s.Key) > 0 }) {
+		add("only", "only: no section has a key, so no finding can be told to be %s", d.Only)
+	}
 }
 
 func (d Definition) validateChart(add fault, check func(key, where, query string)) {
@@ -286,6 +367,7 @@ func (d Definition) validateChart(add fault, check func(key, where, query string
 	if c.Label == "" || len(c.Series) == 0 {
 		add("chart", "chart: needs a label and a series")
 	}
+	oneOf(add, "chart.kind", "chart: kind", cmp.Or(c.Kind, chartKinds[0]), chartKinds)
 	for i, s := range c.Series {
 		validTone(add, fmt.Sprintf("chart.series[%d]", i), "chart: series "+s.Column, s.Tone)
 	}
@@ -301,7 +383,12 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 	if len(d.Sections) == 0 {
 		add("sections", "has no sections")
 	}
-	names := map[string]bool{}
+	names := map[string]bool{"summary": true, "method": true}
+	for _, s := range d.Sections {
+		if len(s.Key) > 0 {
+			names[strings.ToLower(d.changesName(s))] = true
+		}
+	}
 	for i, s := range d.Sections {
 		key, where := fmt.Sprintf("sections[%d]", i), fmt.Sprintf("section %d", i+1)
 		if s.Name != "" {
@@ -310,7 +397,7 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 		if s.Title == "" {
 			add(key+".title", "%s: has no title", where)
 		}
-		if sheet := strings.ToLower(s.sheet()); names[sheet] || sheet == "summary" || sheet == "method" {
+		if sheet := strings.ToLower(s.sheet()); names[sheet] {
 			add(key+".name", "%s: the sheet name %q is taken", where, s.sheet())
 		} else {
 			names[sheet] = true
@@ -319,6 +406,9 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 			add(key+".name", "%s: not a sheet name: at most 25 characters and none of : \\ / ? * [ ]", where)
 		}
 		check(key+".query", where, s.Query)
+		if len(s.Compare) > 0 && len(s.Key) == 0 {
+			add(key+".compare", "%s: compare needs a key", where)
+		}
 		s.validateColumns(add, key, where)
 	}
 }
@@ -331,8 +421,11 @@ func (s Section) validateColumns(add fault, key, where string) {
 			add(key+".name", "%s: must have a name of its own", at)
 		}
 		columns[c.Name] = true
-		if c.Format != "" && !slices.Contains(columnFormats, c.Format) {
-			add(key+".format", "%s: format %q: must be one of %s", at, c.Format, strings.Join(columnFormats, ", "))
+		if c.Format != "" {
+			oneOf(add, key+".format", at+": format", c.Format, columnFormats)
+		}
+		if c.Mask != "" {
+			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
 			add(key+".hidden", "%s: hidden %q: must be pdf or all", at, c.Hidden)

@@ -2,6 +2,8 @@ package reports
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -87,4 +89,16 @@ func makeReport(t testing.TB, r *store.Reader, name string, params map[string]an
 	}
 	t.Fatalf("no report %s", name)
 	return nil
+}
+
+// queryDir is a folder of queries, by file name.
+func queryDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

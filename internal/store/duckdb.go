@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -47,13 +49,21 @@ const (
 //go:embed schema/*.sql
 var schema embed.FS
 
-// schemaSQL is the whole schema, in the order of the files' names.
+// schemaSQL is the whole schema, in the order of the numbers that the files'
+// names begin with.
 func schemaSQL() (string, error) {
 	entries, err := schema.ReadDir("schema")
 	if err != nil {
 		return "", err
 	}
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	number := func(e os.DirEntry) int {
+		digits, _, _ := strings.Cut(e.Name(), "_")
+		n, _ := strconv.Atoi(digits)
+		return n
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int {
+		return cmp.Or(number(a)-number(b), strings.Compare(a.Name(), b.Name()))
+	})
 	var all strings.Builder
 	for _, e := range entries {
 		text, err := schema.ReadFile("schema/" + e.Name())

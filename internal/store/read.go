@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,8 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
+	mask     string
+	earlier  func(ctx context.Context, snapshot string) (*Reader, error)
 }
 
 // Read opens the store as of the snapshot that o chooses: its own file, or
@@ -36,6 +40,9 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	zone, err := time.LoadLocation(o.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("time zone %q: %w", o.Timezone, err)
+	}
+	if o.Mask != "" && !slices.Contains(Masks, o.Mask) {
+		return nil, fmt.Errorf("mask %.200q: must be one of %s", o.Mask, strings.Join(Masks, ", "))
 	}
 	ids, _, err := s.files()
 	if err != nil {
@@ -98,8 +105,15 @@ func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, 
 			file = own
 		}
 	}
+	o.Mask = cmp.Or(o.Mask, MaskFull)
+	seen := file
+	if o.Mask != MaskFull {
+		if seen, err = s.masked(ctx, file, o); err != nil {
+			return nil, err
+		}
+	}
 	locked := false
-	db, err := s.attach(ctx, file, func(exec func(string, ...any) error) error {
+	db, err := s.attach(ctx, seen, func(exec func(string, ...any) error) error {
 		if !locked {
 			// Last, since it forbids every further setting.
 			if err := exec("SET GLOBAL TimeZone = " + quote(zone.String()) + `;
@@ -114,7 +128,26 @@ SET lock_configuration = true;`); err != nil {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf}, nil
+	earlier := func(ctx context.Context, snapshot string) (*Reader, error) {
+		o.Snapshot, o.AsOf = snapshot, time.Time{}
+		return s.readFile(ctx, file, zone, o)
+	}
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, mask: o.Mask, earlier: earlier}, nil
+}
+
+// Earlier opens a reader of an earlier snapshot from the file that r reads, so
+// that both have the same mask, and of the same project. It returns
+// [ErrNotPublished] when r does not see that snapshot, or its history has been
+// purged. The caller closes it.
+func (r *Reader) Earlier(ctx context.Context, snapshot string) (*Reader, error) {
+	e, err := r.earlier(ctx, snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
+	}
+	if err := e.answerable(ctx); err != nil {
+		return nil, fmt.Errorf("read store: %w", errors.Join(err, e.Close()))
+	}
+	return e, nil
 }
 
 // moment is what a connection's variables are set to.
@@ -190,12 +223,36 @@ func notPublished(o ReadOptions) error {
 	return fmt.Errorf("%w: %s", ErrNotPublished, strings.Join(want, ", "))
 }
 
+// Empty opens the schema without any snapshot, in memory: a reader to describe
+// statements with where there is no store.
+func Empty(ctx context.Context) (_ *Reader, err error) {
+	db, err := openMemory(func(func(string, ...any) error) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("empty store: %w", err)
+	}
+	text, err := schemaSQL()
+	if err == nil {
+		_, err = db.ExecContext(ctx, settings(readMemory, "")+text+`
+SET enable_external_access = false;
+SET lock_configuration = true;`)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("empty store: %w", errors.Join(err, db.Close()))
+	}
+	return &Reader{db: db, earlier: func(_ context.Context, id string) (*Reader, error) {
+		return nil, notPublished(ReadOptions{Snapshot: id})
+	}}, nil
+}
+
 // Snapshot returns the id of the snapshot that is read.
 func (r *Reader) Snapshot() string { return r.snapshot }
 
 // AsOf returns the time that was asked for, else the snapshot's server time;
 // with several projects the latest of theirs.
 func (r *Reader) AsOf() time.Time { return r.asOf }
+
+// Mask returns the profile of what is read: one of [Masks].
+func (r *Reader) Mask() string { return r.mask }
 
 // Close closes the reader; rows that are still open become unusable.
 func (r *Reader) Close() error { return r.db.Close() }
@@ -228,6 +285,34 @@ func (r *Reader) Query(ctx context.Context, query string, named map[string]any) 
 		args[i] = sql.Named(name, value)
 	}
 	return r.db.QueryContext(ctx, query, args...)
+}
+
+// Describe returns the names of the parameters and of the columns of a statement
+// that [Reader.Query] takes, without running it. named has values for those of
+// its parameters that are known; the others are taken as NULL.
+func (r *Reader) Describe(ctx context.Context, query string, named map[string]any) (parameters, columns []string, err error) {
+	if parameters, err = r.check(ctx, query); err != nil {
+		return nil, nil, err
+	}
+	args := make([]any, len(parameters))
+	for i, name := range parameters {
+		args[i] = sql.Named(name, named[name])
+	}
+	// A prepared statement with parameters does not tell its columns.
+	rows, err := r.db.QueryContext(ctx, "DESCRIBE "+query, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var rest [5]any // type, whether it may be NULL, key, default and more
+		if err := rows.Scan(&name, &rest[0], &rest[1], &rest[2], &rest[3], &rest[4]); err != nil {
+			return nil, nil, err
+		}
+		columns = append(columns, name)
+	}
+	return parameters, columns, rows.Err()
 }
 
 // check prepares a statement without running it and returns the names of its

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -285,5 +286,72 @@ func TestSpill(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(st.Dir(), "tmp")); ignoreMissing(err) != nil || len(left) > 0 {
 		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+// TestEarlier reads an earlier snapshot from the file of a later one, of the same
+// project, and refuses one that there is not.
+func TestEarlier(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(project string, n int, id string) storetest.Site {
+		return storetest.Site{Project: project, At: day(n), Rows: rows{"permissions": list(permissionRow(id, "u1", "c1", ""))}}
+	}
+	first := storetest.Publish(t, st, site("p1", 1, "a"), site("p2", 1, "x"))
+	storetest.Publish(t, st, site("p1", 2, "b"), site("p2", 2, "x"))
+	if err := os.Remove(filepath.Join(st.Dir(), "snapshots", first+".duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	now := read(t, st, store.ReadOptions{Project: "p1"})
+	before, err := now.Earlier(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { before.Close() })
+	check(t, now, "SELECT access_auth_id FROM permissions", "b")
+	check(t, before, "SELECT access_auth_id FROM permissions", "a")
+	if want := day(1).Add(30 * time.Second); before.Snapshot() != first || !before.AsOf().Equal(want) {
+		t.Errorf("the earlier one is %s as of %s, want %s as of %s", before.Snapshot(), before.AsOf(), first, want)
+	}
+	if _, err := now.Earlier(t.Context(), "20250101T000000Z"); !errors.Is(err, store.ErrNotPublished) {
+		t.Errorf("a snapshot that there is not: %v", err)
+	}
+}
+
+// TestDescribe tells what a statement takes and gives, in a store and without one,
+// and refuses what a query would be refused.
+func TestDescribe(t *testing.T) {
+	st := storetest.Open(t)
+	storetest.Publish(t, st, small(1))
+	empty, err := store.Empty(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { empty.Close() })
+	for _, r := range []*store.Reader{empty, read(t, st, store.ReadOptions{})} {
+		for _, c := range []struct {
+			query               string
+			parameters, columns []string
+		}{
+			{"-- Title\nSELECT $a AS x, $b + 1 AS y, name FROM permissions WHERE auth_end > $a; -- end", []string{"a", "b"}, []string{"x", "y", "name"}},
+			{"WITH n AS (FROM persons SELECT name) FROM n SELECT name, name AS name", nil, []string{"name", "name"}},
+			{"FROM permission_changes($since_snapshot, $snapshot) SELECT kind ;\n", []string{"since_snapshot", "snapshot"}, []string{"kind"}},
+			{"SELECT error('it ran') AS x", nil, []string{"x"}},
+		} {
+			parameters, columns, err := r.Describe(t.Context(), c.query, map[string]any{"b": int64(1)})
+			if err != nil || !slices.Equal(parameters, c.parameters) || !slices.Equal(columns, c.columns) {
+				t.Errorf("%s: parameters %q, columns %q, %v", c.query, parameters, columns, err)
+			}
+		}
+		for query, want := range map[string]string{
+			"SELECT nam FROM permissions":             `Referenced column "nam" not found`,
+			"DELETE FROM base.permissions":            "refused",
+			"SELECT 1; SELECT 2":                      "refused",
+			"SELECT * FROM read_csv('/etc/hostname')": "disabled by configuration",
+			"SELECT": "SELECT clause without selection list",
+		} {
+			if _, _, err := r.Describe(t.Context(), query, nil); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", query, err, want)
+			}
+		}
 	}
 }

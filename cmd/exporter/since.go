@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// openBase opens the snapshot that the reports of r tell changes since: the one
+// that since names, else the one before r's. It returns nil where none is named
+// and there is none before.
+func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Location) (*store.Reader, error) {
+	all, err := moments(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	own := slices.IndexFunc(all, func(m moment) bool { return m.id == r.Snapshot() })
+	if since == "" {
+		if own < 1 {
+			return nil, nil
+		}
+		return r.Earlier(ctx, all[own-1].id)
+	}
+	base, err := chooseBase(all, own, since, zone)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("--since %s: %w", since, err)}
+	}
+	e, err := r.Earlier(ctx, base.id)
+	if errors.Is(err, store.ErrNotPublished) {
+		return nil, usage(fmt.Errorf("--since %s: %w", since, err), "what there is: exporter snapshots list")
+	}
+	return e, err
+}
+
+// chooseBase finds the snapshot that a person names as the earlier one.
+func chooseBase(all []moment, own int, since string, zone *time.Location) (moment, error) {
+	earlier := "it must name an earlier one; see: exporter snapshots list"
+	if own > 0 {
+		earlier = "the one before is " + all[own-1].id + "; what there is: exporter snapshots list"
+	}
+	report := all[own]
+	if snapshotID.MatchString(since) && since > report.id {
+		return moment{}, &hintError{fmt.Errorf("the report is made from %s, which is earlier", report.id), earlier}
+	}
+	if t, err := parseTime(since, zone); err == nil && t.After(report.at) && since != report.at.In(zone).Format(time.DateOnly) {
+		return moment{}, &hintError{fmt.Errorf("the report is made from %s of %s, which is earlier",
+			report.id, report.at.In(zone).Format("2006-01-02 15:04")), earlier}
+	}
+	m, err := chooseMoment(all, since, zone)
+	if err == nil && m.id == report.id {
+		return moment{}, &hintError{fmt.Errorf("that is %s, from which the report is made", m.id), earlier}
+	}
+	return m, err
+}
+
+// comparing reports whether one of the definitions asks for an earlier snapshot
+// without being told of one.
+func comparing(chosen []reports.Definition) bool {
+	return slices.ContainsFunc(chosen, reports.Definition.ComparesAlways)
+}

@@ -1,0 +1,504 @@
+-- Thoughts that several reports, or several queries of one, share.
+
+CREATE VIEW fitting_rules AS
+WITH RECURSIVE above AS (
+    SELECT s.project_id, s.structure_id, s.structure_id AS ancestor_id
+    FROM base.current_structures AS s
+    UNION
+    SELECT a.project_id, a.structure_id, s.parent_structure_id
+    FROM above AS a
+    JOIN base.current_structures AS s
+        ON s.project_id = a.project_id AND s.structure_id = a.ancestor_id
+    WHERE s.parent_structure_id IS NOT NULL
+),
+granted AS (
+    SELECT DISTINCT
+        k.project_id,
+        k.access_control_channel_id,
+        r.auth_relation_id,
+        r.auth_id,
+        r.source_kind
+    FROM rule_channels AS k
+    JOIN rules AS r
+        ON r.project_id = k.project_id AND r.auth_relation_id = k.auth_relation_id
+),
+memberships AS (
+    SELECT
+        p.project_id,
+        p.access_auth_id,
+        p.access_control_channel_id,
+        unnest(p.structure_ids) AS structure_id
+    FROM base.current_permissions AS p
+)
+SELECT
+    p.project_id,
+    p.access_auth_id,
+    g.auth_relation_id,
+    'person' AS granted_through
+FROM base.current_permissions AS p
+JOIN granted AS g
+    ON g.project_id = p.project_id
+    AND g.access_control_channel_id = p.access_control_channel_id
+    AND g.auth_id = p.person_id
+WHERE g.source_kind = 'person'
+UNION ALL
+SELECT
+    m.project_id,
+    m.access_auth_id,
+    g.auth_relation_id,
+    if(bool_or(g.auth_id = m.structure_id), 'organization', 'organization above')
+FROM memberships AS m
+LEFT JOIN above AS a
+    ON a.project_id = m.project_id AND a.structure_id = m.structure_id
+JOIN granted AS g
+    ON g.project_id = m.project_id
+    AND g.access_control_channel_id = m.access_control_channel_id
+    AND g.auth_id = coalesce(a.ancestor_id, m.structure_id)
+WHERE g.source_kind = 'structure'
+GROUP BY m.project_id, m.access_auth_id, g.auth_relation_id;
+COMMENT ON VIEW fitting_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organisations, or one above those.';
+COMMENT ON COLUMN fitting_rules.project_id IS 'The project that was asked (projectId of the request)';
+COMMENT ON COLUMN fitting_rules.access_auth_id IS 'API access-auth: accessAuthId';
+COMMENT ON COLUMN fitting_rules.auth_relation_id IS 'API query-rules: authRelationId';
+COMMENT ON COLUMN fitting_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
+
+-- A resource in words.
+CREATE MACRO resource_text(resource) AS
+    CASE resource
+        WHEN 'structures' THEN 'organizations'
+        WHEN 'rule_channels' THEN 'channels of rules'
+        WHEN 'task_details' THEN 'details of tasks'
+        WHEN 'issue_infos' THEN 'results of records'
+        WHEN 'details' THEN 'details of permissions'
+        ELSE resource
+    END;
+
+-- drift_findings(moment): one row for each contradiction of rules and permissions at
+-- a time. class is a letter:
+--   a  a permission that has not ended and that no rule grants
+--   b  a rule for a person, in force, without the permission
+--   c  a rule for an organization or a group, in force, that opens a channel for nobody
+--   d  a permission whose dates no rule has that grants it
+--   e  a permission that has not ended, of which every rule has
+--   f  several rules, at the same time, for the same source and channel
+--   g  a permission whose detail names another kind of source than its rules
+-- confidence says what the finding rests on: exact on ids alone, inferred on the
+-- organization tree or on the detail, unknown where a rule of a source that is
+-- neither person nor organization (a person group, whose members the cloud does
+-- not tell) names the channel and might explain it. A permission that its detail
+-- says comes from such a group is not looked at where one names its channel.
+-- Members of an organization without a permission are no finding: the cloud does
+-- not list members. source_id is the person (a, b, d, e, g) or the rule's source
+-- (c, f); with it and the channel a class has one row, the last-ending permission
+-- or the first rule. rule_start and rule_end are the rule's that comes nearest.
+CREATE MACRO drift_findings(moment) AS TABLE
+WITH
+granted AS (
+    SELECT DISTINCT
+        k.project_id,
+        k.access_control_channel_id,
+        r.auth_relation_id,
+        r.auth_id,
+        r.source_kind,
+        r.auth_start_time,
+        if(r.permanent, 2556093599000, r.auth_end_time) AS normal_end,
+        r.auth_start,
+        r.auth_end,
+        r.permanent,
+        coalesce(r.auth_end <= moment, false) AS ended,
+        coalesce(r.auth_start > moment, false) AS ahead
+    FROM rule_channels AS k
+    SEMI JOIN channels AS c
+        ON c.project_id = k.project_id
+        AND c.access_control_channel_id = k.access_control_channel_id
+    JOIN rules AS r
+        ON r.project_id = k.project_id AND r.auth_relation_id = k.auth_relation_id
+),
+-- What a channel's rules could explain although nothing ties them to the person.
+by_channel AS (
+    SELECT
+        project_id,
+        access_control_channel_id,
+        bool_or(source_kind = 'unknown' AND NOT ended) AS group_rule,
+        bool_or(source_kind = 'unknown') AS group_rule_once,
+        bool_or(source_kind = 'structure') AS structure_rule
+    FROM granted
+    GROUP BY project_id, access_control_channel_id
+),
+fitting AS (
+    SELECT
+        m.project_id,
+        m.access_auth_id,
+        count(*) AS rules,
+        count(*) FILTER (WHERE m.granted_through = 'person') AS person_rules,
+        bool_and(g.ended) AS all_ended,
+        bool_or(g.auth_start_time IS NOT DISTINCT FROM p.auth_start_time) AS start_fits,
+        bool_or(g.normal_end IS NOT DISTINCT FROM if(p.permanent, 2556093599000, p.auth_end_time)) AS end_fits,
+        arg_min(
+            {
+                'auth_relation_id': g.auth_relation_id,
+                'auth_start': g.auth_start,
+                'auth_end': g.auth_end,
+                'permanent': g.permanent
+            },
+            (
+                g.normal_end IS DISTINCT FROM if(p.permanent, 2556093599000, p.auth_end_time),
+                g.ended,
+                m.granted_through,
+                -coalesce(g.normal_end, 0),
+                g.auth_relation_id
+            )
+        ) AS nearest
+    FROM fitting_rules AS m
+    JOIN permissions AS p
+        ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
+    JOIN granted AS g
+        ON g.project_id = m.project_id
+        AND g.auth_relation_id = m.auth_relation_id
+        AND g.access_control_channel_id = p.access_control_channel_id
+    GROUP BY m.project_id, m.access_auth_id
+),
+looked_at AS (
+    SELECT
+        p.project_id,
+        p.access_auth_id,
+        p.person_id,
+        p.access_control_channel_id,
+        p.auth_start,
+        p.auth_end,
+        p.permanent,
+        p.auth_source,
+        coalesce(p.auth_end > moment, true) AS alive,
+        coalesce(f.rules, 0) AS rules,
+        coalesce(f.person_rules, 0) AS person_rules,
+        coalesce(f.rules - f.person_rules, 0) AS structure_rules,
+        f.all_ended,
+        f.start_fits AND f.end_fits AS dates_fit,
+        f.nearest,
+        coalesce(c.group_rule_once, false) AS group_rule,
+        coalesce(c.structure_rule, false) AS structure_rule,
+        coalesce(c.group_rule, false) AND coalesce(p.auth_source, '') NOT IN ('1', '2') AS maybe_group
+    FROM permissions AS p
+    LEFT JOIN fitting AS f
+        ON f.project_id = p.project_id AND f.access_auth_id = p.access_auth_id
+    LEFT JOIN by_channel AS c
+        ON c.project_id = p.project_id
+        AND c.access_control_channel_id = p.access_control_channel_id
+    WHERE NOT coalesce(c.group_rule AND p.auth_source = '3', false)
+),
+of_permissions AS (
+    SELECT
+        *,
+        unnest(list_filter([
+            CASE WHEN rules = 0 AND alive THEN 'a' END,
+            CASE WHEN rules > 0 AND NOT all_ended AND NOT dates_fit THEN 'd' END,
+            CASE WHEN all_ended AND alive THEN 'e' END,
+            CASE
+                WHEN alive AND rules > 0 AND (
+                    auth_source = '1' AND structure_rules = 0
+                    OR auth_source = '2' AND person_rules = 0
+                    OR auth_source = '3' AND NOT group_rule
+                ) THEN 'g'
+            END
+        ], lambda x: x IS NOT NULL)) AS class
+    FROM looked_at
+),
+findings AS (
+    SELECT
+        project_id,
+        class,
+        CASE
+            WHEN class = 'g' THEN 'inferred'
+            WHEN maybe_group THEN 'unknown'
+            WHEN class = 'a' AND (structure_rule OR group_rule) THEN 'inferred'
+            WHEN structure_rules > 0 OR rules > 1 AND class = 'd' THEN 'inferred'
+            ELSE 'exact'
+        END AS confidence,
+        person_id AS source_id,
+        person_id,
+        access_control_channel_id,
+        access_auth_id,
+        nearest.auth_relation_id AS auth_relation_id,
+        rules,
+        nearest.auth_start AS rule_start,
+        nearest.auth_end AS rule_end,
+        nearest.permanent AS rule_permanent,
+        auth_start,
+        auth_end,
+        permanent,
+        auth_source,
+        if(person_rules > 0, 'person', 'structure') AS rule_source_kind
+    FROM of_permissions
+    QUALIFY row_number() OVER (
+        PARTITION BY project_id, class, person_id, access_control_channel_id
+        ORDER BY auth_end DESC NULLS FIRST, access_auth_id
+    ) = 1
+    UNION ALL
+    SELECT
+        g.project_id,
+        if(g.source_kind = 'person', 'b', 'c'),
+        CASE g.source_kind WHEN 'person' THEN 'exact' WHEN 'structure' THEN 'inferred' ELSE 'unknown' END,
+        g.auth_id,
+        if(g.source_kind = 'person', g.auth_id, NULL),
+        g.access_control_channel_id,
+        NULL,
+        min(g.auth_relation_id),
+        count(*),
+        arg_min(g.auth_start, g.auth_relation_id),
+        arg_min(g.auth_end, g.auth_relation_id),
+        arg_min(g.permanent, g.auth_relation_id),
+        NULL, NULL, NULL, NULL,
+        g.source_kind
+    FROM granted AS g
+    LEFT JOIN (
+        SELECT DISTINCT p.project_id, m.auth_relation_id, p.access_control_channel_id
+        FROM fitting_rules AS m
+        JOIN base.current_permissions AS p
+            ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
+    ) AS used
+        ON used.project_id = g.project_id
+        AND used.auth_relation_id = g.auth_relation_id
+        AND used.access_control_channel_id = g.access_control_channel_id
+    LEFT JOIN (
+        SELECT DISTINCT project_id, access_control_channel_id FROM base.current_permissions
+    ) AS opened
+        ON opened.project_id = g.project_id
+        AND opened.access_control_channel_id = g.access_control_channel_id
+    WHERE NOT g.ended
+        AND NOT g.ahead
+        AND if(g.source_kind = 'unknown', opened.project_id IS NULL, used.project_id IS NULL)
+    GROUP BY g.project_id, g.source_kind, g.auth_id, g.access_control_channel_id
+    UNION ALL
+    SELECT
+        g.project_id,
+        'f',
+        'exact',
+        g.auth_id,
+        if(any_value(g.source_kind) = 'person', g.auth_id, NULL),
+        g.access_control_channel_id,
+        NULL,
+        min(g.auth_relation_id),
+        count(DISTINCT g.auth_relation_id),
+        arg_min(g.auth_start, g.auth_relation_id),
+        arg_min(g.auth_end, g.auth_relation_id),
+        arg_min(g.permanent, g.auth_relation_id),
+        NULL, NULL, NULL, NULL,
+        any_value(g.source_kind)
+    FROM granted AS g
+    SEMI JOIN granted AS o
+        ON o.project_id = g.project_id
+        AND o.auth_id = g.auth_id
+        AND o.access_control_channel_id = g.access_control_channel_id
+        AND o.auth_relation_id <> g.auth_relation_id
+        AND NOT o.ended
+        AND coalesce(o.auth_start_time <= g.normal_end, true)
+        AND coalesce(g.auth_start_time <= o.normal_end, true)
+    WHERE NOT g.ended
+    GROUP BY g.project_id, g.auth_id, g.access_control_channel_id
+)
+SELECT
+    f.class,
+    CASE f.class
+        WHEN 'a' THEN 'permission without a rule'
+        WHEN 'b' THEN 'rule without its permission'
+        WHEN 'c' THEN 'rule that opens for nobody'
+        WHEN 'd' THEN 'other dates than the rule'
+        WHEN 'e' THEN 'rule ended, permission not'
+        WHEN 'f' THEN 'several rules for the same'
+        WHEN 'g' THEN 'other source than the rules'
+    END AS finding,
+    CASE
+        WHEN f.confidence = 'unknown' THEN 'low'
+        WHEN f.class IN ('a', 'e') THEN 'high'
+        ELSE 'medium'
+    END AS severity,
+    f.* EXCLUDE (class)
+FROM findings AS f;
+
+-- roster_codes(moment): one row for each work number of roster.csv. standing is
+-- terminated where the status is, with a time that is not after the moment or
+-- none; leaves later where the time is after it; else employed.
+CREATE MACRO roster_codes(moment) AS TABLE
+SELECT
+    r.person_code,
+    CASE
+        WHEN coalesce(lower(trim(r.status)), '') <> 'terminated' THEN 'employed'
+        WHEN r.terminated > moment THEN 'leaves later'
+        ELSE 'terminated'
+    END AS standing,
+    CASE WHEN lower(trim(r.status)) = 'terminated' THEN r.terminated END AS terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM roster AS r
+WHERE r.person_code <> '';
+
+-- roster_persons(moment): one row for each person whom a list names, and how the
+-- roster stands to the person: standing as in roster_codes, else no work number
+-- or not in the roster.
+CREATE MACRO roster_persons(moment) AS TABLE
+SELECT
+    p.project_id,
+    p.person_id,
+    p.name,
+    p.person_code,
+    p.organizations,
+    p.permissions,
+    p.twins,
+    CASE
+        WHEN r.standing IS NOT NULL THEN r.standing
+        WHEN p.person_code IS NULL THEN 'no work number'
+        ELSE 'not in the roster'
+    END AS standing,
+    r.terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM person_context AS p
+LEFT JOIN roster_codes(moment) AS r
+    ON r.person_code = trim(p.person_code);
+
+-- task_findings(moment, stuck_hours, critical_hours, days): one row for each task
+-- that was begun in the days before the moment, or is not finished. finding is
+-- NULL where all that it had was sent, or it is under way; the first that holds
+-- of vanished, stuck, terminated, empty, all failed, partly failed, numbers
+-- missing. missing is how many of auth_num did not arrive.
+CREATE MACRO task_findings(moment, stuck_hours, critical_hours, days) AS TABLE
+WITH aged AS (
+    SELECT
+        t.*,
+        CAST(epoch(coalesce(t.task_finish, moment)) - epoch(t.task_start) AS BIGINT) AS age_seconds,
+        coalesce(t.auth_task_progress = 3 OR t.auth_task_status = 4, false) AS said_terminated,
+        t.auth_num - t.success_num AS missing
+    FROM tasks AS t
+    WHERE coalesce(t.task_start <= moment, true)
+        AND (NOT t.finished OR coalesce(t.task_start > moment - to_days(CAST(days AS INTEGER)), true))
+),
+counted AS (
+    SELECT
+        project_id,
+        auth_task_id,
+        count(*) FILTER (WHERE result = 'failed') AS records_failed,
+        count(*) FILTER (WHERE result = 'unknown') AS records_unknown
+    FROM records
+    GROUP BY project_id, auth_task_id
+),
+named AS (
+    SELECT
+        a.*,
+        r.records_failed,
+        r.records_unknown,
+        CASE
+            WHEN NOT a.finished AND NOT a.listed THEN 'vanished'
+            WHEN NOT a.finished AND a.said_terminated THEN 'terminated'
+            WHEN NOT a.finished AND a.age_seconds > stuck_hours * 3600 THEN 'stuck'
+            WHEN NOT a.finished THEN NULL
+            WHEN a.auth_num = 0 THEN 'empty'
+            WHEN a.result = 'succeeded' THEN NULL
+            WHEN a.said_terminated THEN 'terminated'
+            WHEN a.result = 'failed' THEN 'all failed'
+            WHEN a.result = 'partly succeeded' THEN 'partly failed'
+            ELSE 'numbers missing'
+        END AS finding
+    FROM aged AS a
+    LEFT JOIN counted AS r
+        ON r.project_id = a.project_id AND r.auth_task_id = a.auth_task_id
+)
+SELECT
+    *,
+    CASE
+        WHEN finding = 'stuck' AND age_seconds > critical_hours * 3600 THEN 'critical'
+        WHEN finding IN ('stuck', 'all failed', 'vanished') THEN 'high'
+        WHEN finding IN ('terminated', 'partly failed', 'numbers missing') THEN 'medium'
+        WHEN finding = 'empty' THEN 'low'
+    END AS severity
+FROM named;
+
+-- count_findings(): one row for each credential of a permission whose numbers do
+-- not fit: more sent than enrolled, or a status that contradicts the numbers.
+-- since is the first whole walk that had these numbers and this status without a
+-- break, by the cloud's clock.
+CREATE MACRO count_findings() AS TABLE
+WITH odd AS (
+    SELECT *
+    FROM base.current_permissions
+    WHERE card_state IN ('excess', 'contradictory')
+        OR face_state IN ('excess', 'contradictory')
+        OR fingerprint_state IN ('excess', 'contradictory')
+),
+versions AS (
+    SELECT h.*
+    FROM permission_history AS h
+    SEMI JOIN odd AS o
+        ON o.project_id = h.project_id AND o.access_auth_id = h.access_auth_id
+),
+counted AS (
+    SELECT project_id, access_auth_id, 'card' AS credential, card_state AS state,
+        total_card_num AS enrolled_num, auth_card_num AS sent_num, card_issue_status AS status, card_issue_status_text AS status_text
+    FROM odd
+    UNION ALL
+    SELECT project_id, access_auth_id, 'face', face_state,
+        total_face_num, auth_face_num, face_issue_status, face_issue_status_text
+    FROM odd
+    UNION ALL
+    SELECT project_id, access_auth_id, 'fingerprint', fingerprint_state,
+        total_fingerprint_num, auth_fingerprint_num, fingerprint_issue_status, fingerprint_issue_status_text
+    FROM odd
+),
+history AS (
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'card' AS credential,
+        total_card_num AS enrolled_num, auth_card_num AS sent_num, card_issue_status AS status
+    FROM versions
+    UNION ALL
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'face',
+        total_face_num, auth_face_num, face_issue_status
+    FROM versions
+    UNION ALL
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'fingerprint',
+        total_fingerprint_num, auth_fingerprint_num, fingerprint_issue_status
+    FROM versions
+),
+-- A version begins a spell unless the one before it said the same and ended
+-- where it begins.
+spells AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE begins) OVER (
+            PARTITION BY project_id, access_auth_id, credential ORDER BY first_snapshot
+        ) AS spell
+    FROM (
+        SELECT
+            *,
+            lag((enrolled_num, sent_num, status, closed_snapshot)) OVER (
+                PARTITION BY project_id, access_auth_id, credential ORDER BY first_snapshot
+            ) IS DISTINCT FROM (enrolled_num, sent_num, status, first_snapshot) AS begins
+        FROM history
+    )
+),
+begun AS (
+    SELECT project_id, access_auth_id, credential, arg_max(since, spell) AS since
+    FROM (
+        SELECT project_id, access_auth_id, credential, spell, min(first_seen) AS since
+        FROM spells
+        GROUP BY project_id, access_auth_id, credential, spell
+    )
+    GROUP BY project_id, access_auth_id, credential
+)
+SELECT
+    c.project_id,
+    c.access_auth_id,
+    c.credential,
+    CASE
+        WHEN c.state = 'contradictory' THEN 'status contradicts'
+        WHEN c.enrolled_num = 0 THEN 'sent though none is enrolled'
+        ELSE 'more than enrolled'
+    END AS finding,
+    if(c.state = 'excess', 'high', 'medium') AS severity,
+    c.enrolled_num,
+    c.sent_num,
+    c.status_text,
+    b.since
+FROM counted AS c
+LEFT JOIN begun AS b
+    ON b.project_id = c.project_id AND b.access_auth_id = c.access_auth_id AND b.credential = c.credential
+WHERE c.state IN ('excess', 'contradictory');
