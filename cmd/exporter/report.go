@@ -67,7 +67,7 @@ and gone since an earlier snapshot.`,
 	f.add(c)
 	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
-	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.FormatNames(), ", ")+", several with commas; default: as the report's definition says")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
@@ -143,7 +143,7 @@ func checkFormats(formats []string) error {
 		if slices.Contains(formats[:i], format) {
 			return usage(fmt.Errorf("format %q twice", format), "name it once")
 		}
-		if known := reports.FormatNames(); !slices.Contains(known, format) {
+		if known := reports.Formats(); !slices.Contains(known, format) {
 			return usage(fmt.Errorf("unknown format %q", format), "use one or more of "+strings.Join(known, ", ")+": --format xlsx,csv")
 		}
 	}
