@@ -17,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/reports"
 	"exporter/internal/sandbox"
 )
 
@@ -94,7 +95,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports")}); err != nil {
+	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats()}); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
