@@ -335,8 +335,12 @@ func (d Definition) validate(add fault, open func(string) error) {
 
 // oneOf refuses a word that is not one of words.
 func oneOf(add fault, key, where, word string, words []string) {
+	must := "must be one of "
+	if len(words) == 1 {
+		must = "must be "
+	}
 	if !slices.Contains(words, word) {
-		add(key, "%s %q: must be one of %s", where, cut(word, 100), strings.Join(words, ", "))
+		add(key, "%s %q: %s%s", where, cut(word, 100), must, strings.Join(words, ", "))
 	}
 }
 

@@ -29,7 +29,7 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 		c.section(r, t)
 	}
 	c.method(r)
-	c.footers(r.Title() + " · " + r.trust.snapshot + " · " + r.digest())
+	c.footers(r.footer())
 	if err := c.pdf.Output(w); err != nil {
 		return fmt.Errorf("write report %s as PDF: %w", r.Name(), err)
 	}
@@ -354,7 +354,7 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 		left = append(left, c.set.wrap([]piece{{strings.Join(not, ". ") + ".", regular, muted}}, sizeSmall, w*0.56, 5)...)
 	}
 	facts := []piece{{"Snapshot " + r.trust.snapshot + "\nas of " + r.madeFor(), regular, ink}}
-	seal := "\ndigest " + r.digest()
+	seal := "\n" + r.seal()
 	if r.trust.journalLine > 0 {
 		seal += " · journal up to line " + number(r.trust.journalLine)
 	}

@@ -124,6 +124,7 @@ func (r *Report) methodFacts() []namedText {
 		namedText{"Verdict", t.verdict()},
 		namedText{"As of", r.madeFor()},
 		namedText{"Digest", t.digest()},
+		namedText{"Mask", r.maskWords()},
 	)
 	if r.since != nil && r.since.trust.snapshot != "" {
 		b := r.since.trust

@@ -47,6 +47,7 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 	if o.Base != nil {
 		run.before = state{reader: o.Base, named: run.moment(o.Base, nil)}
 	}
+	run.report.mask = r.Mask()
 	if err := run.all(o.Params); err != nil {
 		return nil, fmt.Errorf("report %s: %w", d.Name, err)
 	}
@@ -136,6 +137,7 @@ func (r *runner) table(in state, s Section) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", s.Query, err)
 	}
+	t.hide(r.report.mask)
 	return t, nil
 }
 
@@ -422,6 +424,9 @@ func (r *runner) tell() {
 func (p *Report) countedAnswer() string {
 	var parts []string
 	for _, t := range p.tables {
+		if t.changes {
+			continue
+		}
 		parts = append(parts, "**"+plural(t.rows, "row", "rows")+"** in "+t.section.Title)
 	}
 	return strings.Join(parts, "; ") + "."
