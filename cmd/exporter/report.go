@@ -235,6 +235,9 @@ func settle(path string) (sum string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), f.Sync()
 }
 
+// maxFilesNamed is how many files of a report are named one by one.
+const maxFilesNamed = 4
+
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
 	ok, lacks := m.report.Complete()
@@ -246,10 +249,16 @@ func (a *app) sayReport(m made) {
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}
+	if len(m.files) > maxFilesNamed {
+		first := m.files[0].path
+		fmt.Fprintf(a.stderr, "  %d files %s.*\n", len(m.files), strings.TrimSuffix(first, filepath.Ext(first)))
+	}
 	for _, x := range m.files {
-		fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		if len(m.files) <= maxFilesNamed {
+			fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		}
 		if len(x.notes) > 0 {
-			fmt.Fprintf(a.stderr, "    %s\n", strings.Join(x.notes, "; "))
+			fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), strings.Join(x.notes, "; "))
 		}
 	}
 }
