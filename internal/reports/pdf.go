@@ -25,6 +25,7 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 	c.pdf.SetKeywords(printable("snapshot "+r.trust.snapshot+" digest "+r.trust.digest()), true)
 	c.addPage(portrait)
 	c.firstPage(r)
+	c.matrix(r.matrix)
 	for _, t := range r.tables {
 		c.section(r, t)
 	}

@@ -107,6 +107,9 @@ func (r *runner) all(given map[string]any) (err error) {
 	if err := r.chart(); err != nil {
 		return err
 	}
+	if err := r.matrix(); err != nil {
+		return err
+	}
 	r.tell()
 	return nil
 }

@@ -327,6 +327,11 @@ func (s *summaryWriter) contents() error {
 		s.row++
 		return nil
 	}
+	if m := s.r.matrix; m != nil {
+		if err := link(matrixSheet, m.title+": "+m.note(m.first(maxMatrixColumns))); err != nil {
+			return err
+		}
+	}
 	for _, d := range s.sheets {
 		t := s.r.tables[d.section]
 		if err := link(d.name, t.section.Title+": "+plural(d.last-d.first, "row", "rows")); err != nil {
