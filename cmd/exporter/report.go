@@ -17,9 +17,12 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
+
+// reportTimeout is how long the queries of one report may take, so that one
+// without an end ends.
+const reportTimeout = 15 * time.Minute
 
 // reportFlags are the flags of report.
 type reportFlags struct {
@@ -27,6 +30,7 @@ type reportFlags struct {
 	since   string
 	formats []string
 	out     string
+	timeout time.Duration
 	list    bool
 	explain string
 }
@@ -63,8 +67,9 @@ and gone since an earlier snapshot.`,
 	f.add(c)
 	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
-	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.FormatNames(), ", ")+", several with commas; default: as the report's definition says")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
+	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
 	return c
@@ -97,12 +102,6 @@ func chooseReports(all []reports.Definition, names []string) ([]reports.Definiti
 	return chosen, nil
 }
 
-// made is a report with its files.
-type made struct {
-	report *reports.Report
-	files  []file
-}
-
 // makeReports makes each chosen report from one state. A report that fails
 // does not keep the others from being made.
 func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *reportFlags) ([]made, error) {
@@ -112,6 +111,9 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	}
 	if err := checkFormats(f.formats); err != nil {
 		return nil, err
+	}
+	if f.timeout <= 0 {
+		return nil, usage(fmt.Errorf("--timeout %s: must be more than nothing", f.timeout), "for example: --timeout 30m")
 	}
 	set, err := f.parameters()
 	if err != nil {
@@ -132,24 +134,8 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
-	var done []made
-	var failed []error
-	for _, d := range chosen {
-		m, err := a.makeReport(ctx, cfg, states[f.maskOf(d)], d, fonts, set, f)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		done = append(done, m)
-	}
-	if len(failed) > 0 {
-		status := exitFailed
-		if len(done) > 0 {
-			status = exitPart
-		}
-		return done, &exitError{status, errors.Join(failed...)}
-	}
-	return done, nil
+	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set}
+	return a.collectReports(run, run.start(ctx, chosen))
 }
 
 func checkFormats(formats []string) error {
@@ -157,7 +143,7 @@ func checkFormats(formats []string) error {
 		if slices.Contains(formats[:i], format) {
 			return usage(fmt.Errorf("format %q twice", format), "name it once")
 		}
-		if known := reports.FormatNames(); !slices.Contains(known, format) {
+		if known := reports.Formats(); !slices.Contains(known, format) {
 			return usage(fmt.Errorf("unknown format %q", format), "use one or more of "+strings.Join(known, ", ")+": --format xlsx,csv")
 		}
 	}
@@ -187,55 +173,6 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// reportTimeout is how long one report may take, so that a query without an end
-// ends.
-const reportTimeout = 15 * time.Minute
-
-func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
-	params := map[string]any{}
-	for name, value := range set {
-		if _, ok := d.Parameters[name]; ok {
-			params[name] = value
-		}
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
-	defer cancel()
-	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
-	if f.since != "" || d.ComparesAlways() {
-		o.Base = s.base
-	}
-	report, err := reports.Run(ctx, s.r, d, o)
-	if err != nil {
-		return made{}, err
-	}
-	formats := f.formats
-	if len(formats) == 0 {
-		formats = d.Formats
-	}
-	m := made{report: report}
-	if m.files, err = writeOutputs(ctx, f.out, report, formats, fonts); err != nil {
-		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
-	}
-	entry := map[string]any{"report": d.Name, "snapshot": s.r.Snapshot(), "as_of": s.r.AsOf().UTC(), "mask": s.r.Mask(), "program_version": version}
-	sums, notes := map[string]string{}, map[string][]string{}
-	for _, file := range m.files {
-		name := filepath.Base(file.path)
-		sums[name] = file.sha256
-		if len(file.notes) > 0 {
-			notes[name] = file.notes
-		}
-	}
-	entry["files"] = sums
-	if len(notes) > 0 {
-		entry["notes"] = notes
-	}
-	if _, err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
-		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
-	}
-	a.sayReport(m)
-	return m, nil
 }
 
 // file is a file that was written.

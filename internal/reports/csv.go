@@ -268,7 +268,7 @@ func (p part) writeExcelCSV(w io.Writer) ([]string, error) {
 }
 
 func (p part) excelHeader(e *excelText) []string {
-	titles := p.table.titles(&e.cellCounts)
+	titles := p.table.headers(&e.cellCounts)
 	for i, s := range titles {
 		titles[i] = e.escape(s)
 	}

@@ -37,7 +37,7 @@ type Definition struct {
 
 	Sections   []Section `yaml:"sections"`
 	NotCovered []string  `yaml:"not_covered"` // what the data cannot show
-	Formats    []string  `yaml:"formats"`     // of [FormatNames]
+	Formats    []string  `yaml:"formats"`     // of [Formats]
 	PDFRows    *int      `yaml:"pdf_rows"`    // rows of a section in a PDF: 2000 when nil, 0 for all
 
 	// Since is "previous" where the report tells what has changed since the
@@ -82,7 +82,7 @@ type Column struct {
 	Name    string  `yaml:"name"`
 	Title   string  `yaml:"title"`
 	Meaning string  `yaml:"meaning"`
-	Format  string  `yaml:"format"` // one of [formats]; by the type of the value when empty
+	Format  string  `yaml:"format"` // one of [columnFormats]; by the type of the value when empty
 	Width   float64 `yaml:"width"`  // in characters; by the content when 0
 	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
 	Mask    string  `yaml:"mask"`   // standard or pseudonym: the profile from which on the value is not shown
@@ -295,7 +295,7 @@ func (d Definition) validate(add fault, open func(string) error) {
 		})
 	}
 	for i, f := range d.Formats {
-		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, FormatNames())
+		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, Formats())
 		if slices.Contains(d.Formats[:i], f) {
 			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
 		}
@@ -336,8 +336,12 @@ func (d Definition) validate(add fault, open func(string) error) {
 
 // oneOf refuses a word that is not one of words.
 func oneOf(add fault, key, where, word string, words []string) {
+	must := "must be one of "
+	if len(words) == 1 {
+		must = "must be "
+	}
 	if !slices.Contains(words, word) {
-		add(key, "%s %q: must be one of %s", where, cut(word, 100), strings.Join(words, ", "))
+		add(key, "%s %q: %s%s", where, cut(word, 100), must, strings.Join(words, ", "))
 	}
 }
 

@@ -45,9 +45,9 @@ var formats = []format{
 	{name: "html", ext: "html", write: stream(part.writeHTML), check: reading(part.checkHTML)},
 }
 
-// FormatNames returns the names of the formats, as a definition and --format
-// have them.
-func FormatNames() []string {
+// Formats returns the names of the formats, as a definition and --format have
+// them.
+func Formats() []string {
 	names := make([]string, len(formats))
 	for i, f := range formats {
 		names[i] = f.name
@@ -65,7 +65,7 @@ type Output struct {
 // Outputs returns the files that a report is in a format. One file of a format
 // that holds one table, as csv, is for the first section, and has the report's
 // name; one for each further section has the section's name besides. It
-// returns none for a format that is not among [FormatNames].
+// returns none for a format that is not among [Formats].
 func (r *Report) Outputs(name string, f Fonts) []Output {
 	i := slices.IndexFunc(formats, func(x format) bool { return x.name == name })
 	if i < 0 {
@@ -187,8 +187,8 @@ func (t *table) names() []string {
 	return names
 }
 
-// titles are the columns' titles in one line each, no two alike.
-func (t *table) titles(counts *cellCounts) []string {
+// headers are the columns' titles in one line each, no two alike.
+func (t *table) headers(counts *cellCounts) []string {
 	seen := map[string]int{}
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {

@@ -89,7 +89,7 @@ func written(t testing.TB, r *Report, format string) (paths []string) {
 // TestOutputs writes and reads back what breaks exporters, in every format.
 func TestOutputs(t *testing.T) {
 	r, _ := wildReport(t)
-	for _, f := range FormatNames() {
+	for _, f := range Formats() {
 		written(t, r, f)
 	}
 }

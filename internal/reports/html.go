@@ -174,7 +174,7 @@ func (p part) htmlHead() htmlHead {
 		id := sectionID(i)
 		h.Contents = append(h.Contents, htmlLink{id, x.section.Title + " (" + number(int64(x.rows)) + ")"})
 		columnStyle(style, "#"+id, x, x.onPages())
-		if x.section.First != nil {
+		if x.section.First != nil && !x.allAccepted() {
 			first := x.htmlFirst("first-" + strconv.Itoa(i+1))
 			columnStyle(style, "#"+first.ID, x, x.firstColumns())
 			h.First = append(h.First, first)

@@ -16,6 +16,7 @@ import (
 // and last its sections, which are written row by row.
 type document struct {
 	Report     reportJSON      `json:"report"`
+	Since      *sinceJSON      `json:"since,omitempty"`
 	Trust      trustJSON       `json:"trust"`
 	Parameters []parameterJSON `json:"parameters"`
 	Queries    []queryJSON     `json:"queries"`
@@ -35,6 +36,25 @@ type reportJSON struct {
 	Controls   []string `json:"controls"`
 	NotCovered []string `json:"not_covered"`
 	Rows       int      `json:"rows"`
+	Accepted   int      `json:"accepted"` // findings that an exception accepts
+	Lapsed     int      `json:"lapsed"`   // findings whose exception does so no longer
+}
+
+// sinceJSON is the earlier snapshot that findings are compared with.
+type sinceJSON struct {
+	Snapshot string       `json:"snapshot"`
+	AsOf     string       `json:"as_of"`
+	Verdict  string       `json:"verdict"`
+	Digest   string       `json:"digest"`
+	Sections []changeJSON `json:"sections"`
+}
+
+type changeJSON struct {
+	Section string `json:"section"`
+	New     int    `json:"new"`
+	Changed int    `json:"changed"`
+	Gone    int    `json:"gone"`
+	Kept    int    `json:"as_before"`
 }
 
 type trustJSON struct {
@@ -158,10 +178,17 @@ func (r *Report) document() document {
 	d := document{
 		Report: reportJSON{Name: r.Name(), ID: r.def.ID, Title: r.Title(), Question: r.question, Answer: r.Answer(),
 			Severity: r.tone, WhatToDo: strings.ReplaceAll(r.whatToDo, "**", ""),
-			Controls: r.def.Controls, NotCovered: r.def.NotCovered, Rows: r.rows()},
+			Controls: r.def.Controls, NotCovered: r.def.NotCovered, Rows: r.rows(),
+			Accepted: r.accepted, Lapsed: r.lapsed},
 		Trust: trustJSON{Snapshot: t.snapshot, AsOf: at(t.asOf), Timezone: t.zone.String(),
 			Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
 			Digest: t.digest(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
+	}
+	if s := r.since; s != nil && s.trust.snapshot != "" {
+		d.Since = &sinceJSON{Snapshot: s.trust.snapshot, AsOf: at(s.trust.asOf), Verdict: s.trust.verdict(), Digest: s.trust.digest()}
+		for _, c := range s.counts {
+			d.Since.Sections = append(d.Since.Sections, changeJSON{c.section, c.fresh, c.changed, c.gone, c.kept})
+		}
 	}
 	for _, p := range t.projects {
 		d.Trust.Projects = append(d.Trust.Projects, projectJSON{p.id, p.verdict, p.digest, at(p.started), at(p.finished), at(p.serverTime)})

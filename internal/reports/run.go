@@ -427,6 +427,9 @@ func (r *runner) tell() {
 func (p *Report) countedAnswer() string {
 	var parts []string
 	for _, t := range p.tables {
+		if t.changes {
+			continue
+		}
 		parts = append(parts, "**"+plural(t.rows, "row", "rows")+"** in "+t.section.Title)
 	}
 	return strings.Join(parts, "; ") + "."

@@ -245,6 +245,8 @@ func reduce(value any) (any, kind, bool) {
 			l[i], _, _ = reduce(e)
 		}
 		return l, kindList, true
+	case listValue:
+		return x, kindList, true
 	case map[string]any: // JSON
 		return string(jsonText(x)), kindText, true
 	default:

@@ -121,7 +121,7 @@ type sheetCheck struct {
 
 func (p part) checkSheet(r io.Reader, s dataSheet) error {
 	c := &sheetCheck{sheet: s, table: p.tables[s.section]}
-	c.titles = c.table.titles(&c.counts)
+	c.titles = c.table.headers(&c.counts)
 	x := &tags{r: r, buffer: make([]byte, 0, 1<<16)}
 	var text []byte // of the present cell
 	kind := ""

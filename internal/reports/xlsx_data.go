@@ -132,7 +132,7 @@ func (b *workbook) header(sw *excelize.StreamWriter, t *table) error {
 		return err
 	}
 	cells := make([]any, len(t.columns))
-	for i, title := range t.titles(&b.counts) {
+	for i, title := range t.headers(&b.counts) {
 		id := left
 		if rightAligned(t.columns[i].Format) {
 			id = right
