@@ -157,13 +157,13 @@ func (m *matrix) sort() {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(m.totals[b], m.totals[a]), cmp.Compare(m.columns[a], m.columns[b]))
 	})
-	m.columns, m.totals = pick(m.columns, order), pick(m.totals, order)
+	m.columns, m.totals = inOrder(m.columns, order), inOrder(m.totals, order)
 	for i := range m.rows {
-		m.rows[i].cells, m.rows[i].tones = pick(m.rows[i].cells, order), pick(m.rows[i].tones, order)
+		m.rows[i].cells, m.rows[i].tones = inOrder(m.rows[i].cells, order), inOrder(m.rows[i].tones, order)
 	}
 }
 
-func pick[T any](from []T, order []int) []T {
+func inOrder[T any](from []T, order []int) []T {
 	to := make([]T, len(order))
 	for i, j := range order {
 		to[i] = from[j]

@@ -78,7 +78,7 @@ func (c *canvas) firstPage(r *Report) {
 	foot := c.page.floor() - c.ribbonHeight(r)
 	room := foot - c.y - c.todoHeight(r) - 4
 	lists := c.firstLists(r)
-	charted := r.chart != nil && r.chart.total > 0
+	charted := !r.chart.empty()
 	const least, usual = 44.0, 74.0 // heights of a chart with its title
 	if charted {
 		room -= least
@@ -88,7 +88,7 @@ func (c *canvas) firstPage(r *Report) {
 		room -= l.height()
 	}
 	if charted {
-		c.columnChart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
+		c.chart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
 	}
 	for _, l := range lists {
 		c.drawFirst(l)

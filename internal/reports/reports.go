@@ -56,7 +56,7 @@ type chartTable struct {
 	def    Chart
 	title  string
 	labels []string
-	values [][]float64 // by series, then by label
+	values [][]float64 // by series, then by label; NaN where a line has a gap
 	total  float64
 }
 

@@ -190,11 +190,14 @@ func (b *workbook) band(sheet string, from, to, row int, text string, s cellStyl
 }
 
 func (b *workbook) merge(sheet string, from, to, row int, s cellStyle) error {
+	if from == to {
+		return nil
+	}
 	id, err := b.style(s)
 	if err != nil {
 		return err
 	}
-	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(max(to, from+1), row), id); err != nil {
+	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(to, row), id); err != nil {
 		return err
 	}
 	return b.f.MergeCell(sheet, cellName(from, row), cellName(to, row))
