@@ -15,7 +15,7 @@ WITH asked AS (
 ),
 in_force AS (
     SELECT
-        p.*,
+        p.* REPLACE (coalesce(p.person_id, p.access_auth_id) AS person_id),
         CASE
             WHEN p.auth_create > p.auth_start THEN p.auth_create
             ELSE coalesce(p.auth_start, p.auth_create)
@@ -182,6 +182,7 @@ found AS (
         l.result,
         l.issue_status_text,
         l.counted,
+        l.succeeded,
         coalesce(l.failed, false) AS failed,
         l.own_failed,
         l.person_failed,
@@ -210,7 +211,7 @@ found AS (
         access_channel_position_path, business_device_name,
         if(told, credential, 'unknown'), NULL, NULL, NULL, NULL,
         auth_task_id, auth_task_record_id, attempted, result, issue_status_text, counted,
-        true, own_failed, person_failed, []
+        succeeded, true, own_failed, person_failed, []
     FROM untold
 ),
 channel_shares AS (
@@ -239,10 +240,10 @@ reasons AS (
             WHEN f.failed AND f.state = 'delivered' THEN 'attempt failed, list says delivered'
             WHEN f.failed THEN 'attempt failed'
             WHEN f.auth_task_record_id IS NULL THEN 'no attempt known'
-            WHEN f.result = 'failed' THEN 'attempt failed, credential not read'
+            WHEN f.result = 'failed' AND NOT f.counted THEN 'attempt failed, credential not read'
             WHEN f.result = 'terminated' THEN 'terminated'
             WHEN f.result = 'waiting' THEN 'waiting'
-            WHEN f.result = 'succeeded' THEN 'sent, not confirmed'
+            WHEN f.succeeded > 0 OR f.result = 'succeeded' THEN 'sent, not confirmed'
             ELSE 'result unknown'
         END AS reason,
         list_filter(f.on_device, lambda x: x <> f.credential) AS others

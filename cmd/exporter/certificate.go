@@ -47,9 +47,10 @@ type sealed struct {
 }
 
 type kept struct {
-	File     bool  `json:"file"`
-	RawFiles int   `json:"raw_files"`
-	RawBytes int64 `json:"raw_bytes"`
+	File     bool     `json:"file"`
+	Masked   []string `json:"masked,omitempty"`
+	RawFiles int      `json:"raw_files"`
+	RawBytes int64    `json:"raw_bytes"`
 }
 
 type walkFact struct {

@@ -102,6 +102,9 @@ func (k kept) words(snapshot string) string {
 	if !k.File {
 		file = "in later snapshots, its own file is gone"
 	}
+	if len(k.Masked) > 0 {
+		file += ", masked copies: " + strings.Join(k.Masked, ", ")
+	}
 	if k.RawFiles == 0 {
 		return file + "; the raw pages are gone"
 	}

@@ -93,7 +93,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports")}); err != nil {
+	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports"), timeout: reportTimeout}); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,34 +69,54 @@ SELECT
     rows,
     digest[:12] AS digest,
     verdict,
-    kind
+    kind,
+    json_extract_string($masked, snapshot_id) AS masked
 FROM snapshots
 ORDER BY snapshot_id DESC, project_id`
 
 // listSnapshots prints every snapshot, as the newest file that can be read has
 // them, and errs where that is not the newest.
 func (a *app) listSnapshots(ctx context.Context, format string) error {
-	err := a.showRows(ctx, &readFlags{}, snapshotList, format)
-	if !errors.Is(err, store.ErrDamaged) {
+	cfg, err := a.loadConfig(false)
+	if err != nil {
 		return err
 	}
-	cfg, e := a.loadConfig(false)
-	if e != nil {
-		return e
+	st, err := openStore(cfg)
+	if err != nil {
+		return err
 	}
-	st, e := openStore(cfg)
-	if e != nil {
-		return e
+	named, err := maskedCopies(st)
+	if err != nil {
+		return err
+	}
+	err = a.showRows(ctx, &readFlags{}, snapshotList, named, format)
+	if !errors.Is(err, store.ErrDamaged) {
+		return err
 	}
 	all, damaged := st.Snapshots(ctx)
 	if len(all) == 0 {
 		return err
 	}
-	return errors.Join(a.showRows(ctx, &readFlags{snapshot: all[len(all)-1].ID}, snapshotList, format), damaged)
+	return errors.Join(a.showRows(ctx, &readFlags{snapshot: all[len(all)-1].ID}, snapshotList, named, format), damaged)
+}
+
+// maskedCopies is the parameter of [snapshotList]: the profiles in which each
+// snapshot has a masked copy, as JSON.
+func maskedCopies(st *store.Store) (map[string]any, error) {
+	copies, err := st.MaskedCopies()
+	if err != nil {
+		return nil, err
+	}
+	words := map[string]string{}
+	for id, profiles := range copies {
+		words[id] = strings.Join(profiles, ", ")
+	}
+	text, err := json.Marshal(words)
+	return map[string]any{"masked": string(text)}, err
 }
 
 // showRows prints what query gives on the snapshot that read chooses.
-func (a *app) showRows(ctx context.Context, read *readFlags, query, format string) error {
+func (a *app) showRows(ctx context.Context, read *readFlags, query string, named map[string]any, format string) error {
 	print, ok := formats[format]
 	if !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
@@ -108,7 +130,7 @@ func (a *app) showRows(ctx context.Context, read *readFlags, query, format strin
 		return err
 	}
 	defer r.Close()
-	rows, err := r.Query(ctx, query, nil)
+	rows, err := r.Query(ctx, query, named)
 	if err != nil {
 		return err
 	}
@@ -119,7 +141,7 @@ func (a *app) showRows(ctx context.Context, read *readFlags, query, format strin
 // showSnapshot prints the certificate of each of a snapshot's projects.
 func (a *app) showSnapshot(ctx context.Context, read *readFlags, format string) error {
 	if format == "csv" {
-		return a.showRows(ctx, read, certificateLines, format)
+		return a.showRows(ctx, read, certificateLines, nil, format)
 	}
 	if _, ok := formats[format]; !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")

@@ -20,6 +20,8 @@ import (
 type readFlags struct {
 	asOf, snapshot, project string
 	set                     []string
+	mask                    string
+	masking                 func(snapshot string)
 }
 
 func (f *readFlags) add(c *cobra.Command) {
@@ -30,7 +32,10 @@ func (f *readFlags) add(c *cobra.Command) {
 
 // open opens the state for reading.
 func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error) {
-	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone}
+	if err := checkMask(f.mask); err != nil {
+		return nil, err
+	}
+	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone, Mask: f.mask, Masking: f.masking}
 	if f.asOf != "" {
 		t, err := parseTime(f.asOf, cfg.zone)
 		if err != nil {
@@ -98,9 +103,15 @@ persons, structures, rules, rule_channels, channels, tasks, records,
 issue_infos, snapshots, resources, calls, tie_outs and more: see the last
 example. permissions_at(time) and its like show another time, and
 permission_changes(from, to) what became of permissions between two snapshots,
-given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.`,
+given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.
+
+What is read is a masked copy of the snapshot, made when it is first asked for: of
+a name the family name and a tag that tells persons apart, of a mobile number the
+last four digits. --mask pseudonym leaves no person's name, number, work number or
+id; --mask full reads the snapshot itself, which who needs names must say.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
+  exporter sql --mask full "SELECT name, mobile FROM permissions LIMIT 5"
   exporter sql "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -116,13 +127,15 @@ given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.
 			if err != nil {
 				return err
 			}
+			// A masked copy that has to be made takes its own time.
+			r, err := read.open(c.Context(), cfg)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeoutCause(c.Context(), timeout,
 				&hintError{fmt.Errorf("sql: no answer within %s", timeout), "give it more with --timeout"})
 			defer cancel()
-			r, err := read.open(ctx, cfg)
-			if err == nil {
-				err = errors.Join(a.runQuery(ctx, r, query, &read, print), r.Close())
-			}
+			err = errors.Join(a.runQuery(ctx, r, query, &read, print), r.Close())
 			if ctx.Err() != nil && c.Context().Err() == nil {
 				return context.Cause(ctx)
 			}
@@ -130,6 +143,7 @@ given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.
 		},
 	}
 	read.add(c)
+	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	c.Flags().StringVar(&read.snapshot, "snapshot", "", "the state of this snapshot")
 	c.Flags().StringVarP(&file, "file", "f", "", "read the query from this file")
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")

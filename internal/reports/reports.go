@@ -2,8 +2,9 @@
 // [Definition] and renders what they return as a workbook or as pages.
 //
 // Its one invariant: an output is a function of the snapshot, the as-of time,
-// the definition, its parameters, the program version and the fonts, and of
-// nothing else. The same input gives the same bytes, and each output says on
+// the earlier snapshot that it is compared with, the definition, its parameters,
+// its mask, the program version and the fonts, and of nothing else. The same
+// input gives the same bytes, and each output says on
 // its face what it was made from: project, snapshot, verdict, times,
 // parameters, the SQL text with its SHA-256, and what the snapshot lacks.
 //
@@ -18,6 +19,8 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"exporter/internal/store"
 )
 
 // A Report is the result of a [Definition] at one moment of one snapshot. It
@@ -26,6 +29,8 @@ import (
 type Report struct {
 	def        Definition
 	trust      trust
+	since      *comparison // nil where no changes are told
+	mask       string      // the profile of what was read
 	question   string
 	answer     string // with **emphasis**
 	whatToDo   string
@@ -33,6 +38,8 @@ type Report struct {
 	figures    []figure
 	chart      *chartTable
 	tables     []*table
+	accepted   int // findings that an exception accepts
+	lapsed     int // findings whose exception does so no longer
 	parameters []namedText
 	queries    []queryText
 }
@@ -64,6 +71,9 @@ func (r *Report) Name() string { return r.def.Name }
 // Title returns the report's title.
 func (r *Report) Title() string { return r.def.Title }
 
+// Mask returns the profile that the report was made with: one of [store.Masks].
+func (r *Report) Mask() string { return cmp.Or(r.mask, store.MaskFull) }
+
 // Answer returns the answer to the report's question as one plain sentence.
 func (r *Report) Answer() string { return strings.ReplaceAll(r.answer, "**", "") }
 
@@ -73,11 +83,14 @@ func (r *Report) Complete() (ok bool, lacks []string) {
 	return r.trust.complete(), r.trust.lacks
 }
 
-// rows returns the number of rows of all sections.
+// rows returns the number of rows of all sections; those of the lists of changes
+// are among them already, or gone.
 func (r *Report) rows() int {
 	n := 0
 	for _, t := range r.tables {
-		n += t.rows
+		if !t.changes {
+			n += t.rows
+		}
 	}
 	return n
 }

@@ -221,7 +221,7 @@ func (s *summaryWriter) graph() error {
 // first writes the rows that come first, as the first page of the PDF does.
 func (s *summaryWriter) first() error {
 	for _, t := range s.r.tables {
-		if t.section.First == nil {
+		if t.section.First == nil || t.allAccepted() {
 			continue
 		}
 		if t.rows > 0 {
@@ -353,7 +353,7 @@ func (s *summaryWriter) ribbon() error {
 	if err := s.line(text, cellStyle{bold: true, size: 9, color: k, top: edge{5, k}}, 16); err != nil {
 		return err
 	}
-	lines := []string{"Snapshot " + s.r.trust.snapshot + " · as of " + s.r.madeFor() + " · digest " + s.r.digest()}
+	lines := []string{"Snapshot " + s.r.trust.snapshot + " · as of " + s.r.madeFor() + " · " + s.r.seal()}
 	for _, l := range s.r.trust.limits {
 		lines = append(lines, upperFirst(l)+".")
 	}

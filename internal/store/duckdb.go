@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -48,15 +49,20 @@ const (
 //go:embed schema/*.sql
 var schema embed.FS
 
-// schemaSQL is the whole schema, in the order of the files' numbers, then names.
+// schemaSQL is the whole schema, in the order of the numbers that the files'
+// names begin with.
 func schemaSQL() (string, error) {
 	entries, err := schema.ReadDir("schema")
 	if err != nil {
 		return "", err
 	}
-	digits := func(e os.DirEntry) int { return strings.Index(e.Name(), "_") }
+	number := func(e os.DirEntry) int {
+		digits, _, _ := strings.Cut(e.Name(), "_")
+		n, _ := strconv.Atoi(digits)
+		return n
+	}
 	slices.SortFunc(entries, func(a, b os.DirEntry) int {
-		return cmp.Or(cmp.Compare(digits(a), digits(b)), strings.Compare(a.Name(), b.Name()))
+		return cmp.Or(number(a)-number(b), strings.Compare(a.Name(), b.Name()))
 	})
 	var all strings.Builder
 	for _, e := range entries {

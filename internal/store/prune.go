@@ -171,6 +171,12 @@ func (s *Store) Remove(files []File) error {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
+		// One that was made since the files were named goes too.
+		if name := filepath.Base(path); published.MatchString(name) {
+			if err := s.removeMasked(strings.TrimSuffix(name, ".duckdb")); err != nil {
+				return fmt.Errorf("remove: %w", err)
+			}
+		}
 		for dir := filepath.Dir(path); dir != s.dir; dir = filepath.Dir(dir) {
 			touched[dir] = true
 		}

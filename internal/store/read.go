@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ type Reader struct {
 	db       *sql.DB
 	snapshot string
 	asOf     time.Time
+	mask     string
 	earlier  func(ctx context.Context, snapshot string) (*Reader, error)
 }
 
@@ -37,6 +40,9 @@ func (s *Store) read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	zone, err := time.LoadLocation(o.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("time zone %q: %w", o.Timezone, err)
+	}
+	if o.Mask != "" && !slices.Contains(Masks, o.Mask) {
+		return nil, fmt.Errorf("mask %.200q: must be one of %s", o.Mask, strings.Join(Masks, ", "))
 	}
 	ids, _, err := s.files()
 	if err != nil {
@@ -99,8 +105,15 @@ func (s *Store) readFile(ctx context.Context, file string, zone *time.Location, 
 			file = own
 		}
 	}
+	o.Mask = cmp.Or(o.Mask, MaskFull)
+	seen := file
+	if o.Mask != MaskFull {
+		if seen, err = s.masked(ctx, file, o); err != nil {
+			return nil, err
+		}
+	}
 	locked := false
-	db, err := s.attach(ctx, file, func(exec func(string, ...any) error) error {
+	db, err := s.attach(ctx, seen, func(exec func(string, ...any) error) error {
 		if !locked {
 			// Last, since it forbids every further setting.
 			if err := exec("SET GLOBAL TimeZone = " + quote(zone.String()) + `;
@@ -119,7 +132,7 @@ SET lock_configuration = true;`); err != nil {
 		o.Snapshot, o.AsOf = snapshot, time.Time{}
 		return s.readFile(ctx, file, zone, o)
 	}
-	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, earlier: earlier}, nil
+	return &Reader{db: db, snapshot: moment.snapshot, asOf: moment.asOf, mask: o.Mask, earlier: earlier}, nil
 }
 
 // Earlier opens a reader of an earlier snapshot from the file that r reads, so
@@ -237,6 +250,9 @@ func (r *Reader) Snapshot() string { return r.snapshot }
 // AsOf returns the time that was asked for, else the snapshot's server time;
 // with several projects the latest of theirs.
 func (r *Reader) AsOf() time.Time { return r.asOf }
+
+// Mask returns the profile of what is read: one of [Masks].
+func (r *Reader) Mask() string { return r.mask }
 
 // Close closes the reader; rows that are still open become unusable.
 func (r *Reader) Close() error { return r.db.Close() }

@@ -97,7 +97,7 @@ func (s *Store) files() (ids, foreign []string, err error) {
 		switch {
 		case published.MatchString(name):
 			ids = append(ids, strings.TrimSuffix(name, ".duckdb"))
-		case masked.MatchString(name), strings.HasPrefix(name, building):
+		case masked.MatchString(name), strings.HasPrefix(name, building), strings.HasPrefix(name, masking):
 		default:
 			foreign = append(foreign, name)
 		}
@@ -161,7 +161,7 @@ func (s *Store) claim(ctx context.Context, lock *os.File) error {
 			return err
 		}
 	}
-	if err := s.clearTmp(); err != nil {
+	if err := errors.Join(s.clearTmp(), s.clearIdleMasking(ctx)); err != nil {
 		return err
 	}
 	ids, _, err := s.files()

@@ -97,12 +97,17 @@ type BuildOptions struct {
 // ReadOptions chooses what a [Reader] sees. Snapshot names a snapshot; without
 // it AsOf takes the newest one whose server time is not after it; without both
 // it is the newest. Project limits every view to one project. Timezone is an
-// IANA name, UTC by default.
+// IANA name, UTC by default. Mask is one of [Masks], full by default: with another
+// the reader sees a masked copy of the snapshot's file, and the file itself is not
+// attached. A copy that is not there is made; Masking, which may be nil, is told of
+// which snapshot before that begins, for it takes a while.
 type ReadOptions struct {
 	Snapshot string
 	AsOf     time.Time
 	Project  string
 	Timezone string
+	Mask     string
+	Masking  func(snapshot string)
 }
 
 var (

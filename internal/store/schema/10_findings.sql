@@ -66,84 +66,13 @@ COMMENT ON COLUMN permission_context.organizations IS 'Derived: names of structu
 COMMENT ON COLUMN permission_context.on_device IS 'Derived: the credentials (card, face, fingerprint) whose state is delivered, partial or excess';
 COMMENT ON COLUMN permission_context.means IS 'Derived: on_device in words; nothing on the device; nothing enrolled (cards and faces; fingerprints where they are counted); unknown where the counts are absent';
 
-CREATE VIEW permission_rules AS
-WITH candidates AS (
-    SELECT
-        p.project_id,
-        p.access_auth_id,
-        p.auth_end_time,
-        k.auth_relation_id
-    FROM base.current_permissions AS p
-    JOIN rule_channels AS k
-        ON k.project_id = p.project_id AND k.access_control_channel_id = p.access_control_channel_id
-    JOIN base.current_rules AS r
-        ON r.project_id = k.project_id AND r.auth_relation_id = k.auth_relation_id AND r.auth_id = p.person_id
-    UNION
-    SELECT
-        p.project_id,
-        p.access_auth_id,
-        p.auth_end_time,
-        k.auth_relation_id
-    FROM (
-        SELECT *, unnest(structure_ids) AS structure_id
-        FROM base.current_permissions
-    ) AS p
-    JOIN rule_channels AS k
-        ON k.project_id = p.project_id AND k.access_control_channel_id = p.access_control_channel_id
-    JOIN base.current_rules AS r
-        ON r.project_id = k.project_id AND r.auth_relation_id = k.auth_relation_id AND r.auth_id = p.structure_id
-),
--- One struct, not a value at a time: arg_min passes over NULL, so that the name
--- of a source without one would be that of another rule.
-chosen AS (
-    SELECT
-        c.project_id,
-        c.access_auth_id,
-        count(*) AS rules,
-        count(*) = 1 OR count(*) FILTER (WHERE r.auth_end_time = c.auth_end_time) = 1 AS known,
-        arg_min(
-            {
-                'auth_relation_id': r.auth_relation_id,
-                'source_kind': r.source_kind,
-                'source_name': r.source_name,
-                'auth_end': r.auth_end,
-                'permanent': r.permanent
-            },
-            (coalesce(r.auth_end_time <> c.auth_end_time, true), r.auth_relation_id)
-        ) AS rule
-    FROM candidates AS c
-    JOIN rules AS r
-        ON r.project_id = c.project_id AND r.auth_relation_id = c.auth_relation_id
-    WHERE r.source_kind IN ('person', 'structure')
-    GROUP BY c.project_id, c.access_auth_id
-)
-SELECT
-    project_id,
-    access_auth_id,
-    rules,
-    CASE WHEN known THEN rule.auth_relation_id END AS auth_relation_id,
-    CASE WHEN known THEN rule.source_kind END AS source_kind,
-    CASE WHEN known THEN rule.source_name END AS source_name,
-    CASE WHEN known AND NOT rule.permanent THEN rule.auth_end END AS rule_end,
-    CASE WHEN known THEN rule.permanent END AS rule_permanent
-FROM chosen;
-COMMENT ON VIEW permission_rules IS 'The rule that grants one permission, where one is found: a rule on its channel for its person or one of its organizations. Rules of person groups name no members, and whether a rule of an organization holds for those below it is not documented: such permissions are not here.';
-COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_rules.rules IS 'Derived: how many rules may grant it';
-COMMENT ON COLUMN permission_rules.auth_relation_id IS 'Derived: the rule; of several the one that ends when the permission does, NULL where that is not one';
-COMMENT ON COLUMN permission_rules.source_kind IS 'Derived: person or structure, of that rule';
-COMMENT ON COLUMN permission_rules.source_name IS 'Derived: source_name of that rule';
-COMMENT ON COLUMN permission_rules.rule_end IS 'Derived: auth_end of that rule; NULL where it is permanent';
-COMMENT ON COLUMN permission_rules.rule_permanent IS 'Derived: permanent of that rule';
-
 CREATE VIEW person_context AS
 WITH permitted AS (
     SELECT
         project_id,
         person_id,
-        max_by(name, access_auth_id) AS name,
-        max_by(person_code, access_auth_id) AS person_code,
+        max_by(name, access_auth_id) FILTER (WHERE trim(name) <> '') AS name,
+        max_by(person_code, access_auth_id) FILTER (WHERE trim(person_code) <> '') AS person_code,
         list_sort(list_distinct(flatten(list(structure_ids)))) AS structure_ids,
         count(*) AS permissions
     FROM base.current_permissions
@@ -205,8 +134,8 @@ LEFT JOIN shared_codes AS c
 COMMENT ON VIEW person_context IS 'One person whom the list of persons or that of permissions names.';
 COMMENT ON COLUMN person_context.project_id IS 'The project that was asked (projectId of the request)';
 COMMENT ON COLUMN person_context.person_id IS 'API list-auth-person, access-auth: personId';
-COMMENT ON COLUMN person_context.name IS 'Derived: name of the person in list-auth-person, where blank in the newest permission; NULL where both are';
-COMMENT ON COLUMN person_context.person_code IS 'Derived: personCode in list-auth-person, where blank in the newest permission; NULL where both are';
+COMMENT ON COLUMN person_context.name IS 'Derived: name of the person in list-auth-person, where blank in the permission with the greatest id that has one; NULL where both are';
+COMMENT ON COLUMN person_context.person_code IS 'Derived: personCode in list-auth-person, where blank in the permission with the greatest id that has one; NULL where both are';
 COMMENT ON COLUMN person_context.listed IS 'Derived: the person is in list-auth-person';
 COMMENT ON COLUMN person_context.permissions IS 'Derived: how many permissions the person has';
 COMMENT ON COLUMN person_context.structure_ids IS 'Derived: every structureIds of the permissions, sorted; NULL where there is no permission';
@@ -285,11 +214,11 @@ cleared AS (
     GROUP BY l.project_id, l.auth_task_record_id, l.credential
 ),
 mentions AS (
-    SELECT project_id, person_id, person_code, 2 AS place, first_snapshot, landed_line
+    SELECT project_id, person_id, person_code, 2 AS place, last_seen, person_id AS id
     FROM person_history
     WHERE trim(person_code) <> ''
     UNION ALL
-    SELECT project_id, person_id, person_code, 1, first_snapshot, landed_line
+    SELECT project_id, person_id, person_code, 1, last_seen, access_auth_id
     FROM permission_history
     WHERE trim(person_code) <> ''
 ),
@@ -303,7 +232,7 @@ newest_codes AS (
     SELECT
         project_id,
         person_id,
-        arg_max(person_code, (place, first_snapshot, landed_line)) AS person_code
+        arg_max(person_code, (place, last_seen, id)) AS person_code
     FROM mentions
     GROUP BY project_id, person_id
 ),
@@ -316,8 +245,8 @@ codes AS (
 roster_codes AS (
     SELECT
         person_code,
-        count(DISTINCT status) AS statuses,
-        min(status) AS status
+        count(DISTINCT nullif(status, '')) AS statuses,
+        max(status) AS status
     FROM roster
     GROUP BY person_code
 )

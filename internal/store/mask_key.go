@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// maskKey is the store's secret, of which pseudonyms and tags are made. Whoever
+// has it can tell who is who by trying; without it nobody can.
+type maskKey []byte
+
+const keySize = 32
+
+// derive is a key of its own for each label. Labels of tags begin with NUL, so
+// that none is a project's.
+func (k maskKey) derive(label string) []byte { return mac(k, label) }
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// pseudonym stands for a person of a project in every snapshot of the store: the
+// first 12 signs of the base32 of HMAC-SHA256(HMAC-SHA256(key, project), person).
+func pseudonym(projectKey []byte, person string) string {
+	return base32.StdEncoding.EncodeToString(mac(projectKey, person))[:12]
+}
+
+// check tells keys apart without giving one away.
+func (k maskKey) check() string { return hex.EncodeToString(k.derive("\x00check"))[:16] }
+
+// tags gives each text face(text) and a tag of n signs after it, so that texts
+// that differ still differ, and what compares them counts as before. Texts that
+// are one but for capitals and blanks have the same letters in their tag, and
+// capitals tell them apart. Empty and blank texts stay.
+func (k maskKey) tags(label string, texts []string, n int, face func(string) string) map[string]string {
+	key := k.derive("\x00" + label)
+	spellings := map[string][]string{}
+	for _, s := range texts {
+		if normal := normalise(s); normal != "" {
+			spellings[normal] = append(spellings[normal], s)
+		}
+	}
+	all, taken := make(map[string]string, len(texts)), map[string]bool{}
+	for _, s := range texts {
+		all[s] = s
+	}
+	normals := make([]string, 0, len(spellings))
+	for normal := range spellings {
+		normals = append(normals, normal)
+	}
+	slices.Sort(normals)
+	for _, normal := range normals {
+		sum := strings.ToLower(base32.StdEncoding.EncodeToString(mac(key, normal)))
+		tag, front := sum[:n], strings.ToLower(face(normal))
+		for more := n + 1; taken[front+tag] && more < 52; more++ {
+			tag = sum[:more]
+		}
+		taken[front+tag] = true
+		slices.Sort(spellings[normal])
+		for i, s := range slices.Compact(spellings[normal]) {
+			all[s] = face(s) + capitals(tag, i)
+		}
+	}
+	return all
+}
+
+// normalise is what a text has in common with its other spellings.
+func normalise(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// capitals writes the bits of n into the letters of tag.
+func capitals(tag string, n int) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			if n&1 == 1 {
+				r = unicode.ToUpper(r)
+			}
+			n >>= 1
+		}
+		return r
+	}, tag)
+}
+
+// maskError is what keeps a masked copy from being made, with what to do.
+type maskError struct {
+	err  error
+	hint string
+}
+
+func (e *maskError) Error() string { return e.err.Error() }
+func (e *maskError) Unwrap() error { return e.err }
+func (e *maskError) Hint() string  { return e.hint }
+
+const hintKey = "restore it from a backup; or remove it and snapshots/*.standard.duckdb, *.pseudonym.duckdb: " +
+	"then everybody gets another pseudonym, and files that you gave away no longer fit"
+
+// maskKey reads the store's key, and makes it where there has never been one. The
+// caller holds the lock of the masks.
+func (s *Store) maskKey(ctx context.Context) (maskKey, error) {
+	path := filepath.Join(s.dir, "pseudonym.key")
+	copies, err := s.glob("snapshots/*.*.duckdb")
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) && len(copies) > 0 {
+		return nil, &maskError{fmt.Errorf("%s is missing, but %s was made with it", path, copies[0]), hintKey}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return newMaskKey(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, &maskError{fmt.Errorf("%s: mode %04o lets others read it, want 0600", path, info.Mode().Perm()),
+			"chmod 600 it; who has read it can tell who is behind each pseudonym"}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != keySize {
+		return nil, &maskError{fmt.Errorf("%s is cut or damaged: want %d hexadecimal digits", path, 2*keySize), hintKey}
+	}
+	for _, path := range copies {
+		made, err := s.maskOf(ctx, filepath.Join(s.dir, path))
+		if err == nil && made.key != maskKey(key).check() {
+			return nil, &maskError{fmt.Errorf("pseudonym.key is another than %s was made with", path), hintKey}
+		}
+	}
+	return key, ctx.Err()
+}
+
+// newMaskKey makes the key. It is whole, and on the disk, before it has its name.
+func newMaskKey(path string) (_ maskKey, err error) {
+	key := make(maskKey, keySize)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".pseudonym.key.*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = fmt.Fprintf(f, "%x\n", []byte(key))
+	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return nil, err
+	}
+	return key, syncDir(filepath.Dir(path))
+}
