@@ -24,11 +24,7 @@ SELECT
     p.auth_start,
     p.auth_end,
     c.means,
-    CASE r.source_kind
-        WHEN 'person' THEN 'rule of the person'
-        WHEN 'structure' THEN 'organization ' || coalesce(r.source_name, '(no name)')
-        ELSE coalesce(nullif(p.auth_source_str, ''), 'unknown')
-    END AS granted_by,
+    r.granted_by,
     g.terminated,
     p.project_id,
     p.person_id,
@@ -40,7 +36,7 @@ JOIN permissions AS p
     ON p.project_id = g.project_id AND p.person_id = g.person_id
 JOIN permission_context AS c
     ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
-LEFT JOIN permission_rules AS r
+JOIN permission_sources AS r
     ON r.project_id = p.project_id AND r.access_auth_id = p.access_auth_id
 WHERE g.standing = 'terminated'
 ORDER BY
