@@ -76,7 +76,7 @@ holders AS (
         ) > 0 AS reached,
         coalesce(max(total_face_num) FILTER (WHERE effective), 0) > 0
             AND count(*) FILTER (WHERE effective AND total_card_num IS DISTINCT FROM 0) = 0
-            AND coalesce(max(total_fingerprint_num) FILTER (WHERE effective), 0) = 0 AS face_only
+            AND coalesce(max(total_fingerprint_num) FILTER (WHERE effective), 0) <= 0 AS face_only
     FROM held
     GROUP BY ALL
 ),

@@ -110,7 +110,7 @@ SELECT
     r.relation_type_text,
     r.relation_name,
     count(*) AS permissions,
-    count(DISTINCT s.person_id) AS persons,
+    count(DISTINCT coalesce(s.person_id, s.access_auth_id)) AS persons,
     count(DISTINCT s.access_control_channel_id) AS channels,
     count(*) FILTER (WHERE s.sensitive) AS on_sensitive,
     min(s.auth_end) AS first_end,

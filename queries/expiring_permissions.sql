@@ -108,7 +108,7 @@ memberships AS (
     SELECT
         d.project_id,
         d.access_auth_id,
-        unnest(d.structure_ids) AS structure_id
+        unnest(list_distinct(d.structure_ids)) AS structure_id
     FROM due AS d
 ),
 organizations AS (

@@ -16,16 +16,17 @@
 --             permission in force shows as enrolled; where none does, once, as
 --             "unknown".
 -- Last record the newest record of the same person and channel that tried the
---             credential: its counters of issues are not all 0, or those of the
---             person, or they were not read, or it waits or was terminated.
---             A card's password counts as its card.
+--             credential: its counters of issues are not all 0, or it counts a
+--             failure for the person, or they were not read, or it waits or was
+--             terminated. A card's password counts as its card.
 -- Reason      device problem: at least five persons are enrolled on the channel
 --             and 80 of 100 of them or more are listed here; attempt failed;
 --             attempt failed, list says delivered; attempt failed, credential
 --             not read; terminated; waiting; result unknown; sent, not
 --             confirmed (the counters say sent, the list does not); no attempt
 --             known.
--- Affected    how many persons are listed with the same reason on the channel.
+-- Affected    how many persons are listed with the same reason on the channel. A
+--             permission that names no person is one of somebody else's.
 -- Order       by severity, then most affected, then longest valid.
 -- Severity    high: nothing of the person is on the channel's device, so the
 --             person cannot get in; medium: something else is (delivered,
@@ -41,7 +42,7 @@ WITH asked AS (
 ),
 in_force AS (
     SELECT
-        p.*,
+        p.* REPLACE (coalesce(p.person_id, p.access_auth_id) AS person_id),
         CASE
             WHEN p.auth_create > p.auth_start THEN p.auth_create
             ELSE coalesce(p.auth_start, p.auth_create)
@@ -208,6 +209,7 @@ found AS (
         l.result,
         l.issue_status_text,
         l.counted,
+        l.succeeded,
         coalesce(l.failed, false) AS failed,
         l.own_failed,
         l.person_failed,
@@ -236,7 +238,7 @@ found AS (
         access_channel_position_path, business_device_name,
         if(told, credential, 'unknown'), NULL, NULL, NULL, NULL,
         auth_task_id, auth_task_record_id, attempted, result, issue_status_text, counted,
-        true, own_failed, person_failed, []
+        succeeded, true, own_failed, person_failed, []
     FROM untold
 ),
 channel_shares AS (
@@ -265,10 +267,10 @@ reasons AS (
             WHEN f.failed AND f.state = 'delivered' THEN 'attempt failed, list says delivered'
             WHEN f.failed THEN 'attempt failed'
             WHEN f.auth_task_record_id IS NULL THEN 'no attempt known'
-            WHEN f.result = 'failed' THEN 'attempt failed, credential not read'
+            WHEN f.result = 'failed' AND NOT f.counted THEN 'attempt failed, credential not read'
             WHEN f.result = 'terminated' THEN 'terminated'
             WHEN f.result = 'waiting' THEN 'waiting'
-            WHEN f.result = 'succeeded' THEN 'sent, not confirmed'
+            WHEN f.succeeded > 0 OR f.result = 'succeeded' THEN 'sent, not confirmed'
             ELSE 'result unknown'
         END AS reason,
         list_filter(f.on_device, lambda x: x <> f.credential) AS others
@@ -298,7 +300,7 @@ SELECT
     CASE
         WHEN f.access_auth_id IS NULL THEN 'medium'
         WHEN len(f.on_device) = 0 THEN 'high'
-        WHEN f.reason = 'waiting' OR f.state = 'partial' THEN 'low'
+        WHEN f.result = 'waiting' OR f.state = 'partial' THEN 'low'
         ELSE 'medium'
     END AS severity,
     f.name,
@@ -337,7 +339,7 @@ SELECT
         ELSE 'check the credential in the console, then issue again'
     END AS suggested_action,
     f.project_id,
-    f.person_id,
+    nullif(f.person_id, f.access_auth_id) AS person_id,
     f.access_control_channel_id,
     f.auth_task_id,
     f.auth_task_record_id,

@@ -15,7 +15,7 @@ WITH asked AS (
 ),
 in_force AS (
     SELECT
-        p.*,
+        p.* REPLACE (coalesce(p.person_id, p.access_auth_id) AS person_id),
         CASE
             WHEN p.auth_create > p.auth_start THEN p.auth_create
             ELSE coalesce(p.auth_start, p.auth_create)
@@ -182,6 +182,7 @@ found AS (
         l.result,
         l.issue_status_text,
         l.counted,
+        l.succeeded,
         coalesce(l.failed, false) AS failed,
         l.own_failed,
         l.person_failed,
@@ -210,7 +211,7 @@ found AS (
         access_channel_position_path, business_device_name,
         if(told, credential, 'unknown'), NULL, NULL, NULL, NULL,
         auth_task_id, auth_task_record_id, attempted, result, issue_status_text, counted,
-        true, own_failed, person_failed, []
+        succeeded, true, own_failed, person_failed, []
     FROM untold
 ),
 channel_shares AS (
@@ -239,10 +240,10 @@ reasons AS (
             WHEN f.failed AND f.state = 'delivered' THEN 'attempt failed, list says delivered'
             WHEN f.failed THEN 'attempt failed'
             WHEN f.auth_task_record_id IS NULL THEN 'no attempt known'
-            WHEN f.result = 'failed' THEN 'attempt failed, credential not read'
+            WHEN f.result = 'failed' AND NOT f.counted THEN 'attempt failed, credential not read'
             WHEN f.result = 'terminated' THEN 'terminated'
             WHEN f.result = 'waiting' THEN 'waiting'
-            WHEN f.result = 'succeeded' THEN 'sent, not confirmed'
+            WHEN f.succeeded > 0 OR f.result = 'succeeded' THEN 'sent, not confirmed'
             ELSE 'result unknown'
         END AS reason,
         list_filter(f.on_device, lambda x: x <> f.credential) AS others
@@ -250,76 +251,6 @@ reasons AS (
     LEFT JOIN channel_shares AS c
         ON c.project_id = f.project_id
         AND c.access_control_channel_id = f.access_control_channel_id
-),
-deletions AS (
-    SELECT
-        i.project_id,
-        i.auth_task_record_id,
-        i.credential,
-        coalesce(i.success_issue_del_num, 0) AS success_issue_del_num,
-        coalesce(i.fail_issue_del_num, 0) AS fail_issue_del_num,
-        r.auth_task_id,
-        r.person_id,
-        r.name,
-        t.access_control_channel_id,
-        t.access_control_channel_name,
-        t.access_control_channel_no,
-        t.access_channel_position_path,
-        t.business_device_name,
-        t.channel_match,
-        if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) AS attempted,
-        coalesce(t.access_control_channel_id, concat_ws(
-            chr(31),
-            t.access_control_channel_name,
-            t.access_control_channel_no,
-            t.access_channel_position_path,
-            t.business_device_name
-        )) AS channel_key
-    FROM issue_infos AS i
-    JOIN records AS r
-        ON r.project_id = i.project_id AND r.auth_task_record_id = i.auth_task_record_id
-    LEFT JOIN tasks AS t
-        ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
-    WHERE coalesce(i.success_issue_del_num, 0) > 0 OR coalesce(i.fail_issue_del_num, 0) > 0
-),
--- A record that deleted and failed nothing closes what failed before it.
-spells AS (
-    SELECT
-        *,
-        count(*) FILTER (WHERE fail_issue_del_num = 0) OVER (
-            PARTITION BY project_id, person_id, channel_key, credential
-            ORDER BY attempted NULLS FIRST, auth_task_record_id
-            ROWS UNBOUNDED PRECEDING
-        ) AS closings
-    FROM deletions
-),
-last_deletions AS (
-    SELECT
-        *,
-        min(attempted) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS first_failed,
-        count(*) FILTER (WHERE fail_issue_del_num > 0) OVER same_spell AS times_failed
-    FROM spells
-    WINDOW same_spell AS (PARTITION BY project_id, person_id, channel_key, credential, closings)
-    QUALIFY row_number() OVER (
-        PARTITION BY project_id, person_id, channel_key, credential
-        ORDER BY attempted DESC NULLS LAST, auth_task_record_id DESC
-    ) = 1
-),
-cleared AS (
-    SELECT
-        l.project_id,
-        l.auth_task_record_id,
-        l.credential,
-        arg_min(t.auth_task_id, (t.task_start, t.auth_task_id)) AS auth_task_id
-    FROM last_deletions AS l
-    JOIN tasks AS t
-        ON t.project_id = l.project_id
-        AND t.access_control_channel_id = l.access_control_channel_id
-    WHERE l.fail_issue_del_num > 0
-        AND t.auth_issue_type = 1
-        AND t.result = 'succeeded'
-        AND t.task_start > l.attempted
-    GROUP BY l.project_id, l.auth_task_record_id, l.credential
 ),
 issues AS (
     SELECT
@@ -375,36 +306,18 @@ devices AS (
 ),
 removals AS (
     SELECT
-        count(*) FILTER (WHERE l.fail_issue_del_num > 0 AND c.auth_task_id IS NULL) AS open_deletions,
-        count(DISTINCT (l.project_id, l.person_id)) FILTER (
-            WHERE l.fail_issue_del_num > 0 AND c.auth_task_id IS NULL
-        ) AS open_persons,
-        count(*) FILTER (WHERE c.auth_task_id IS NOT NULL) AS inferred
-    FROM last_deletions AS l
-    LEFT JOIN cleared AS c
-        ON c.project_id = l.project_id
-        AND c.auth_task_record_id = l.auth_task_record_id
-        AND c.credential = l.credential
-),
-unread AS (
-    SELECT count(DISTINCT (r.project_id, r.person_id, t.access_control_channel_id)) AS revoked_not_covered
-    FROM records AS r
-    JOIN tasks AS t
-        ON t.project_id = r.project_id AND t.auth_task_id = r.auth_task_id
-    ANTI JOIN permissions AS p
-        ON p.project_id = r.project_id
-        AND p.person_id = r.person_id
-        AND p.access_control_channel_id = t.access_control_channel_id
-    WHERE r.issue_info_snapshot IS NULL
+        count(*) FILTER (WHERE cleared_by_task_id IS NULL) AS open_deletions,
+        count(DISTINCT (project_id, person_id)) FILTER (WHERE cleared_by_task_id IS NULL) AS open_persons,
+        count(cleared_by_task_id) AS inferred
+    FROM failed_deletions
 ),
 coverage AS (
     SELECT
-        count(*) AS records,
-        count(*) FILTER (WHERE issue_info_snapshot IS NOT NULL) AS records_read,
-        (SELECT count(*) FROM tasks AS t ANTI JOIN records AS r
-            ON r.project_id = t.project_id AND r.auth_task_id = t.auth_task_id
-            WHERE coalesce(t.auth_num, 1) <> 0) AS tasks_unread
-    FROM records
+        coalesce(sum(records), 0)::BIGINT AS records,
+        coalesce(sum(records_read), 0)::BIGINT AS records_read,
+        coalesce(sum(tasks_unread), 0)::BIGINT AS tasks_unread,
+        coalesce(sum(revoked_unread), 0)::BIGINT AS revoked_not_covered
+    FROM record_coverage
 ),
 pairs AS (
     SELECT count(*) AS in_force FROM in_force
@@ -416,7 +329,6 @@ told AS (
     FROM issues
     CROSS JOIN devices
     CROSS JOIN removals
-    CROSS JOIN unread
     CROSS JOIN coverage
     CROSS JOIN pairs
 )

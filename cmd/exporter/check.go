@@ -51,7 +51,7 @@ func (a *app) check(ctx context.Context) error {
 			fmt.Fprintf(a.stdout, "      %-14s hint: %s\n", "", h)
 		}
 	}
-	cfg, err := a.loadConfig(true)
+	cfg, err := a.loadReports(ctx, true)
 	if err != nil {
 		return err
 	}

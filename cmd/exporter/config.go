@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ type config struct {
 	path        string
 	zone        *time.Location
 	definitions []reports.Definition // the built-in reports with Reports laid over them
+	from        []int                // by definition: its index in Reports, or -1
 }
 
 type cloudConfig struct {
@@ -110,7 +112,18 @@ func defaultConfig() config {
 // does not talk to the cloud takes it also where the cloud's credentials, or its
 // whole section, are missing: who restores a store needs no secret.
 func (a *app) loadConfig(talksToCloud bool) (*config, error) {
-	cfg, err := loadConfig(a.configPath, talksToCloud)
+	return a.keepZone(loadConfig(a.configPath, talksToCloud))
+}
+
+// loadReports is [app.loadConfig] for a command that runs reports: it takes only
+// a configuration whose queries compile.
+func (a *app) loadReports(ctx context.Context, talksToCloud bool) (*config, error) {
+	return a.keepZone(readConfig(a.configPath, talksToCloud, func(d []reports.Definition, queryDir string) ([]reports.Fault, error) {
+		return reports.Compile(ctx, d, queryDir)
+	}))
+}
+
+func (a *app) keepZone(cfg *config, err error) (*config, error) {
 	if err == nil {
 		a.zone = cfg.zone
 	}
@@ -121,6 +134,15 @@ func (a *app) loadConfig(talksToCloud bool) (*config, error) {
 // in string values after parsing, so that a value can never add a key. All its
 // errors are usage errors.
 func loadConfig(path string, talksToCloud bool) (*config, error) {
+	return readConfig(path, talksToCloud, nil)
+}
+
+// compileQueries finds faults in the queries of definitions.
+type compileQueries func(definitions []reports.Definition, queryDir string) ([]reports.Fault, error)
+
+// readConfig is [loadConfig], which also compiles the queries of the reports that
+// are not the built-in ones as they are, unless compile is nil.
+func readConfig(path string, talksToCloud bool, compile compileQueries) (*config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, usage(err, "make a reports.yaml with: exporter init; or try without an account: exporter demo")
@@ -136,6 +158,7 @@ func loadConfig(path string, talksToCloud bool) (*config, error) {
 		return nil, err
 	}
 	at := places{}
+	var faults []*configError
 	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
 		ast.Walk(at, file.Docs[0].Body)
@@ -143,15 +166,26 @@ func loadConfig(path string, talksToCloud bool) (*config, error) {
 		if err := errors.Join(x.errs...); err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
-		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg, yaml.Strict()); err != nil {
-			return nil, &exitError{exitUsage, text.yamlError(err)}
+		faults = text.unknownKeys(file.Docs[0].Body)
+		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg); err != nil {
+			return nil, &exitError{exitUsage, errors.Join(joinFaults(faults), text.yamlError(err))}
 		}
 	}
-	var faults []*configError
-	cfg.validate(talksToCloud, func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) })
+	tell := func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) }
+	cfg.validate(talksToCloud, tell)
+	if compile != nil {
+		if err := cfg.compile(compile, tell); err != nil {
+			return nil, err
+		}
+	}
 	if len(faults) == 0 {
 		return &cfg, nil
 	}
+	return nil, &exitError{exitUsage, joinFaults(faults)}
+}
+
+// joinFaults is all faults in their order in the file.
+func joinFaults(faults []*configError) error {
 	slices.SortStableFunc(faults, func(a, b *configError) int {
 		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
 	})
@@ -159,7 +193,7 @@ func loadConfig(path string, talksToCloud bool) (*config, error) {
 	for i, f := range faults {
 		all[i] = f
 	}
-	return nil, &exitError{exitUsage, errors.Join(all...)}
+	return errors.Join(all...)
 }
 
 // maxRegister is the size of a register's file, in bytes, that is still read.
@@ -212,15 +246,36 @@ func (c *config) validateReports(tell func(key, msg string)) {
 	for i, r := range c.Reports {
 		own[i] = r.Definition
 	}
-	definitions, from := reports.Merge(reports.Builtin(), own)
-	for _, f := range reports.Validate(definitions, c.queryDir()) {
-		key := "" // of a built-in that the file does not name
-		if own := from[f.Definition]; own >= 0 {
-			key = fmt.Sprintf("reports[%d].%s", own, f.Key)
-		}
-		tell(key, f.Text)
+	c.definitions, c.from = reports.Merge(reports.Builtin(), own)
+	for _, f := range reports.Validate(c.definitions, c.queryDir()) {
+		tell(c.keyOf(f.Definition, f.Key), f.Text)
 	}
-	c.definitions = definitions
+}
+
+// keyOf is where the file has a key of a definition; "" of a built-in that it does
+// not name.
+func (c *config) keyOf(definition int, key string) string {
+	if own := c.from[definition]; own >= 0 {
+		return fmt.Sprintf("reports[%d].%s", own, key)
+	}
+	return ""
+}
+
+// compile compiles the queries of the reports that are not the built-in ones as
+// they are.
+func (c *config) compile(compile compileQueries, tell func(key, msg string)) error {
+	var changed []reports.Definition
+	var index []int
+	for i, d := range c.definitions {
+		if c.from[i] >= 0 || d.HasOwnQuery(c.queryDir()) {
+			changed, index = append(changed, d), append(index, i)
+		}
+	}
+	faults, err := compile(changed, c.queryDir())
+	for _, f := range faults {
+		tell(c.keyOf(index[f.Definition], f.Key), f.Text)
+	}
+	return err
 }
 
 // validateCloud checks the cloud's section and finds the region's URL.

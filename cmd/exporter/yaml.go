@@ -165,20 +165,85 @@ func (s source) yamlError(err error) error {
 	e := s.fault(tk, y.GetMessage())
 	var unknown *yaml.UnknownFieldError
 	if errors.As(err, &unknown) {
-		e.msg = fmt.Sprintf("unknown key %q", tk.Value)
-		// The key may be a misspelt secret's: its value is not shown.
-		if at := strings.Index(e.excerpt, tk.Value); at >= 0 {
-			e.excerpt = e.excerpt[:at+len(tk.Value)] + ": …"
-		}
-		if near := nearest(tk.Value, yamlKeys(reflect.TypeFor[config]())); near != "" {
-			e.hint = fmt.Sprintf("did you mean %q?", near)
-		}
+		return s.unknownKey(tk)
 	}
 	var typed *yaml.TypeError
 	if errors.As(err, &typed) {
 		e.msg = fmt.Sprintf("%s: wrong type, want %s", keyOf(tk), kindName(typed.DstType))
 	}
 	return e
+}
+
+// unknownKey is an error at a key that nothing reads, with the nearest known one.
+func (s source) unknownKey(tk *token.Token) *configError {
+	e := s.fault(tk, fmt.Sprintf("unknown key %q", tk.Value))
+	// The key may be a misspelt secret's: its value is not shown.
+	if at := strings.Index(e.excerpt, tk.Value); at >= 0 {
+		e.excerpt = e.excerpt[:at+len(tk.Value)] + ": …"
+	}
+	if near := nearest(tk.Value, yamlKeys(reflect.TypeFor[config]())); near != "" {
+		e.hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return e
+}
+
+// unknownKeys are the keys of a configuration that nothing reads.
+func (s source) unknownKeys(body ast.Node) []*configError {
+	var faults []*configError
+	var walk func(n ast.Node, t reflect.Type)
+	walk = func(n ast.Node, t reflect.Type) {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.NodeUnmarshaler]()) {
+			return // it reads its keys itself, and refuses others
+		}
+		switch n := n.(type) {
+		case *ast.AnchorNode:
+			walk(n.Value, t)
+		case *ast.SequenceNode:
+			for _, item := range n.Values {
+				if t.Kind() == reflect.Slice {
+					walk(item, t.Elem())
+				}
+			}
+		case *ast.MappingNode:
+			for _, item := range n.Values {
+				walk(item, t)
+			}
+		case *ast.MappingValueNode:
+			key := n.Key.GetToken()
+			switch field, known := yamlField(t, key.Value); {
+			case t.Kind() == reflect.Map:
+				walk(n.Value, t.Elem())
+			case t.Kind() != reflect.Struct || n.Key.IsMergeKey():
+			case known:
+				walk(n.Value, field)
+			default:
+				faults = append(faults, s.unknownKey(key))
+			}
+		}
+	}
+	walk(body, reflect.TypeFor[config]())
+	return faults
+}
+
+// yamlField is the type of what a struct reads under a key.
+func yamlField(t reflect.Type, key string) (reflect.Type, bool) {
+	if t.Kind() != reflect.Struct {
+		return nil, false
+	}
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if options == "inline" {
+			if inner, ok := yamlField(f.Type, key); ok {
+				return inner, true
+			}
+		} else if name == key && key != "" {
+			return f.Type, true
+		}
+	}
+	return nil, false
 }
 
 // keyOf is the key that tk is or whose value it is in; "value" where there is

@@ -82,7 +82,7 @@ type Column struct {
 	Name    string  `yaml:"name"`
 	Title   string  `yaml:"title"`
 	Meaning string  `yaml:"meaning"`
-	Format  string  `yaml:"format"` // one of [formats]; by the type of the value when empty
+	Format  string  `yaml:"format"` // one of [columnFormats]; by the type of the value when empty
 	Width   float64 `yaml:"width"`  // in characters; by the content when 0
 	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
 	Mask    string  `yaml:"mask"`   // standard or pseudonym: the profile from which on the value is not shown
@@ -130,12 +130,6 @@ type Matrix struct {
 	Value  string `yaml:"value"`  // the one that is shown in the cell
 	Tone   string `yaml:"tone"`   // the one that holds a severity, which gives the cell its colour
 }
-
-// Formats of outputs, as on the command line.
-var formats = []string{"xlsx", "pdf"}
-
-// Formats returns the names of the formats that a report can be written in.
-func Formats() []string { return slices.Clone(formats) }
 
 // Formats of columns. An id is text in a fixed pitch, a share is a fraction
 // of 1, a duration is a number of seconds.
@@ -252,28 +246,30 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 // nearest is the name at the smallest Levenshtein distance from word, the
 // first of several; "" of none.
 func nearest(word string, names []string) string {
-	distance := func(to string) int {
-		row := make([]int, len(to)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range len(word) {
-			before := row[0]
-			row[0] = i + 1
-			for j := range len(to) {
-				change := before
-				if word[i] != to[j] {
-					change++
-				}
-				before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-			}
-		}
-		return row[len(to)]
-	}
 	if len(names) == 0 {
 		return ""
 	}
-	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
+	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(word, to string) int {
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(word) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(to) {
+			change := before
+			if word[i] != to[j] {
+				change++
+			}
+			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
+		}
+	}
+	return row[len(to)]
 }
 
 // fault takes one fault in, at a key below the definition.
@@ -298,7 +294,10 @@ func (d Definition) validate(add fault, open func(string) error) {
 		})
 	}
 	for i, f := range d.Formats {
-		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, formats)
+		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, Formats())
+		if slices.Contains(d.Formats[:i], f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
+		}
 	}
 	d.validateChanges(add)
 	if d.PDFRows != nil && *d.PDFRows < 0 {
@@ -336,8 +335,12 @@ func (d Definition) validate(add fault, open func(string) error) {
 
 // oneOf refuses a word that is not one of words.
 func oneOf(add fault, key, where, word string, words []string) {
+	must := "must be one of "
+	if len(words) == 1 {
+		must = "must be "
+	}
 	if !slices.Contains(words, word) {
-		add(key, "%s %q: must be one of %s", where, cut(word, 100), strings.Join(words, ", "))
+		add(key, "%s %q: %s%s", where, cut(word, 100), must, strings.Join(words, ", "))
 	}
 }
 
@@ -380,7 +383,12 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 	if len(d.Sections) == 0 {
 		add("sections", "has no sections")
 	}
-	names := map[string]bool{}
+	names := map[string]bool{"summary": true, "method": true}
+	for _, s := range d.Sections {
+		if len(s.Key) > 0 {
+			names[strings.ToLower(d.changesName(s))] = true
+		}
+	}
 	for i, s := range d.Sections {
 		key, where := fmt.Sprintf("sections[%d]", i), fmt.Sprintf("section %d", i+1)
 		if s.Name != "" {
@@ -389,7 +397,7 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 		if s.Title == "" {
 			add(key+".title", "%s: has no title", where)
 		}
-		if sheet := strings.ToLower(s.sheet()); names[sheet] || sheet == "summary" || sheet == "method" {
+		if sheet := strings.ToLower(s.sheet()); names[sheet] {
 			add(key+".name", "%s: the sheet name %q is taken", where, s.sheet())
 		} else {
 			names[sheet] = true

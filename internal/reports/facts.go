@@ -60,23 +60,22 @@ func rowsOf(ctx context.Context, reader *store.Reader, query string, named map[s
 	return list, nil
 }
 
-// trust reads what is known of the snapshot.
-func (r *runner) trust() error {
-	t := &r.report.trust
-	t.snapshot = r.reader.Snapshot()
+// trustOf reads what is known of the snapshot that a reader sees.
+func (r *runner) trustOf(reader *store.Reader) (trust, error) {
+	t := trust{snapshot: reader.Snapshot(), asOf: reader.AsOf(), zone: r.zone, programVersion: r.report.trust.programVersion}
 	named := map[string]any{"snapshot_id": t.snapshot}
-	projects, err := rowsOf(r.ctx, r.reader, projectFacts, named)
+	projects, err := rowsOf(r.ctx, reader, projectFacts, named)
 	if err != nil {
-		return err
+		return t, err
 	}
 	for _, p := range projects {
 		t.projects = append(t.projects, projectTrust{id: p.text("project_id"), verdict: p.text("verdict"),
 			digest: p.text("digest"), serverTime: p.time("server_time"),
 			started: p.time("started_at"), finished: p.time("finished_at")})
 	}
-	resources, err := rowsOf(r.ctx, r.reader, resourceFacts, named)
+	resources, err := rowsOf(r.ctx, reader, resourceFacts, named)
 	if err != nil {
-		return err
+		return t, err
 	}
 	for _, x := range resources {
 		t.resources = append(t.resources, resourceTrust{
@@ -87,23 +86,23 @@ func (r *runner) trust() error {
 			retries: x.count("retries"), errors: x.count("errors"),
 			covered: x["covered"], coverable: x["coverable"]})
 	}
-	tieOuts, err := rowsOf(r.ctx, r.reader, tieOutFacts, named)
+	tieOuts, err := rowsOf(r.ctx, reader, tieOutFacts, named)
 	if err != nil {
-		return err
+		return t, err
 	}
 	for _, x := range tieOuts {
 		t.tieOuts = append(t.tieOuts, tieOut{x.text("project_id"), x.text("name"), x["ours"], x["theirs"], x.text("result"), x.text("note")})
 	}
-	journal, err := rowsOf(r.ctx, r.reader, journalFacts, nil)
+	journal, err := rowsOf(r.ctx, reader, journalFacts, nil)
 	if err != nil {
-		return err
+		return t, err
 	}
 	if len(journal) == 1 {
 		t.journalLine = journal[0].count("seq")
 	}
 	if len(t.projects) == 0 {
-		return fmt.Errorf("snapshot %s has no project", t.snapshot)
+		return t, fmt.Errorf("snapshot %s has no project", t.snapshot)
 	}
 	t.judge(r.report.def.Resources)
-	return nil
+	return t, nil
 }

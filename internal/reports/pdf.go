@@ -26,7 +26,7 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 	c.addPage(portrait)
 	c.firstPage(r)
 	for _, t := range r.tables {
-		c.section(r, t, r.pdfRows())
+		c.section(r, t)
 	}
 	c.method(r)
 	c.footers(r.footer())
@@ -47,11 +47,16 @@ func printable(s string) string {
 	}, s)
 }
 
-func (r *Report) pdfRows() int {
+// shownRows is how many rows of a section a PDF shows.
+func (r *Report) shownRows(t *table) int {
+	most := defaultPDFRows
 	if r.def.PDFRows != nil {
-		return *r.def.PDFRows
+		most = *r.def.PDFRows
 	}
-	return defaultPDFRows
+	if most > 0 {
+		return min(t.rows, most)
+	}
+	return t.rows
 }
 
 // firstPage draws what a reader needs who reads nothing else.
@@ -193,6 +198,9 @@ func (c *canvas) firstLists(r *Report) []firstList {
 			continue
 		}
 		l := firstList{t: t}
+		if t.allAccepted() {
+			continue
+		}
 		if rows := t.firstRows(); len(rows) > 0 {
 			head := *t
 			head.rows = rows[len(rows)-1] + 1
@@ -206,7 +214,8 @@ func (c *canvas) firstLists(r *Report) []firstList {
 	return lists
 }
 
-// firstRows are the rows of the list of first rows.
+// firstRows are the rows of the list of first rows. What is accepted need not be
+// settled.
 func (t *table) firstRows() []int {
 	f := t.section.First
 	var rows []int
@@ -219,10 +228,10 @@ func (t *table) firstRows() []int {
 			}
 		}
 		alike := strings.Join(key, "\x1f")
-		if len(key) == 0 || !seen[alike] {
+		if !t.accepted[row] && (len(key) == 0 || !seen[alike]) {
 			rows = append(rows, row)
 		}
-		seen[alike] = true
+		seen[alike] = seen[alike] || !t.accepted[row]
 	}
 	return rows
 }
@@ -357,12 +366,11 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 func (r *Report) shownWords() string {
 	all, shown := 0, 0
 	for _, t := range r.tables {
-		all += t.rows
-		if most := r.pdfRows(); most > 0 && t.rows > most {
-			shown += most
-		} else {
-			shown += t.rows
+		if t.changes {
+			continue
 		}
+		all += t.rows
+		shown += r.shownRows(t)
 	}
 	if shown < all {
 		return fmt.Sprintf("%s of %s here, all in %s.xlsx", number(int64(shown)), plural(all, "row", "rows"), r.Name())

@@ -125,6 +125,11 @@ func (r *Report) methodFacts() []namedText {
 		namedText{"Digest", t.digest()},
 		namedText{"Mask", r.maskWords()},
 	)
+	if r.since != nil && r.since.trust.snapshot != "" {
+		b := r.since.trust
+		facts = append(facts, namedText{"Compared with", "snapshot " + b.snapshot + " as of " + moment(b.asOf, t.zone) +
+			"; " + strings.ToLower(b.verdict()) + "; digest " + b.digest()})
+	}
 	for _, s := range t.lacks {
 		facts = append(facts, namedText{"Lacks", s})
 	}

@@ -2,8 +2,9 @@
 // [Definition] and renders what they return as a workbook or as pages.
 //
 // Its one invariant: an output is a function of the snapshot, the as-of time,
-// the definition, its parameters, its mask, the program version and the fonts, and
-// of nothing else. The same input gives the same bytes, and each output says on
+// the earlier snapshot that it is compared with, the definition, its parameters,
+// its mask, the program version and the fonts, and of nothing else. The same
+// input gives the same bytes, and each output says on
 // its face what it was made from: project, snapshot, verdict, times,
 // parameters, the SQL text with its SHA-256, and what the snapshot lacks.
 //
@@ -28,7 +29,8 @@ import (
 type Report struct {
 	def        Definition
 	trust      trust
-	mask       string // the profile of what was read
+	since      *comparison // nil where no changes are told
+	mask       string      // the profile of what was read
 	question   string
 	answer     string // with **emphasis**
 	whatToDo   string
@@ -36,6 +38,8 @@ type Report struct {
 	figures    []figure
 	chart      *chartTable
 	tables     []*table
+	accepted   int // findings that an exception accepts
+	lapsed     int // findings whose exception does so no longer
 	parameters []namedText
 	queries    []queryText
 }
@@ -79,11 +83,14 @@ func (r *Report) Complete() (ok bool, lacks []string) {
 	return r.trust.complete(), r.trust.lacks
 }
 
-// rows returns the number of rows of all sections.
+// rows returns the number of rows of all sections; those of the lists of changes
+// are among them already, or gone.
 func (r *Report) rows() int {
 	n := 0
 	for _, t := range r.tables {
-		n += t.rows
+		if !t.changes {
+			n += t.rows
+		}
 	}
 	return n
 }

@@ -41,8 +41,12 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 	if err != nil {
 		return nil, fmt.Errorf("report %s: time zone %q is not known", d.Name, cut(o.Timezone, 100))
 	}
-	run := &runner{ctx: ctx, reader: r, base: o.Base, queryDir: o.QueryDir, zone: zone,
-		report: &Report{def: d, trust: trust{asOf: r.AsOf(), zone: zone, programVersion: o.ProgramVersion}}}
+	run := &runner{ctx: ctx, queryDir: o.QueryDir, zone: zone,
+		report: &Report{def: d, trust: trust{programVersion: o.ProgramVersion}}}
+	run.now = state{reader: r, named: run.moment(r, o.Base)}
+	if o.Base != nil {
+		run.before = state{reader: o.Base, named: run.moment(o.Base, nil)}
+	}
 	run.report.mask = r.Mask()
 	if err := run.all(o.Params); err != nil {
 		return nil, fmt.Errorf("report %s: %w", d.Name, err)
@@ -52,14 +56,22 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 
 // runner carries what the steps of one [Run] share.
 type runner struct {
-	ctx      context.Context
-	reader   *store.Reader
-	base     *store.Reader // nil where there is no earlier snapshot
-	queryDir string
-	zone     *time.Location
-	named    map[string]any
-	facts    map[string]fact
-	report   *Report
+	ctx        context.Context
+	now        state
+	before     state // the zero value where there is no earlier snapshot
+	queryDir   string
+	zone       *time.Location
+	facts      map[string]fact
+	deltas     map[string]string // by column of the summary: its change since before, in words
+	changes    []*table
+	exceptions map[string]exception // by finding key
+	report     *Report
+}
+
+// state is a reader with the parameters that queries are given on it.
+type state struct {
+	reader *store.Reader
+	named  map[string]any
 }
 
 // fact is one column of the summary.
@@ -68,34 +80,65 @@ type fact struct {
 	format string
 }
 
-func (r *runner) all(given map[string]any) error {
+func (r *runner) all(given map[string]any) (err error) {
 	if err := r.bind(given); err != nil {
 		return err
 	}
-	if err := r.trust(); err != nil {
+	if r.report.trust, err = r.trustOf(r.now.reader); err != nil {
 		return fmt.Errorf("read what is known of the snapshot: %w", err)
+	}
+	if err := r.compareWith(); err != nil {
+		return fmt.Errorf("read what is known of the earlier snapshot: %w", err)
 	}
 	if err := r.summary(); err != nil {
 		return err
 	}
+	if r.exceptions, err = r.readExceptions(); err != nil {
+		return err
+	}
 	for _, s := range r.report.def.Sections {
-		rows, err := r.query(s.Query)
+		t, err := r.section(s)
 		if err != nil {
 			return err
 		}
-		t, err := readTable(rows, s, r.zone)
-		if err != nil {
-			return fmt.Errorf("query %s: %w", s.Query, err)
-		}
-		t.hide(r.report.mask)
-		t.note, t.section.Empty = fill(s.Note, r.lookup), fill(s.Empty, r.lookup)
 		r.report.tables = append(r.report.tables, t)
 	}
+	r.report.tables = append(r.report.tables, r.changes...)
 	if err := r.chart(); err != nil {
 		return err
 	}
 	r.tell()
 	return nil
+}
+
+// section makes the table of a section.
+func (r *runner) section(s Section) (*table, error) {
+	t, err := r.table(r.now, s)
+	if err != nil {
+		return nil, err
+	}
+	t.note, t.section.Empty = fill(s.Note, r.lookup), fill(s.Empty, r.lookup)
+	if len(s.Key) == 0 {
+		return t, nil
+	}
+	if t, err = r.compare(t); err == nil {
+		r.accept(t)
+	}
+	return t, err
+}
+
+// table reads the rows of a section in a state.
+func (r *runner) table(in state, s Section) (*table, error) {
+	rows, err := r.query(in, s.Query)
+	if err != nil {
+		return nil, err
+	}
+	t, err := readTable(rows, s, r.zone)
+	if err != nil {
+		return nil, fmt.Errorf("query %s: %w", s.Query, err)
+	}
+	t.hide(r.report.mask)
+	return t, nil
 }
 
 // bind gives each parameter its value.
@@ -108,7 +151,6 @@ func (r *runner) bind(given map[string]any) error {
 				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(d.Parameters)), ", "), "it has none")))
 		}
 	}
-	r.named = r.moment(r.reader, r.base)
 	r.facts = map[string]fact{}
 	for _, name := range slices.Sorted(maps.Keys(d.Parameters)) {
 		p := d.Parameters[name]
@@ -120,7 +162,10 @@ func (r *runner) bind(given map[string]any) error {
 			faults = append(faults, fmt.Errorf("parameter %s: %w", name, err))
 			continue
 		}
-		r.named[name] = v
+		r.now.named[name] = v
+		if r.before.reader != nil {
+			r.before.named[name] = v
+		}
 		x, k, ok := reduce(v)
 		format := ""
 		if ok && k == kindMoment {
@@ -143,8 +188,8 @@ func (r *runner) moment(at, base *store.Reader) map[string]any {
 	return named
 }
 
-// query runs one of the definition's queries and keeps its text.
-func (r *runner) query(name string) (*sql.Rows, error) {
+// query runs one of the definition's queries in a state and keeps its text.
+func (r *runner) query(in state, name string) (*sql.Rows, error) {
 	text, err := queryFile(r.queryDir, name)
 	if err != nil {
 		return nil, err
@@ -154,11 +199,20 @@ func (r *runner) query(name string) (*sql.Rows, error) {
 	if !slices.Contains(r.report.queries, q) {
 		r.report.queries = append(r.report.queries, q)
 	}
-	rows, err := r.reader.Query(r.ctx, q.text, r.named)
+	rows, err := in.reader.Query(r.ctx, q.text, in.named)
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", name, err)
 	}
 	return rows, nil
+}
+
+// inDir reports whether dir has a query of its own.
+func inDir(dir, name string) bool {
+	if dir == "" || validQuery(name) != nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	return err == nil
 }
 
 // queryFile reads a query by its name from dir, or else from the built-in
@@ -190,23 +244,43 @@ func queryFile(dir, name string) ([]byte, error) {
 	return text, nil
 }
 
-// summary reads the one row of facts.
+// summary reads the one row of facts, and how they have changed.
 func (r *runner) summary() error {
 	name := r.report.def.Summary
 	if name == "" {
 		return nil
 	}
-	rows, err := r.query(name)
+	facts, err := r.factsOf(r.now)
 	if err != nil {
 		return err
 	}
-	t, err := readTable(rows, Section{}, r.zone)
+	maps.Copy(r.facts, facts)
+	compared, err := r.comparable(name)
+	if err != nil || !compared || len(r.report.def.Figures) == 0 {
+		return err
+	}
+	was, err := r.factsOf(r.before)
 	if err != nil {
-		return fmt.Errorf("query %s: %w", name, err)
+		return err
+	}
+	r.deltas = map[string]string{}
+	for name, f := range facts {
+		r.deltas[name] = delta(was[name].value, f.value, f.format)
+	}
+	return nil
+}
+
+// factsOf reads the columns of the summary in a state.
+func (r *runner) factsOf(in state) (map[string]fact, error) {
+	name := r.report.def.Summary
+	t, err := r.table(in, Section{Query: name})
+	if err != nil {
+		return nil, err
 	}
 	if t.rows != 1 {
-		return fmt.Errorf("query %s: returns %d rows; a summary is exactly one", name, t.rows)
+		return nil, fmt.Errorf("query %s: returns %d rows; a summary is exactly one", name, t.rows)
 	}
+	facts := map[string]fact{}
 	for i, c := range t.columns {
 		format := ""
 		if strings.HasSuffix(c.Name, "_share") {
@@ -214,9 +288,9 @@ func (r *runner) summary() error {
 		} else if c.Format == formatDate {
 			format = formatDate
 		}
-		r.facts[c.Name] = fact{t.vectors[i].at(0), format}
+		facts[c.Name] = fact{t.vectors[i].at(0), format}
 	}
-	return nil
+	return facts, nil
 }
 
 // lookup gives a fact or a parameter in words, for templates.
@@ -240,7 +314,7 @@ func (r *runner) chart() error {
 	if c.Section != "" {
 		return r.countedChart(*c)
 	}
-	rows, err := r.query(c.Query)
+	rows, err := r.query(r.now, c.Query)
 	if err != nil {
 		return err
 	}
@@ -321,6 +395,7 @@ func (r *runner) tell() {
 	if p.answer == "{answer}" || p.answer == "" {
 		p.answer = p.countedAnswer()
 	}
+	p.answer = joinSentences(p.answer, p.acceptedWords(), p.changeWords())
 	if p.whatToDo = fill(cmp.Or(d.WhatToDo, "{what_to_do}"), r.lookup); p.whatToDo == "{what_to_do}" {
 		p.whatToDo = ""
 	}
@@ -335,6 +410,9 @@ func (r *runner) tell() {
 		if ok && got.value != nil {
 			v.value = show(got.value, got.format, r.zone)
 		}
+		if told := r.deltas[f.Value]; told != "" {
+			v.note = joinWords(told+" since "+p.baseDay(), v.note)
+		}
 		if v.value == "0" || v.value == "unknown" || v.value == "0 %" {
 			v.tone = ""
 		}
@@ -346,6 +424,9 @@ func (r *runner) tell() {
 func (p *Report) countedAnswer() string {
 	var parts []string
 	for _, t := range p.tables {
+		if t.changes {
+			continue
+		}
 		parts = append(parts, "**"+plural(t.rows, "row", "rows")+"** in "+t.section.Title)
 	}
 	return strings.Join(parts, "; ") + "."

@@ -68,18 +68,10 @@ func (b *workbook) begin() error {
 	if err := b.f.SetSheetName("Sheet1", summarySheet); err != nil {
 		return err
 	}
-	for i, t := range b.r.tables {
-		for n, first := 1, 0; first < t.rows || n == 1; n++ {
-			name := t.section.sheet()
-			if n > 1 {
-				name = fmt.Sprintf("%s (%d)", name, n)
-			}
-			last := min(first+b.most, t.rows)
-			b.sheets = append(b.sheets, dataSheet{name, i, first, last})
-			if _, err := b.f.NewSheet(name); err != nil {
-				return err
-			}
-			first = last
+	b.sheets = b.r.dataSheets(b.most)
+	for _, s := range b.sheets {
+		if _, err := b.f.NewSheet(s.name); err != nil {
+			return err
 		}
 	}
 	if _, err := b.f.NewSheet(methodSheet); err != nil {
@@ -97,6 +89,23 @@ func (b *workbook) begin() error {
 		Modified:    created,
 		Language:    "en",
 	})
+}
+
+// dataSheets are the sheets of the sections with at most so many rows each.
+func (r *Report) dataSheets(most int) []dataSheet {
+	var sheets []dataSheet
+	for i, t := range r.tables {
+		for n, first := 1, 0; first < t.rows || n == 1; n++ {
+			name := t.section.sheet()
+			if n > 1 {
+				name = fmt.Sprintf("%s (%d)", name, n)
+			}
+			last := min(first+most, t.rows)
+			sheets = append(sheets, dataSheet{name, i, first, last})
+			first = last
+		}
+	}
+	return sheets
 }
 
 // end leaves the workbook open on the summary.

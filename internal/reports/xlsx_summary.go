@@ -221,7 +221,7 @@ func (s *summaryWriter) graph() error {
 // first writes the rows that come first, as the first page of the PDF does.
 func (s *summaryWriter) first() error {
 	for _, t := range s.r.tables {
-		if t.section.First == nil {
+		if t.section.First == nil || t.allAccepted() {
 			continue
 		}
 		if t.rows > 0 {

@@ -60,6 +60,16 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if err := b.exec(ctx, "DETACH stage; CHECKPOINT build"); err != nil {
 		return nil, err
 	}
+	// The calls come after it, into the blocks that it has freed, so that the file
+	// grows by what has changed and no more.
+	for _, p := range projects {
+		if err := b.insertCalls(ctx, p.ID); err != nil {
+			return nil, fmt.Errorf("calls of project %q: %w", p.ID, err)
+		}
+	}
+	if err := b.exec(ctx, "CHECKPOINT build"); err != nil {
+		return nil, err
+	}
 	file, err := b.rewrite(ctx)
 	if err != nil {
 		return nil, err
@@ -110,13 +120,7 @@ func (b *Build) publishProject(ctx context.Context, p Project) error {
 			given[r.name] = Resource{Name: r.name, Verdict: Partial, Problem: "not walked"}
 		}
 	}
-	if err := b.describe(ctx, p, given, changed); err != nil {
-		return err
-	}
-	if err := b.insertCalls(ctx, p.ID); err != nil {
-		return fmt.Errorf("calls: %w", err)
-	}
-	return nil
+	return b.describe(ctx, p, given, changed)
 }
 
 // carry gives every project that some snapshot knows and this run does not its
@@ -281,6 +285,6 @@ func (b *Build) insertCalls(ctx context.Context, project string) error {
 	}
 	return b.exec(ctx, `
 INSERT INTO base.calls BY NAME
-SELECT getvariable('snapshot_id') AS snapshot_id, getvariable('project_id') AS project_id, *
-FROM read_json(`+path+`, format = 'newline_delimited', columns = {`+strings.Join(parts, ", ")+`})`)
+SELECT $1 AS snapshot_id, $2 AS project_id, *
+FROM read_json(`+path+`, format = 'newline_delimited', columns = {`+strings.Join(parts, ", ")+`})`, b.id, project)
 }

@@ -58,7 +58,13 @@ LEFT JOIN channel_keys AS m
     AND m.access_control_channel_name IS NOT DISTINCT FROM t.access_control_channel_name
     AND m.access_control_channel_no IS NOT DISTINCT FROM t.access_control_channel_no
     AND m.access_channel_position_path IS NOT DISTINCT FROM t.access_channel_position_path
-    AND m.business_device_name IS NOT DISTINCT FROM t.business_device_name;
+    AND m.business_device_name IS NOT DISTINCT FROM t.business_device_name
+    AND coalesce(
+        t.access_control_channel_name,
+        t.access_control_channel_no,
+        t.access_channel_position_path,
+        t.business_device_name
+    ) IS NOT NULL;
 COMMENT ON VIEW tasks IS 'One push to one channel: access-auth-task, and what its detail adds. The API gives a task no channel id.';
 COMMENT ON COLUMN tasks.project_id IS 'The project that was asked (projectId of the request)';
 COMMENT ON COLUMN tasks.auth_task_id IS 'API access-auth-task: authTaskId';
@@ -83,7 +89,7 @@ COMMENT ON COLUMN tasks.result IS 'Derived from task_finish_time, auth_num and s
 COMMENT ON COLUMN tasks.auth_issue_certificate IS 'API access-auth-task/{authTaskId}: authIssueCertificate; NULL where the detail was not fetched';
 COMMENT ON COLUMN tasks.auth_issue_certificate_str IS 'API access-auth-task/{authTaskId}: authIssueCertificateStr; NULL where the detail was not fetched';
 COMMENT ON COLUMN tasks.listed IS 'Ours: the last whole walk of the tasks still named it';
-COMMENT ON COLUMN tasks.access_control_channel_id IS 'Derived: the channel of the same name, number, position path and device, where there is exactly one';
+COMMENT ON COLUMN tasks.access_control_channel_id IS 'Derived: the channel of the same name, number, position path and device, where there is exactly one; NULL where the task names none of the four';
 COMMENT ON COLUMN tasks.channel_match IS 'Derived: exact, ambiguous (several channels look the same) or none';
 COMMENT ON COLUMN tasks.first_snapshot IS 'Ours: the snapshot that first had the row as it stands';
 COMMENT ON COLUMN tasks.landed_snapshot IS 'Ours: the snapshot whose raw pages hold the row';

@@ -1,0 +1,424 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// comparison is what a report tells of an earlier snapshot.
+type comparison struct {
+	trust  trust // of the earlier snapshot; the zero value where there is none
+	counts []changeCount
+}
+
+// changeCount counts the findings of one section: those that are new since the
+// earlier snapshot, changed or as before, and those that were in it and are gone.
+type changeCount struct {
+	section                    string
+	fresh, changed, kept, gone int
+}
+
+// What has become of a finding, as the lists of changes have it.
+const (
+	changeNew     = "new"
+	changeChanged = "changed"
+	changeGone    = "gone"
+)
+
+// changesSheet is the sheet that lists changes; with several it begins their names.
+const changesSheet = "Changes"
+
+// compareWith reads what is known of the earlier snapshot, and says what a reader
+// has to know of it.
+func (r *runner) compareWith() error {
+	p := r.report
+	if r.before.reader == nil {
+		if p.def.ComparesAlways() {
+			p.since = &comparison{}
+			p.trust.limits = append(p.trust.limits, "there is no earlier snapshot, so nothing is told of changes")
+		}
+		return nil
+	}
+	t, err := r.trustOf(r.before.reader)
+	if err != nil {
+		return err
+	}
+	p.since = &comparison{trust: t}
+	if !t.complete() {
+		p.trust.limits = append(p.trust.limits, "the earlier snapshot "+t.snapshot+
+			" is partial, so that a change may be older than it: "+strings.ReplaceAll(strings.Join(t.lacks, "; "), "in this snapshot", "in it"))
+	}
+	return nil
+}
+
+// comparable reports whether a query can be compared with what it gave in the
+// earlier snapshot: there is one, and the query does not compare by itself.
+func (r *runner) comparable(query string) (bool, error) {
+	if r.before.reader == nil {
+		return false, nil
+	}
+	text, err := queryFile(r.queryDir, query)
+	if err != nil {
+		return false, err
+	}
+	parameters, _, err := r.now.reader.Describe(r.ctx, string(text), r.now.named)
+	if err != nil {
+		return false, fmt.Errorf("query %s: %w", query, err)
+	}
+	return !slices.Contains(parameters, "since") && !slices.Contains(parameters, "since_snapshot"), nil
+}
+
+// compare lists what has become of the findings of a section since the earlier
+// snapshot, and returns the section with those that the definition wants shown.
+func (r *runner) compare(t *table) (*table, error) {
+	p := r.report
+	if p.since == nil {
+		return t, nil
+	}
+	list := newChangeList(t, p.def.changesName(t.section))
+	if r.before.reader == nil {
+		list.section.Title = joinWords("Changes", t.section.Title)
+		list.section.Empty = "There is no earlier snapshot to compare with."
+		r.changes = append(r.changes, list.table)
+		if p.def.onlySome() {
+			t.note = joinSentences(t.note, "All are shown, for there is no earlier snapshot.")
+		}
+		return t, nil
+	}
+	compared, err := r.comparable(t.section.Query)
+	if err != nil || !compared {
+		return t, err
+	}
+	was, err := r.table(r.before, t.section)
+	if err != nil {
+		return nil, fmt.Errorf("as of the earlier snapshot: %w", err)
+	}
+	became, count := list.fill(t, was)
+	base := p.since.trust.snapshot
+	list.section.Title = joinWords("Changes since "+base, t.section.Title)
+	list.section.Empty = "Nothing is new, changed or gone since " + base + "."
+	list.note = fmt.Sprintf("%s new, %s changed, %s gone; %s as before. What has the same %s is the same finding.",
+		number(int64(count.fresh)), number(int64(count.changed)), number(int64(count.gone)), number(int64(count.kept)),
+		andWords(t.named(t.section.Key)))
+	p.since.counts = append(p.since.counts, count)
+	r.changes = append(r.changes, list.table)
+	if p.def.onlySome() {
+		return r.only(t, became), nil
+	}
+	return t, nil
+}
+
+// only keeps of a section what is new, or new or changed, and says so.
+func (r *runner) only(t *table, became []string) *table {
+	p := r.report
+	var rows []int
+	for row, word := range became {
+		if word == changeNew || word == changeChanged && p.def.Only == changeChanged {
+			rows = append(rows, row)
+		}
+	}
+	words := "new"
+	if p.def.Only == changeChanged {
+		words = "new or changed"
+	}
+	left := number(int64(t.rows - len(rows)))
+	told := fmt.Sprintf("only what is %s since %s is shown: %s of %s; %s left out",
+		words, p.since.trust.snapshot, number(int64(len(rows))), plural(t.rows, "row", "rows"), left)
+	p.trust.limits = append(p.trust.limits, "in "+t.section.Title+" "+told)
+	kept := t.pick(rows)
+	kept.note = joinSentences(t.note, upperFirst(told)+".")
+	if len(rows) == 0 && t.rows > 0 {
+		kept.section.Empty = "Nothing is " + words + " since " + p.since.trust.snapshot + "; " + left + " left out."
+	}
+	return kept
+}
+
+// onlySome reports whether only some findings of the sections with a key are
+// wanted.
+func (d Definition) onlySome() bool { return d.Only == changeNew || d.Only == changeChanged }
+
+// changesName is the sheet of the list of a section's changes.
+func (d Definition) changesName(s Section) string {
+	n := 0
+	for _, s := range d.Sections {
+		if len(s.Key) > 0 {
+			n++
+		}
+	}
+	if n < 2 {
+		return changesSheet
+	}
+	return sheetName(changesSheet + " " + s.sheet())
+}
+
+// changeList is the table of a section's changes. Of its columns the first says
+// what has become of the finding; each other shows one of the section's as it is,
+// or as it was where the finding is gone. One that is compared is followed by what
+// it was, and is empty where the finding is gone.
+type changeList struct {
+	*table
+	from     []int  // by column: the column of the section; -1 for the first
+	compared []bool // by column: whether it is compared
+	was      []bool // by column: whether it shows what was
+}
+
+func newChangeList(t *table, sheet string) *changeList {
+	s := t.section
+	l := &changeList{table: &table{zone: t.zone, changes: true,
+		section: Section{Name: sheet, Severity: s.Severity, Group: "change"}}}
+	l.add(Column{Name: "change", Title: "Change", Format: formatText,
+		Meaning: "new, changed or gone since the earlier snapshot"}, -1, false, false)
+	compared := slices.DeleteFunc(append([]string{s.Severity}, s.Compare...), func(name string) bool { return name == "" })
+	var names []string
+	if s.First != nil {
+		names = s.First.Columns
+	}
+	if len(names) == 0 {
+		for _, i := range t.onPages() {
+			names = append(names, t.columns[i].Name)
+		}
+	}
+	for _, name := range slices.Concat(names, compared, s.Key) {
+		i := t.index(name)
+		if i < 0 || slices.Contains(l.from, i) {
+			continue
+		}
+		c := t.columns[i]
+		if !slices.Contains(compared, name) {
+			l.add(c, i, false, false)
+			continue
+		}
+		l.add(c, i, true, false)
+		c.Name, c.Title, c.Meaning = c.Name+"_before", c.Title+" before", "what it was in the earlier snapshot"
+		l.add(c, i, true, true)
+	}
+	for i, from := range l.from {
+		l.vectors = append(l.vectors, &vector{})
+		if from >= 0 {
+			l.vectors[i] = t.vectors[from].alike()
+		}
+	}
+	return l
+}
+
+func (l *changeList) add(c Column, from int, compared, was bool) {
+	l.columns = append(l.columns, c)
+	l.from, l.compared, l.was = append(l.from, from), append(l.compared, compared), append(l.was, was)
+}
+
+// fill lists what is new, then what has changed, then what is gone, and returns
+// what has become of each row, "" where it is as before.
+func (l *changeList) fill(now, was *table) (became []string, count changeCount) {
+	before := map[string]int{}
+	old := was.keys()
+	for row, key := range old {
+		before[key] = row
+	}
+	count.section = now.section.Title
+	became = make([]string, now.rows)
+	at := make([]int, now.rows) // the row that it was
+	for row, key := range now.keys() {
+		then, found := before[key]
+		delete(before, key)
+		at[row] = then
+		switch {
+		case !found:
+			became[row] = changeNew
+			count.fresh++
+		case l.differs(now, row, was, at[row]):
+			became[row] = changeChanged
+			count.changed++
+		default:
+			count.kept++
+		}
+	}
+	count.gone = len(before)
+	for _, word := range []string{changeNew, changeChanged} {
+		for row := range now.rows {
+			switch {
+			case became[row] != word:
+			case word == changeNew:
+				l.list(word, now, row, nil, 0)
+			default:
+				l.list(word, now, row, was, at[row])
+			}
+		}
+	}
+	for row, key := range old {
+		if _, gone := before[key]; gone {
+			l.list(changeGone, nil, 0, was, row)
+		}
+	}
+	return became, count
+}
+
+// differs compares what is compared of two rows. Both tables have the columns of
+// one query.
+func (l *changeList) differs(now *table, row int, was *table, old int) bool {
+	for i, from := range l.from {
+		if l.compared[i] && asText(now.vectors[from].at(row)) != asText(was.vectors[from].at(old)) {
+			return true
+		}
+	}
+	return false
+}
+
+// list adds a row; now or was is nil where the finding is not in it.
+func (l *changeList) list(word string, now *table, row int, was *table, old int) {
+	for i, from := range l.from {
+		value := any(word)
+		switch {
+		case from < 0:
+		case l.was[i] || now == nil && !l.compared[i]:
+			value = was.value(from, old)
+		default:
+			value = now.value(from, row)
+		}
+		l.vectors[i].add(value)
+	}
+	l.rows++
+}
+
+// value is the value of a cell; nil of no table.
+func (t *table) value(column, row int) any {
+	if t == nil {
+		return nil
+	}
+	return t.vectors[column].at(row)
+}
+
+// alike is a vector without values for those of v.
+func (v *vector) alike() *vector {
+	a := &vector{kind: v.kind, typed: v.typed, times: v.times}
+	if v.kind == kindWall || v.kind == kindDay {
+		a.times = v.kind
+	}
+	return a
+}
+
+// pick is the table with some of its rows.
+func (t *table) pick(rows []int) *table {
+	p := *t
+	p.rows, p.vectors = len(rows), make([]*vector, len(t.vectors))
+	for i, v := range t.vectors {
+		p.vectors[i] = v.alike()
+		for _, row := range rows {
+			p.vectors[i].add(v.at(row))
+		}
+	}
+	return &p
+}
+
+// keys tells the rows of a section apart: by their project and key, and rows that
+// have the same one by their order.
+func (t *table) keys() []string {
+	seen := map[string]int{}
+	keys := make([]string, t.rows)
+	project := t.index("project_id")
+	for row := range t.rows {
+		key := t.key(row, "\x1f")
+		if project >= 0 {
+			key = asText(t.vectors[project].at(row)) + "\x1f" + key
+		}
+		if seen[key]++; seen[key] > 1 {
+			key = fmt.Sprintf("%s\x1e%d", key, seen[key])
+		}
+		keys[row] = key
+	}
+	return keys
+}
+
+// key joins the values of a row's key columns.
+func (t *table) key(row int, between string) string {
+	parts := make([]string, len(t.section.Key))
+	for i, name := range t.section.Key {
+		parts[i] = asText(t.vectors[t.index(name)].at(row))
+	}
+	return strings.Join(parts, between)
+}
+
+// named are the titles of columns in the middle of a sentence.
+func (t *table) named(names []string) []string {
+	titles := make([]string, len(names))
+	for i, name := range names {
+		titles[i] = strings.ToLower(t.columns[t.index(name)].Title)
+	}
+	return titles
+}
+
+// changeWords is the sentence that counts the changes of all sections; "" where
+// none were told.
+func (p *Report) changeWords() string {
+	if p.since == nil || len(p.since.counts) == 0 {
+		return ""
+	}
+	var sum changeCount
+	for _, c := range p.since.counts {
+		sum.fresh += c.fresh
+		sum.changed += c.changed
+		sum.gone += c.gone
+	}
+	since := "Since " + p.baseDay()
+	if sum.fresh+sum.changed+sum.gone == 0 {
+		return since + " nothing is new, changed or gone."
+	}
+	fresh := number(int64(sum.fresh)) + " new"
+	if sum.fresh > 0 {
+		fresh = "**" + fresh + "**"
+	}
+	return fmt.Sprintf("%s: %s, %s changed, %s gone.", since, fresh, number(int64(sum.changed)), number(int64(sum.gone)))
+}
+
+// baseDay is when the earlier snapshot was: the day, or on the same day the time.
+func (p *Report) baseDay() string {
+	zone := p.trust.zone
+	was, now := p.since.trust.asOf.In(zone), p.trust.asOf.In(zone)
+	layout := "2\u00a0Jan\u00a02006"
+	if was.Format(layout) == now.Format(layout) {
+		layout += "\u00a015:04"
+	}
+	return was.Format(layout)
+}
+
+// delta is by how much a number has changed, in words; "" where it has not, and of
+// what is no number.
+func delta(was, now any, format string) string {
+	a, ok1 := asNumber(was)
+	b, ok2 := asNumber(now)
+	if !ok1 || !ok2 || a == b {
+		return ""
+	}
+	text := show(math.Abs(b-a), format, nil)
+	if format == formatShare {
+		text = strings.ReplaceAll(text, " %", " points")
+	}
+	if b < a {
+		return "-" + text
+	}
+	return "+" + text
+}
+
+func asNumber(value any) (float64, bool) {
+	switch x := value.(type) {
+	case int64:
+		return float64(x), true
+	case float64:
+		return x, !math.IsNaN(x) && !math.IsInf(x, 0)
+	}
+	return 0, false
+}
+
+// andWords joins words as a sentence does.
+func andWords(words []string) string {
+	if n := len(words) - 1; n > 0 {
+		return strings.Join(words[:n], ", ") + " and " + words[n]
+	}
+	return strings.Join(words, "")
+}
+
+// joinSentences joins what there is of its arguments.
+func joinSentences(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}
