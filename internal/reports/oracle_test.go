@@ -238,6 +238,7 @@ func (c cloudSite) landed(t testing.TB, project string) storetest.Site {
 // world is all that a store was given: what was read of each project, oldest
 // first, and the registers.
 type world struct {
+	known    map[string]*knownProject // of each project
 	projects map[string][]cloudSite
 	register map[string]registered // by channel
 	roster   map[string][]string   // statuses by work number; nil without a roster
