@@ -206,7 +206,7 @@ func (d *dice) site() cloudSite {
 	if d.one(10) {
 		s.Structures = append(s.Structures, cloudStructure{ID: "u1", Name: said("Like a person")})
 	}
-	for _, id := range []string{"u1", "u2", "u3", "u4", "u9"} {
+	for _, id := range []string{"u1", "u2", "u3", "u4", "u7", "u9"} {
 		if !d.one(3) {
 			s.Persons = append(s.Persons, cloudPerson{ID: id, Name: rarely(d, 10, said(pick(d, "Ann", "Bo"))), Code: d.code(id)})
 		}
@@ -223,6 +223,9 @@ func (d *dice) site() cloudSite {
 	}
 	for range d.IntN(9) {
 		d.task(&s)
+	}
+	if d.one(4) {
+		d.grudge(&s)
 	}
 	return s
 }
@@ -277,16 +280,30 @@ func (d *dice) crowd(s *cloudSite) {
 	}
 }
 
-// family are permissions of one organization on channels of one rule.
+// grudge is a credential that was deleted again and again, for better or worse.
+func (d *dice) grudge(s *cloudSite) {
+	w := d.words("c3")
+	for i := range 3 + d.IntN(3) {
+		t := cloudTask{ID: fmt.Sprintf("t-del%d", i), Name: w.name, No: w.no, Path: w.path, Device: w.device, Kind: num(2), Start: num(d.hour()), Finished: num(d.hour())}
+		d.records(s, t, pick(d, "u7", "u9", "u9"))
+		s.IssueInfos[s.Records[t.ID][0].ID] = cloudIssueInfo{Card: cloudCounters{Deleted: num(d.Int64N(2)), NotDeleted: num(d.Int64N(2))}}
+	}
+}
+
+// family are permissions of one organization, or person, on channels of one rule.
 func (d *dice) family(s *cloudSite) {
 	end, n := num(d.bound()), len(s.Permissions)
 	for _, person := range []string{"u1", "u2", "u3"} {
 		d.permission(s, person, pick(d, "c1", "c3"))
 	}
+	source := said(pick(d, "s1", "s1", "u3"))
 	for i := range s.Permissions[n:] {
-		s.Permissions[n+i].End, s.Permissions[n+i].Structures = end, []string{"s1"}
+		p := &s.Permissions[n+i]
+		if p.End, p.Structures = end, []string{"s1"}; source.v == "u3" {
+			p.Person = source
+		}
 	}
-	r := cloudRule{ID: fmt.Sprintf("r%03d", d.IntN(1000)), Source: said("s1"), Kind: num(1), Relation: said("g1"),
+	r := cloudRule{ID: fmt.Sprintf("r%03d", d.IntN(1000)), Source: source, Kind: num(1), Relation: said("g1"),
 		Name: said("Ground floor"), Start: d.begin(), End: pick(d, end, end, d.end())}
 	s.Rules = append(s.Rules, r)
 	s.RuleChannels[r.ID] = []cloudRuleChannel{{Relation: "c1", Name: said("West")}, {Relation: "c3"}}
@@ -351,6 +368,10 @@ func (d *dice) ruleChannels(opens string) (list []cloudRuleChannel) {
 			c.Name, c.No, c.Path, c.Device, c.Room = w.name, w.no, w.path, w.device, said("r1")
 		}
 		list = append(list, c)
+	}
+	if d.one(4) { // one that nothing else names, perhaps a person
+		list = append(list, cloudRuleChannel{Relation: fmt.Sprintf("n%04d", d.IntN(10000)), Name: pick(d, word{}, said(""), said("Gate")),
+			No: pick(d, word{}, said(""), said("5"))})
 	}
 	return list
 }
