@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/reports"
 	"exporter/internal/sandbox"
 )
 
@@ -49,7 +49,7 @@ cloud:
   projects: ["{{.Project}}"]
   rate: 1000
 store: {dir: data, timezone: Asia/Shanghai}
-inputs: {channels: channels.csv}
+inputs: {channels: channels.csv, roster: roster.csv, exceptions: exceptions.csv}
 `))
 
 func (a *app) demo(ctx context.Context, out string) error {
@@ -77,7 +77,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, l, s) }()
 
-	if err := writeDemoInputs(out, l.Addr().String(), s); err != nil {
+	if err := writeDemoInputs(out, l.Addr().String(), s, a.now()); err != nil {
 		return explainDisk(err)
 	}
 	cfg, err := loadConfig(filepath.Join(out, "reports.yaml"), true)
@@ -94,7 +94,8 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports")}); err != nil {
+	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout}
+	if _, err := a.makeReports(ctx, cfg, nil, f); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
@@ -109,8 +110,8 @@ For your own site: exporter init
 
 func cfgPath(out string) string { return filepath.Join(out, "reports.yaml") }
 
-// writeDemoInputs writes the demo's configuration and channel register.
-func writeDemoInputs(out, address string, s *sandbox.Server) error {
+// writeDemoInputs writes the demo's configuration and registers.
+func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) error {
 	id, secret, project := s.Credentials()
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
@@ -121,17 +122,16 @@ func writeDemoInputs(out, address string, s *sandbox.Server) error {
 	if err := os.WriteFile(cfgPath(out), []byte(b.String()), 0o600); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(out, "channels.csv"))
-	if err != nil {
-		return err
+	state := s.State()
+	channels := [][]string{{"access_control_channel_id", "tier", "owner", "owner_email", "note"}}
+	for _, c := range state.Channels {
+		channels = append(channels, demoChannel(c.RelationID, c.AccessControlChannelName))
 	}
-	w := csv.NewWriter(f)
-	err = w.Write([]string{"access_control_channel_id", "tier", "owner", "owner_email", "note"})
-	for _, c := range s.State().Channels {
-		err = errors.Join(err, w.Write(demoChannel(c.RelationID, c.AccessControlChannelName)))
-	}
-	w.Flush()
-	return errors.Join(err, w.Error(), f.Close())
+	return errors.Join(
+		writeCSV(filepath.Join(out, "channels.csv"), channels),
+		writeCSV(filepath.Join(out, "roster.csv"), demoRoster(state.Persons, now)),
+		writeCSV(filepath.Join(out, "exceptions.csv"), demoExceptions(state.Persons, now)),
+	)
 }
 
 // demoChannel is the register's line for a channel: what its name says is

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +17,12 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
+
+// reportTimeout is how long the queries of one report may take, so that one
+// without an end ends.
+const reportTimeout = 15 * time.Minute
 
 // reportFlags are the flags of report.
 type reportFlags struct {
@@ -27,6 +30,7 @@ type reportFlags struct {
 	since   string
 	formats []string
 	out     string
+	timeout time.Duration
 	list    bool
 	explain string
 }
@@ -63,10 +67,11 @@ and gone since an earlier snapshot.`,
 	f.add(c)
 	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
-	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+"; default: as the report's definition says")
+	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
+	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
-	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
+	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters, columns and SQL of a report and stop")
 	return c
 }
 
@@ -97,12 +102,6 @@ func chooseReports(all []reports.Definition, names []string) ([]reports.Definiti
 	return chosen, nil
 }
 
-// made is a report with its files.
-type made struct {
-	report *reports.Report
-	files  []string
-}
-
 // makeReports makes each chosen report from one state. A report that fails
 // does not keep the others from being made.
 func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *reportFlags) ([]made, error) {
@@ -112,6 +111,9 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	}
 	if err := checkFormats(f.formats); err != nil {
 		return nil, err
+	}
+	if f.timeout <= 0 {
+		return nil, usage(fmt.Errorf("--timeout %s: must be more than nothing", f.timeout), "for example: --timeout 30m")
 	}
 	set, err := f.parameters()
 	if err != nil {
@@ -132,30 +134,17 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
-	var done []made
-	var failed []error
-	for _, d := range chosen {
-		m, err := a.makeReport(ctx, cfg, states[f.maskOf(d)], d, fonts, set, f)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		done = append(done, m)
-	}
-	if len(failed) > 0 {
-		status := exitFailed
-		if len(done) > 0 {
-			status = exitPart
-		}
-		return done, &exitError{status, errors.Join(failed...)}
-	}
-	return done, nil
+	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set}
+	return a.collectReports(run, run.start(ctx, chosen))
 }
 
 func checkFormats(formats []string) error {
-	for _, format := range formats {
-		if !slices.Contains(reports.Formats(), format) {
-			return usage(fmt.Errorf("unknown format %q", format), "use some of "+strings.Join(reports.Formats(), ", "))
+	for i, format := range formats {
+		if slices.Contains(formats[:i], format) {
+			return usage(fmt.Errorf("format %q twice", format), "name it once")
+		}
+		if known := reports.Formats(); !slices.Contains(known, format) {
+			return usage(fmt.Errorf("unknown format %q", format), "use one or more of "+strings.Join(known, ", ")+": --format xlsx,csv")
 		}
 	}
 	return nil
@@ -186,75 +175,68 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 	return nil
 }
 
-// reportTimeout is how long one report may take, so that a query without an end
-// ends.
-const reportTimeout = 15 * time.Minute
-
-func (a *app) makeReport(ctx context.Context, cfg *config, s reportState, d reports.Definition, fonts reports.Fonts, set map[string]string, f *reportFlags) (made, error) {
-	params := map[string]any{}
-	for name, value := range set {
-		if _, ok := d.Parameters[name]; ok {
-			params[name] = value
-		}
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
-	defer cancel()
-	o := reports.Options{Params: params, QueryDir: cfg.queryDir(), ProgramVersion: version, Timezone: cfg.Store.Timezone}
-	if f.since != "" || d.ComparesAlways() {
-		o.Base = s.base
-	}
-	report, err := reports.Run(ctx, s.r, d, o)
-	if err != nil {
-		return made{}, err
-	}
-	formats := f.formats
-	if len(formats) == 0 {
-		formats = d.Formats
-	}
-	m := made{report: report}
-	entry := map[string]any{"report": d.Name, "snapshot": s.r.Snapshot(), "as_of": s.r.AsOf().UTC(), "mask": s.r.Mask(), "program_version": version}
-	sums := map[string]string{}
-	for _, format := range formats {
-		path := filepath.Join(f.out, d.Name+"."+format)
-		write := report.WriteXLSX
-		if format == "pdf" {
-			write = report.WritePDF
-		}
-		sum, err := writeFile(path, func(w io.Writer) error { return write(w, fonts) })
-		if err != nil {
-			return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
-		}
-		m.files = append(m.files, path)
-		sums[filepath.Base(path)] = sum
-	}
-	entry["files"] = sums
-	if _, err := journal.Open(cfg.journalPath(), a.now).Append("report", entry); err != nil {
-		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
-	}
-	a.sayReport(m)
-	return m, nil
+// file is a file that was written.
+type file struct {
+	path, sha256 string
+	notes        []string
+	draft        string // where it is until all are written
 }
 
-// writeFile writes path by way of a temporary name and returns the SHA-256 of
-// what it wrote. After an error there is no file, and one that was there before
-// is as it was.
-func writeFile(path string, write func(io.Writer) error) (sum string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return "", err
-	}
+// writeOutputs writes a report in formats to dir and reads each file back.
+// After an error no file is new, and those that were there before are as they
+// were.
+func writeOutputs(ctx context.Context, dir string, report *reports.Report, formats []string, fonts reports.Fonts) (files []file, err error) {
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+		for _, x := range files {
+			if e := os.Remove(x.draft); e != nil && !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
 		}
 	}()
-	h := sha256.New()
-	w := bufio.NewWriterSize(f, 1<<18)
-	if err = errors.Join(write(io.MultiWriter(w, h)), w.Flush(), f.Sync(), f.Close()); err != nil {
+	for _, format := range formats {
+		for _, o := range report.Outputs(format, fonts) {
+			path := filepath.Join(dir, o.Name)
+			f, err := os.CreateTemp(dir, "."+o.Name+".*")
+			if err != nil {
+				return files, err
+			}
+			files = append(files, file{path: path, draft: f.Name()})
+			x := &files[len(files)-1]
+			if err := f.Close(); err != nil {
+				return files, err
+			}
+			if x.notes, err = o.Write(ctx, x.draft); err != nil {
+				return files, err
+			}
+			if x.sha256, err = settle(x.draft); err != nil {
+				return files, err
+			}
+		}
+	}
+	for _, x := range files {
+		if err := os.Rename(x.draft, x.path); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+// settle brings a file to the disk and returns its SHA-256.
+func settle(path string) (sum string, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), os.Rename(f.Name(), path)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), f.Sync()
 }
+
+// maxFilesNamed is how many files of a report are named one by one.
+const maxFilesNamed = 4
 
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
@@ -267,15 +249,24 @@ func (a *app) sayReport(m made) {
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}
-	for _, path := range m.files {
-		fmt.Fprintf(a.stderr, "  %s\n", path)
+	if len(m.files) > maxFilesNamed {
+		first := m.files[0].path
+		fmt.Fprintf(a.stderr, "  %d files %s.*\n", len(m.files), strings.TrimSuffix(first, filepath.Ext(first)))
+	}
+	for _, x := range m.files {
+		if len(m.files) <= maxFilesNamed {
+			fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		}
+		if len(x.notes) > 0 {
+			fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), strings.Join(x.notes, "; "))
+		}
 	}
 }
 
 func (a *app) listReports(cfg *config) error {
-	t := newGrid("NAME", "QUESTION", "FORMATS")
+	t := newGrid("ID", "NAME", "QUESTION", "FORMATS")
 	for _, d := range cfg.definitions {
-		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
+		t.add(d.ID, d.Name, d.Asked(), strings.Join(d.OutputFormats(), ", "))
 	}
 	return a.printGrid(t)
 }

@@ -101,7 +101,7 @@ func (r *runner) compare(t *table) (*table, error) {
 	list.section.Empty = "Nothing is new, changed or gone since " + base + "."
 	list.note = fmt.Sprintf("%s new, %s changed, %s gone; %s as before. What has the same %s is the same finding.",
 		number(int64(count.fresh)), number(int64(count.changed)), number(int64(count.gone)), number(int64(count.kept)),
-		andWords(t.titles(t.section.Key)))
+		andWords(t.named(t.section.Key)))
 	p.since.counts = append(p.since.counts, count)
 	r.changes = append(r.changes, list.table)
 	if p.def.onlySome() {
@@ -339,8 +339,8 @@ func (t *table) key(row int, between string) string {
 	return strings.Join(parts, between)
 }
 
-// titles are the titles of columns in the middle of a sentence.
-func (t *table) titles(names []string) []string {
+// named are the titles of columns in the middle of a sentence.
+func (t *table) named(names []string) []string {
 	titles := make([]string, len(names))
 	for i, name := range names {
 		titles[i] = strings.ToLower(t.columns[t.index(name)].Title)

@@ -28,7 +28,7 @@ func Compile(ctx context.Context, definitions []Definition, queryDir string) ([]
 	defer r.Close()
 	var faults []Fault
 	for i, d := range definitions {
-		c := compiler{ctx: ctx, reader: r, queryDir: queryDir, definition: d, add: func(key, format string, args ...any) {
+		c := compiler{ctx: ctx, reader: r, queryDir: queryDir, definition: d, told: map[string]bool{}, add: func(key, format string, args ...any) {
 			faults = append(faults, Fault{i, key, "report " + d.Name + ": " + fmt.Sprintf(format, args...)})
 		}}
 		c.all()
@@ -67,6 +67,7 @@ type compiler struct {
 	queryDir   string
 	definition Definition
 	add        fault
+	told       map[string]bool // a query with a parameter that nobody declares
 }
 
 func (c *compiler) all() {
@@ -157,7 +158,8 @@ func (c *compiler) columns(key, where, query string) []string {
 		return nil
 	}
 	for _, name := range parameters {
-		if _, ok := named[name]; !ok {
+		if _, ok := named[name]; !ok && !c.told[query+" "+name] {
+			c.told[query+" "+name] = true
 			c.add(key, "%s: query %s names the parameter $%s, which the report does not declare%s",
 				where, query, cut(name, 100), meant(name, slices.Concat(declared, given)))
 		}

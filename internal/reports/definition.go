@@ -82,7 +82,7 @@ type Column struct {
 	Name    string  `yaml:"name"`
 	Title   string  `yaml:"title"`
 	Meaning string  `yaml:"meaning"`
-	Format  string  `yaml:"format"` // one of [formats]; by the type of the value when empty
+	Format  string  `yaml:"format"` // one of [columnFormats]; by the type of the value when empty
 	Width   float64 `yaml:"width"`  // in characters; by the content when 0
 	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
 	Mask    string  `yaml:"mask"`   // standard or pseudonym: the profile from which on the value is not shown
@@ -120,8 +120,9 @@ type Series struct {
 }
 
 // A Matrix is a table whose cells are coloured, drawn from a query of its own,
-// a row of which is one cell. Rows and columns stand in the order in which the
-// query first names them.
+// a row of which is one cell, or a row of the matrix without any where the
+// column is NULL. Rows stand in the order in which the query first names them,
+// columns with the largest sum first.
 type Matrix struct {
 	Title  string `yaml:"title"` // a template over the summary
 	Query  string `yaml:"query"`
@@ -130,12 +131,6 @@ type Matrix struct {
 	Value  string `yaml:"value"`  // the one that is shown in the cell
 	Tone   string `yaml:"tone"`   // the one that holds a severity, which gives the cell its colour
 }
-
-// Formats of outputs, as on the command line.
-var formats = []string{"xlsx", "pdf"}
-
-// Formats returns the names of the formats that a report can be written in.
-func Formats() []string { return slices.Clone(formats) }
 
 // Formats of columns. An id is text in a fixed pitch, a share is a fraction
 // of 1, a duration is a number of seconds.
@@ -300,7 +295,10 @@ func (d Definition) validate(add fault, open func(string) error) {
 		})
 	}
 	for i, f := range d.Formats {
-		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, formats)
+		oneOf(add, fmt.Sprintf("formats[%d]", i), "format", f, Formats())
+		if slices.Contains(d.Formats[:i], f) {
+			add(fmt.Sprintf("formats[%d]", i), "format %q: is there twice", f)
+		}
 	}
 	d.validateChanges(add)
 	if d.PDFRows != nil && *d.PDFRows < 0 {
@@ -338,8 +336,12 @@ func (d Definition) validate(add fault, open func(string) error) {
 
 // oneOf refuses a word that is not one of words.
 func oneOf(add fault, key, where, word string, words []string) {
+	must := "must be one of "
+	if len(words) == 1 {
+		must = "must be "
+	}
 	if !slices.Contains(words, word) {
-		add(key, "%s %q: must be one of %s", where, cut(word, 100), strings.Join(words, ", "))
+		add(key, "%s %q: %s%s", where, cut(word, 100), must, strings.Join(words, ", "))
 	}
 }
 
@@ -382,7 +384,7 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 	if len(d.Sections) == 0 {
 		add("sections", "has no sections")
 	}
-	names := map[string]bool{"summary": true, "method": true}
+	names := map[string]bool{"summary": true, "method": true, "matrix": d.Matrix != nil}
 	for _, s := range d.Sections {
 		if len(s.Key) > 0 {
 			names[strings.ToLower(d.changesName(s))] = true

@@ -153,7 +153,7 @@ func TestValidateGivesAllFaults(t *testing.T) {
 		`0 parameters.t.type: Bad Name: parameter t: type "time": must be one of integer, number, text, boolean, date`,
 		"0 parameters.under.default: Bad Name: parameter under: must be at least 0, not -1",
 		"0 parameters.word.min: Bad Name: parameter word: min: only an integer, a number or a date has one",
-		`0 formats[0]: Bad Name: format "doc": must be one of ` + strings.Join(formats, ", "),
+		`0 formats[0]: Bad Name: format "doc": must be one of ` + strings.Join(Formats(), ", "),
 		"0 pdf_rows: Bad Name: pdf_rows: must not be negative",
 		"0 figures[0]: Bad Name: figure 1: needs a label and a value",
 		"0 figures: Bad Name: figures need a summary query",

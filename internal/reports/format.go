@@ -48,6 +48,8 @@ func show(value any, format string, zone *time.Location) string {
 			return number(int64(math.Round(x)))
 		}
 		return decimal(x)
+	case listValue:
+		return show(x.words(), format, zone)
 	case time.Time:
 		if format == formatDate {
 			return inZone(x, zone).Format(time.DateOnly)

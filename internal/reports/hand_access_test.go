@@ -71,3 +71,28 @@ func TestPersonAccessListOfHandSite(t *testing.T) {
 	same(t, "channels", []string{"u1 c1 card, face", "u1 c2 card", "u1 c3 face", "u3 c3 nothing on the device", "u5 c1 card"},
 		column(p.tables[1], "person_id", "access_control_channel_id", "means"))
 }
+
+func TestExpiredPermissionsOfHandSite(t *testing.T) {
+	p := makeReport(t, reader(t, accessSite(t)), "expired-permissions", nil)
+	golden(t, "hand_expired_permissions.tsv", tsv(p))
+	same(t, "expired", []string{
+		"critical b4 11 card no",             // nothing else lets u2 pass c1
+		"medium b7 0 card yes",               // b6 does u3
+		"high b8 75 nothing on the device no", // of u4, who has no other
+	}, column(p.tables[0], "severity", "access_auth_id", "days_over", "means", "in_force_besides"))
+}
+
+func TestPermanentPermissionsOfHandSite(t *testing.T) {
+	p := makeReport(t, reader(t, accessSite(t)), "permanent-permissions", nil)
+	golden(t, "hand_permanent_permissions.tsv", tsv(p))
+	// Of r1 (u1, on c1) and r2 (s1, on c1 and c2) both may grant b1, and neither
+	// ends with it; r2 alone grants b2. Of r3 (s2, on c3) and r4 (u3, on c3) r3 has
+	// no end, as b6.
+	same(t, "permanent", []string{"high b1 –", "medium b2 r2", "medium b6 r3"},
+		column(p.tables[1], "severity", "access_auth_id", "auth_relation_id"))
+	same(t, "rules", []string{"medium r3 1 0"}, column(p.tables[0], "severity", "auth_relation_id", "permissions", "on_sensitive"))
+	same(t, "far ends", []string{"high b9"}, column(p.tables[2], "severity", "access_auth_id"))
+	if got := column(makeReport(t, reader(t, accessSite(t)), "permanent-permissions", map[string]any{"far_years": 9}).tables[2], "access_auth_id"); len(got) != 0 {
+		t.Errorf("ends more than nine years away: %q; 2035-01-01 is not", got)
+	}
+}

@@ -48,7 +48,7 @@ func (r *Report) seal() string {
 	if r.Mask() == store.MaskFull {
 		return "digest " + r.digest()
 	}
-	return "digest " + r.digest() + " of the full snapshot · mask " + r.Mask()
+	return "mask " + r.Mask() + " · digest " + r.digest() + ", of the full snapshot"
 }
 
 // footer is what every page says of the report that it is from.

@@ -25,8 +25,9 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 	c.pdf.SetKeywords(printable("snapshot "+r.trust.snapshot+" digest "+r.trust.digest()), true)
 	c.addPage(portrait)
 	c.firstPage(r)
+	c.matrix(r.matrix)
 	for _, t := range r.tables {
-		c.section(r, t, r.pdfRows())
+		c.section(r, t)
 	}
 	c.method(r)
 	c.footers(r.footer())
@@ -47,11 +48,16 @@ func printable(s string) string {
 	}, s)
 }
 
-func (r *Report) pdfRows() int {
+// shownRows is how many rows of a section a PDF shows.
+func (r *Report) shownRows(t *table) int {
+	most := defaultPDFRows
 	if r.def.PDFRows != nil {
-		return *r.def.PDFRows
+		most = *r.def.PDFRows
 	}
-	return defaultPDFRows
+	if most > 0 {
+		return min(t.rows, most)
+	}
+	return t.rows
 }
 
 // firstPage draws what a reader needs who reads nothing else.
@@ -72,7 +78,7 @@ func (c *canvas) firstPage(r *Report) {
 	foot := c.page.floor() - c.ribbonHeight(r)
 	room := foot - c.y - c.todoHeight(r) - 4
 	lists := c.firstLists(r)
-	charted := r.chart != nil && r.chart.total > 0
+	charted := !r.chart.empty()
 	const least, usual = 44.0, 74.0 // heights of a chart with its title
 	if charted {
 		room -= least
@@ -82,7 +88,7 @@ func (c *canvas) firstPage(r *Report) {
 		room -= l.height()
 	}
 	if charted {
-		c.columnChart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
+		c.chart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
 	}
 	for _, l := range lists {
 		c.drawFirst(l)
@@ -365,11 +371,7 @@ func (r *Report) shownWords() string {
 			continue
 		}
 		all += t.rows
-		if most := r.pdfRows(); most > 0 && t.rows > most {
-			shown += most
-		} else {
-			shown += t.rows
-		}
+		shown += r.shownRows(t)
 	}
 	if shown < all {
 		return fmt.Sprintf("%s of %s here, all in %s.xlsx", number(int64(shown)), plural(all, "row", "rows"), r.Name())

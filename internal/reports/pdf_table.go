@@ -243,7 +243,7 @@ func (c *canvas) orientation(t *table, indexes []int) page {
 }
 
 // section draws a section of the report from the present page on.
-func (c *canvas) section(r *Report, t *table, most int) {
+func (c *canvas) section(r *Report, t *table) {
 	indexes := t.onPages()
 	p := c.orientation(t, indexes)
 	if len(c.sizes) == 1 || p != c.page || c.y+50 > c.page.floor() {
@@ -252,10 +252,8 @@ func (c *canvas) section(r *Report, t *table, most int) {
 		c.y += 9
 	}
 	c.bookmark(t.section.Title, 0)
-	shown := t.rows
-	if most > 0 && shown > most {
-		shown = most
-	}
+	c.pdf.RawWriteStr(sectionBegins)
+	shown := r.shownRows(t)
 	c.sectionHead(t, shown)
 	if t.rows == 0 {
 		c.y = c.text(emptyWords(t.section), regular, ink, c.page.left, c.y+2, sizeText, c.page.width(), 0) + 2
@@ -340,7 +338,9 @@ func (c *canvas) rowsOf(t *table, p pageTable, shown int) {
 		if heading {
 			c.y = c.groupHead(t, group, row, shown)
 		}
+		c.pdf.RawWriteStr(rowBegins)
 		c.y = c.drawRow(p, now, c.y)
+		c.pdf.RawWriteStr(rowEnds)
 		now, after = after, next(row+2)
 	}
 }

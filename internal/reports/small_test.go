@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"exporter/internal/store"
 	"exporter/internal/store/storetest"
 )
 
@@ -66,4 +67,24 @@ func equal(t testing.TB, what string, got, want []string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s mismatch (-want +got):\n%s", what, diff)
 	}
+}
+
+// fmtFloats are the numbers of a series.
+func fmtFloats(values []float64) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, decimal(v))
+	}
+	return strings.Join(all, ",")
+}
+
+// readerOf opens a store's newest snapshot.
+func readerOf(t testing.TB, st *store.Store) *store.Reader {
+	t.Helper()
+	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
 }

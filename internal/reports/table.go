@@ -3,13 +3,17 @@ package reports
 import (
 	"cmp"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"exporter/internal/store"
 )
 
 // A table holds the rows of one section. It keeps each column as a vector, so
@@ -38,10 +42,25 @@ const (
 	kindMoment // microseconds since 1970
 	kindWall   // the same of a time without a zone
 	kindDay    // the same of a day
+	kindList   // number of a text: the list as JSON
 )
 
-// A vector holds the values of one column. A column takes the kind of its
-// first value; one that turns out to be mixed becomes text.
+// listValue is the value of a column of lists: texts, [json.Number], booleans, nil
+// and lists.
+type listValue []any
+
+// words is a list in one line.
+func (l listValue) words() string {
+	parts := make([]string, len(l))
+	for i, e := range l {
+		parts[i] = cmp.Or(asText(e), nothing)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// A vector holds the values of one column. A column has the kind that the
+// database declares, else that of its first value; one that turns out to be
+// mixed becomes text.
 type vector struct {
 	kind   kind
 	typed  bool
@@ -131,6 +150,8 @@ func (v *vector) add(value any) {
 		v.values = append(v.values, n)
 	case time.Time:
 		v.values = append(v.values, x.UnixMicro())
+	case listValue:
+		v.values = append(v.values, v.intern(string(x.json())))
 	}
 }
 
@@ -147,8 +168,8 @@ func (v *vector) mix() {
 	v.kind = kindText
 }
 
-// at returns the value of a row: nil, string, int64, float64, bool or
-// time.Time.
+// at returns the value of a row: nil, string, int64, float64, bool,
+// time.Time or listValue.
 func (v *vector) at(row int) any {
 	if v.null(row) {
 		return nil
@@ -165,13 +186,15 @@ func (v *vector) at(row int) any {
 		return time.UnixMicro(x).UTC()
 	case kindWall, kindDay:
 		return time.UnixMicro(x).In(wall)
+	case kindList:
+		return listOf(v.text(x))
 	default:
 		return x
 	}
 }
 
-// reduce brings a value of the driver down to one of five types. It returns
-// false for NULL.
+// reduce brings a value of the driver down to one of six types; a number that
+// would lose digits is its text. It returns false for NULL.
 func reduce(value any) (any, kind, bool) {
 	switch x := value.(type) {
 	case nil:
@@ -215,16 +238,66 @@ func reduce(value any) (any, kind, bool) {
 	case time.Time:
 		return x, kindMoment, true
 	case interface{ Float64() float64 }: // the driver's decimal
-		return x.Float64(), kindNumber, true
+		return exactly(x.Float64(), store.Text(x, "DECIMAL"))
 	case []any:
-		parts := make([]string, 0, len(x))
-		for _, e := range x {
-			parts = append(parts, cmp.Or(asText(e), "–"))
+		l := make(listValue, len(x))
+		for i, e := range x {
+			l[i], _, _ = reduce(e)
 		}
-		return strings.Join(parts, ", "), kindText, true
+		return l, kindList, true
+	case listValue:
+		return x, kindList, true
+	case map[string]any: // JSON
+		return string(jsonText(x)), kindText, true
 	default:
 		return fmt.Sprint(x), kindText, true
 	}
+}
+
+// exactly is a decimal as a number where that has all its digits, else as text.
+func exactly(x float64, text string) (any, kind, bool) {
+	digits := text
+	if strings.Contains(text, ".") {
+		digits = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if strconv.FormatFloat(x, 'f', -1, 64) == digits {
+		return x, kindNumber, true
+	}
+	return text, kindText, true
+}
+
+// json is the list as JSON, numbers in it exact.
+func (l listValue) json() []byte {
+	items := make([]any, len(l))
+	for i, e := range l {
+		switch e := e.(type) {
+		case listValue:
+			items[i] = json.RawMessage(e.json())
+		case time.Time:
+			items[i] = e.Format(time.RFC3339Nano)
+		case float64:
+			items[i] = jsonNumber(e)
+		default:
+			items[i] = e
+		}
+	}
+	return jsonText(items)
+}
+
+// listOf reads a list that json wrote.
+func listOf(text string) listValue {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var items []any
+	if err := d.Decode(&items); err != nil {
+		return listValue{text} // only of a text that json did not write
+	}
+	for i, e := range items {
+		if inner, ok := e.([]any); ok {
+			items[i] = listValue(inner)
+		}
+	}
+	return items
 }
 
 func asText(value any) string {
@@ -233,6 +306,10 @@ func asText(value any) string {
 		return ""
 	case string:
 		return x
+	case listValue:
+		return x.words()
+	case []any:
+		return listValue(x).words()
 	case time.Time:
 		return x.UTC().Format(time.RFC3339)
 	default:
@@ -260,13 +337,27 @@ func readTable(rows *sql.Rows, s Section, zone *time.Location) (*table, error) {
 	}
 	for i := range values {
 		targets[i] = &values[i]
-		t.vectors = append(t.vectors, &vector{times: timeKind(types[order[i]].DatabaseTypeName())})
+	}
+	asText := make([]string, len(names)) // the type, of a column that is shown as the database writes it
+	for _, from := range order {
+		kind, plain := kindOf(types[from].DatabaseTypeName())
+		if !plain {
+			asText[from] = types[from].DatabaseTypeName()
+		}
+		v := &vector{kind: kind, typed: true}
+		if kind == kindWall || kind == kindDay {
+			v.times = kind
+		}
+		t.vectors = append(t.vectors, v)
 	}
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
 			return nil, err
 		}
 		for i, from := range order {
+			if values[from] != nil && asText[from] != "" {
+				values[from] = store.Text(values[from], asText[from])
+			}
 			t.vectors[i].add(values[from])
 		}
 		t.rows++
@@ -278,16 +369,33 @@ func readTable(rows *sql.Rows, s Section, zone *time.Location) (*table, error) {
 	return t, rows.Close()
 }
 
-// timeKind is what the times of a column of a database's type are.
-func timeKind(databaseType string) kind {
+// kindOf is the kind of a column of a database's type. It returns false for a
+// type whose values the driver has in a form of its own.
+func kindOf(databaseType string) (_ kind, plain bool) {
 	switch databaseType {
+	case "VARCHAR", "ENUM", "JSON", "SQLNULL":
+		return kindText, true
+	case "BOOLEAN":
+		return kindYesNo, true
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+		"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT":
+		return kindInteger, true
+	case "FLOAT", "DOUBLE":
+		return kindNumber, true
+	case "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE":
+		return kindMoment, true
 	case "DATE":
-		return kindDay
+		return kindDay, true
 	case "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS":
-		return kindWall
-	default:
-		return kindMoment
+		return kindWall, true
 	}
+	switch {
+	case strings.HasPrefix(databaseType, "DECIMAL") && !strings.HasSuffix(databaseType, "]"):
+		return kindNumber, true
+	case strings.HasSuffix(databaseType, "[]"):
+		return kindList, true
+	}
+	return kindText, false
 }
 
 // arrange puts the columns in the definition's order, then those that it does
@@ -344,6 +452,8 @@ func (t *table) settle() {
 			c.Format = formatDatetime
 		case kindDay:
 			c.Format = formatDate
+		case kindList:
+			c.Format = formatList
 		default:
 			c.Format = formatText
 		}

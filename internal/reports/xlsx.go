@@ -48,7 +48,7 @@ func (r *Report) WriteXLSX(w io.Writer, f Fonts) error {
 func (r *Report) writeXLSX(w io.Writer, f Fonts, most int) error {
 	b := &workbook{f: excelize.NewFile(), r: r, set: newTypesetter(f), styles: map[cellStyle]int{}, most: most}
 	defer b.f.Close()
-	for _, step := range []func() error{b.begin, b.data, b.method, b.summary, b.end} {
+	for _, step := range []func() error{b.begin, b.matrix, b.data, b.method, b.summary, b.end} {
 		if err := step(); err != nil {
 			return fmt.Errorf("write report %s as xlsx: %w", r.Name(), err)
 		}
@@ -68,18 +68,15 @@ func (b *workbook) begin() error {
 	if err := b.f.SetSheetName("Sheet1", summarySheet); err != nil {
 		return err
 	}
-	for i, t := range b.r.tables {
-		for n, first := 1, 0; first < t.rows || n == 1; n++ {
-			name := t.section.sheet()
-			if n > 1 {
-				name = fmt.Sprintf("%s (%d)", name, n)
-			}
-			last := min(first+b.most, t.rows)
-			b.sheets = append(b.sheets, dataSheet{name, i, first, last})
-			if _, err := b.f.NewSheet(name); err != nil {
-				return err
-			}
-			first = last
+	if b.r.matrix != nil {
+		if _, err := b.f.NewSheet(matrixSheet); err != nil {
+			return err
+		}
+	}
+	b.sheets = b.r.dataSheets(b.most)
+	for _, s := range b.sheets {
+		if _, err := b.f.NewSheet(s.name); err != nil {
+			return err
 		}
 	}
 	if _, err := b.f.NewSheet(methodSheet); err != nil {
@@ -97,6 +94,23 @@ func (b *workbook) begin() error {
 		Modified:    created,
 		Language:    "en",
 	})
+}
+
+// dataSheets are the sheets of the sections with at most so many rows each.
+func (r *Report) dataSheets(most int) []dataSheet {
+	var sheets []dataSheet
+	for i, t := range r.tables {
+		for n, first := 1, 0; first < t.rows || n == 1; n++ {
+			name := t.section.sheet()
+			if n > 1 {
+				name = fmt.Sprintf("%s (%d)", name, n)
+			}
+			last := min(first+most, t.rows)
+			sheets = append(sheets, dataSheet{name, i, first, last})
+			first = last
+		}
+	}
+	return sheets
 }
 
 // end leaves the workbook open on the summary.
@@ -176,11 +190,14 @@ func (b *workbook) band(sheet string, from, to, row int, text string, s cellStyl
 }
 
 func (b *workbook) merge(sheet string, from, to, row int, s cellStyle) error {
+	if from == to {
+		return nil
+	}
 	id, err := b.style(s)
 	if err != nil {
 		return err
 	}
-	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(max(to, from+1), row), id); err != nil {
+	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(to, row), id); err != nil {
 		return err
 	}
 	return b.f.MergeCell(sheet, cellName(from, row), cellName(to, row))

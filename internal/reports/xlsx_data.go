@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -132,19 +131,13 @@ func (b *workbook) header(sw *excelize.StreamWriter, t *table) error {
 	if err != nil {
 		return err
 	}
-	seen := map[string]int{}
 	cells := make([]any, len(t.columns))
-	for i, c := range t.columns {
-		title := strings.Join(strings.Fields(b.counts.cell(t.headerText(c))), " ")
-		key := strings.ToLower(title)
-		if seen[key]++; seen[key] > 1 {
-			title = fmt.Sprintf("%s %d", title, seen[key])
-		}
+	for i, title := range t.headers(&b.counts) {
 		id := left
-		if rightAligned(c.Format) {
+		if rightAligned(t.columns[i].Format) {
 			id = right
 		}
-		cells[i] = excelize.Cell{StyleID: id, Value: cmp.Or(title, fmt.Sprintf("Column %d", i+1))}
+		cells[i] = excelize.Cell{StyleID: id, Value: title}
 	}
 	return sw.SetRow("A1", cells, excelize.RowOpts{Height: 20})
 }
@@ -222,10 +215,10 @@ func (b *workbook) cells(sw *excelize.StreamWriter, s dataSheet, t *table) error
 	return nil
 }
 
-// cellOf is a value as a cell: a number where it is one and the column asks
-// for one, else a text.
-func (b *workbook) cellOf(value any, format string, zone *time.Location, s columnStyles) excelize.Cell {
-	number, ok := 0.0, false
+// cellNumber is the number that a cell holds for a value: of a number, a
+// duration (in days) or a time where the column asks for one. It returns false
+// for what is a text in the sheet.
+func cellNumber(value any, format string, zone *time.Location) (number float64, ok bool) {
 	switch x := value.(type) {
 	case time.Time:
 		if format == formatDate || format == formatDatetime {
@@ -240,10 +233,16 @@ func (b *workbook) cellOf(value any, format string, zone *time.Location, s colum
 			number = x
 		}
 	}
-	if ok {
-		if format == formatDuration {
-			number /= 86400
-		}
+	if ok && format == formatDuration {
+		number /= 86400
+	}
+	return number, ok
+}
+
+// cellOf is a value as a cell: a number where it is one and the column asks
+// for one, else a text.
+func (b *workbook) cellOf(value any, format string, zone *time.Location, s columnStyles) excelize.Cell {
+	if number, ok := cellNumber(value, format, zone); ok {
 		return excelize.Cell{StyleID: s.value, Value: number}
 	}
 	text := show(value, format, zone)

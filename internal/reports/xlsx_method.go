@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -144,12 +145,16 @@ func (m *methodSheetWriter) numbers(ch *chartTable) {
 		m.put(i+2, s.Title, headerStyle("right"))
 	}
 	m.chart.first = m.row + 1
+	format := "#,##0.##"
+	if ch.format() == formatShare {
+		format = numberFormat(formatShare)
+	}
 	for i, label := range ch.labels {
 		m.row++
 		m.put(1, label, cellStyle{})
 		for s := range ch.values {
-			if m.err == nil {
-				m.err = m.number(s+2, ch.values[s][i], "#,##0.##")
+			if x := ch.values[s][i]; m.err == nil && !math.IsNaN(x) { // a blank is a gap in the chart
+				m.err = m.number(s+2, x, format)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // compound are the family names of two characters, in both scripts. A name of
@@ -18,8 +19,9 @@ var compound = strings.Fields(`
 //   - of a name that begins with a Han, Hangul or Kana character that character,
 //     or a compound family name: 张*, 欧阳*, 김*;
 //   - else of several words what stands before a comma, or the last word, which
-//     is where most of the world writes it: Novak *. Words that are not of letters
-//     (numbers, addresses) are no family name;
+//     is where most of the world writes it: Novak *. A word that is not of letters
+//     (a number, an address) is no family name, and one of Han, Hangul or Kana is a
+//     name of its own;
 //   - else the first letter: M*.
 //
 // A name of one character is hidden whole.
@@ -40,8 +42,10 @@ func hideName(full string) string {
 	if before, after, ok := strings.Cut(full, ","); ok && strings.TrimSpace(after) != "" {
 		family = strings.TrimSpace(before)
 	}
-	switch {
-	case family != full && len(words) > 1 && lettersOnly(family):
+	switch first, _ := utf8.DecodeRuneInString(family); {
+	case family != full && ideographic(first):
+		return hideName(family)
+	case family != full && lettersOnly(family):
 		return family + " *"
 	case unicode.IsLetter(runes[0]):
 		return string(runes[0]) + "*"

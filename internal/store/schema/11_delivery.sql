@@ -314,3 +314,191 @@ SELECT
     END AS severity,
     f.* EXCLUDE (class)
 FROM findings AS f;
+
+-- roster_codes(moment): one row for each work number of roster.csv. standing is
+-- terminated where the status is, with a time that is not after the moment or
+-- none; leaves later where the time is after it; else employed.
+CREATE MACRO roster_codes(moment) AS TABLE
+SELECT
+    r.person_code,
+    CASE
+        WHEN coalesce(lower(trim(r.status)), '') <> 'terminated' THEN 'employed'
+        WHEN r.terminated > moment THEN 'leaves later'
+        ELSE 'terminated'
+    END AS standing,
+    CASE WHEN lower(trim(r.status)) = 'terminated' THEN r.terminated END AS terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM roster AS r
+WHERE r.person_code <> '';
+
+-- roster_persons(moment): one row for each person whom a list names, and how the
+-- roster stands to the person: standing as in roster_codes, else no work number
+-- or not in the roster.
+CREATE MACRO roster_persons(moment) AS TABLE
+SELECT
+    p.project_id,
+    p.person_id,
+    p.name,
+    p.person_code,
+    p.organizations,
+    p.permissions,
+    p.twins,
+    CASE
+        WHEN r.standing IS NOT NULL THEN r.standing
+        WHEN p.person_code IS NULL THEN 'no work number'
+        ELSE 'not in the roster'
+    END AS standing,
+    r.terminated,
+    r.organisation,
+    r.manager,
+    r.manager_email
+FROM person_context AS p
+LEFT JOIN roster_codes(moment) AS r
+    ON r.person_code = trim(p.person_code);
+
+-- task_findings(moment, stuck_hours, critical_hours, days): one row for each task
+-- that was begun in the days before the moment, or is not finished. finding is
+-- NULL where all that it had was sent, or it is under way; the first that holds
+-- of vanished, stuck, terminated, empty, all failed, partly failed, numbers
+-- missing. missing is how many of auth_num did not arrive.
+CREATE MACRO task_findings(moment, stuck_hours, critical_hours, days) AS TABLE
+WITH aged AS (
+    SELECT
+        t.*,
+        CAST(epoch(coalesce(t.task_finish, moment)) - epoch(t.task_start) AS BIGINT) AS age_seconds,
+        coalesce(t.auth_task_progress = 3 OR t.auth_task_status = 4, false) AS said_terminated,
+        t.auth_num - t.success_num AS missing
+    FROM tasks AS t
+    WHERE coalesce(t.task_start <= moment, true)
+        AND (NOT t.finished OR coalesce(t.task_start > moment - to_days(CAST(days AS INTEGER)), true))
+),
+counted AS (
+    SELECT
+        project_id,
+        auth_task_id,
+        count(*) FILTER (WHERE result = 'failed') AS records_failed,
+        count(*) FILTER (WHERE result = 'unknown') AS records_unknown
+    FROM records
+    GROUP BY project_id, auth_task_id
+),
+named AS (
+    SELECT
+        a.*,
+        r.records_failed,
+        r.records_unknown,
+        CASE
+            WHEN NOT a.finished AND NOT a.listed THEN 'vanished'
+            WHEN NOT a.finished AND a.said_terminated THEN 'terminated'
+            WHEN NOT a.finished AND a.age_seconds > stuck_hours * 3600 THEN 'stuck'
+            WHEN NOT a.finished THEN NULL
+            WHEN a.auth_num = 0 THEN 'empty'
+            WHEN a.result = 'succeeded' THEN NULL
+            WHEN a.said_terminated THEN 'terminated'
+            WHEN a.result = 'failed' THEN 'all failed'
+            WHEN a.result = 'partly succeeded' THEN 'partly failed'
+            ELSE 'numbers missing'
+        END AS finding
+    FROM aged AS a
+    LEFT JOIN counted AS r
+        ON r.project_id = a.project_id AND r.auth_task_id = a.auth_task_id
+)
+SELECT
+    *,
+    CASE
+        WHEN finding = 'stuck' AND age_seconds > critical_hours * 3600 THEN 'critical'
+        WHEN finding IN ('stuck', 'all failed', 'vanished') THEN 'high'
+        WHEN finding IN ('terminated', 'partly failed', 'numbers missing') THEN 'medium'
+        WHEN finding = 'empty' THEN 'low'
+    END AS severity
+FROM named;
+
+-- count_findings(): one row for each credential of a permission whose numbers do
+-- not fit: more sent than enrolled, or a status that contradicts the numbers.
+-- since is the first whole walk that had these numbers and this status without a
+-- break, by the cloud's clock.
+CREATE MACRO count_findings() AS TABLE
+WITH odd AS (
+    SELECT *
+    FROM base.current_permissions
+    WHERE card_state IN ('excess', 'contradictory')
+        OR face_state IN ('excess', 'contradictory')
+        OR fingerprint_state IN ('excess', 'contradictory')
+),
+versions AS (
+    SELECT h.*
+    FROM permission_history AS h
+    SEMI JOIN odd AS o
+        ON o.project_id = h.project_id AND o.access_auth_id = h.access_auth_id
+),
+counted AS (
+    SELECT project_id, access_auth_id, 'card' AS credential, card_state AS state,
+        total_card_num AS enrolled_num, auth_card_num AS sent_num, card_issue_status AS status, card_issue_status_text AS status_text
+    FROM odd
+    UNION ALL
+    SELECT project_id, access_auth_id, 'face', face_state,
+        total_face_num, auth_face_num, face_issue_status, face_issue_status_text
+    FROM odd
+    UNION ALL
+    SELECT project_id, access_auth_id, 'fingerprint', fingerprint_state,
+        total_fingerprint_num, auth_fingerprint_num, fingerprint_issue_status, fingerprint_issue_status_text
+    FROM odd
+),
+history AS (
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'card' AS credential,
+        total_card_num AS enrolled_num, auth_card_num AS sent_num, card_issue_status AS status
+    FROM versions
+    UNION ALL
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'face',
+        total_face_num, auth_face_num, face_issue_status
+    FROM versions
+    UNION ALL
+    SELECT project_id, access_auth_id, first_snapshot, closed_snapshot, first_seen, 'fingerprint',
+        total_fingerprint_num, auth_fingerprint_num, fingerprint_issue_status
+    FROM versions
+),
+-- A version begins a spell unless the one before it said the same and ended
+-- where it begins.
+spells AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE begins) OVER (
+            PARTITION BY project_id, access_auth_id, credential ORDER BY first_snapshot
+        ) AS spell
+    FROM (
+        SELECT
+            *,
+            lag((enrolled_num, sent_num, status, closed_snapshot)) OVER (
+                PARTITION BY project_id, access_auth_id, credential ORDER BY first_snapshot
+            ) IS DISTINCT FROM (enrolled_num, sent_num, status, first_snapshot) AS begins
+        FROM history
+    )
+),
+begun AS (
+    SELECT project_id, access_auth_id, credential, arg_max(since, spell) AS since
+    FROM (
+        SELECT project_id, access_auth_id, credential, spell, min(first_seen) AS since
+        FROM spells
+        GROUP BY project_id, access_auth_id, credential, spell
+    )
+    GROUP BY project_id, access_auth_id, credential
+)
+SELECT
+    c.project_id,
+    c.access_auth_id,
+    c.credential,
+    CASE
+        WHEN c.state = 'contradictory' THEN 'status contradicts'
+        WHEN c.enrolled_num = 0 THEN 'sent though none is enrolled'
+        ELSE 'more than enrolled'
+    END AS finding,
+    if(c.state = 'excess', 'high', 'medium') AS severity,
+    c.enrolled_num,
+    c.sent_num,
+    c.status_text,
+    b.since
+FROM counted AS c
+LEFT JOIN begun AS b
+    ON b.project_id = c.project_id AND b.access_auth_id = c.access_auth_id AND b.credential = c.credential
+WHERE c.state IN ('excess', 'contradictory');

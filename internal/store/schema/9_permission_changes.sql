@@ -1,3 +1,7 @@
+-- Whether two lists differ as sets; only where they differ as lists are they sorted.
+CREATE MACRO base.other_set(a, b) AS
+    CASE WHEN a <> b THEN list_sort(list_distinct(a)) <> list_sort(list_distinct(b)) ELSE a <> b END;
+
 -- permission_changes(from_snapshot, to_snapshot): in what the permissions of one
 -- snapshot differ from those of an earlier one, both given by their ids. A row is
 -- one change of one kind; what came and went in between is no difference.
@@ -75,7 +79,6 @@ touched AS (
         h.access_channel_room_id,
         h.access_channel_position_path,
         h.structure_ids,
-        list_sort(list_distinct(h.structure_ids)) AS structure_set,
         h.auth_start_time,
         h.auth_end_time,
         if(h.permanent, 2556093599000, h.auth_end_time) AS normal_end,
@@ -160,7 +163,7 @@ named AS (
                     OR after.access_channel_position_path <> before.access_channel_position_path
                         AND after.access_channel_room_id = before.access_channel_room_id
                 THEN 'renamed' END,
-            CASE WHEN after.structure_set <> before.structure_set
+            CASE WHEN base.other_set(after.structure_ids, before.structure_ids)
                     OR after.access_channel_room_id <> before.access_channel_room_id
                     OR after.access_channel_position_path <> before.access_channel_position_path
                         AND (after.access_channel_room_id = before.access_channel_room_id) IS NULL
@@ -169,13 +172,16 @@ named AS (
     FROM pairs
 ),
 -- Since when a permission that is there at the end has been what it is then:
--- it appeared last at present, and what is compared was last another until each
--- of the others.
+-- it appeared last at present, where no version closes, and what is compared was
+-- last another until each of the others.
 since AS (
     SELECT
         v.project_id,
         v.access_auth_id,
-        max(v.first_snapshot) FILTER (WHERE v.appears) AS present,
+        list_max(list_filter(
+            list(v.first_snapshot),
+            lambda s: NOT list_contains(list(v.closed_snapshot), s)
+        )) AS present,
         max(v.closed_snapshot) FILTER (WHERE v.normal_end IS DISTINCT FROM f.normal_end) AS other_end,
         max(v.closed_snapshot) FILTER (WHERE v.auth_start_time IS DISTINCT FROM f.auth_start_time) AS other_start,
         max(v.closed_snapshot) FILTER (WHERE v.access_auth_time_range_id IS DISTINCT FROM f.access_auth_time_range_id) AS other_range,
@@ -191,15 +197,13 @@ since AS (
                 OR v.access_channel_position_path IS DISTINCT FROM f.access_channel_position_path
         ) AS other_names,
         max(v.closed_snapshot) FILTER (
-            WHERE v.structure_set IS DISTINCT FROM f.structure_set
+            WHERE (v.structure_ids IS NULL) <> (f.structure_ids IS NULL)
+                OR base.other_set(v.structure_ids, f.structure_ids)
                 OR v.access_channel_room_id IS DISTINCT FROM f.access_channel_room_id
                 OR v.access_channel_position_path IS DISTINCT FROM f.access_channel_position_path
         ) AS other_place
     FROM (
-        SELECT t.*, lag(closed_snapshot) OVER (
-            PARTITION BY project_id, access_auth_id, person_id, access_control_channel_id
-            ORDER BY first_snapshot
-        ) IS DISTINCT FROM first_snapshot AS appears
+        SELECT t.*
         FROM touched AS t
         SEMI JOIN (SELECT after AS a FROM named WHERE len(kinds) > 0) AS n
             ON n.a.project_id = t.project_id AND n.a.access_auth_id = t.access_auth_id
@@ -219,7 +223,9 @@ gone AS (
         person_id,
         access_control_channel_id,
         max(closed_snapshot) AS gone
-    FROM touched
+    FROM touched AS t
+    SEMI JOIN (FROM singles WHERE was) AS n
+        ON n.one.project_id = t.project_id AND n.one.access_auth_id = t.access_auth_id
     GROUP BY ALL
     HAVING NOT bool_or(stays)
 ),
@@ -249,6 +255,18 @@ changes AS (
         AND g.access_auth_id = CASE WHEN x.kind IN ('removed', 're-created') THEN x.before.access_auth_id END
         AND g.person_id IS NOT DISTINCT FROM x.before.person_id
         AND g.access_control_channel_id IS NOT DISTINCT FROM x.before.access_control_channel_id
+),
+-- The last whole walk before each snapshot.
+before_each AS (
+    SELECT
+        s.project_id,
+        s.snapshot_id AS began,
+        w.snapshot_id,
+        w.seen_at
+    FROM base.snapshots AS s
+    ASOF JOIN (FROM base.whole_walks WHERE resource = 'permissions') AS w
+        ON w.project_id = s.project_id
+        AND w.snapshot_id < s.snapshot_id
 )
 SELECT
     c.kind,
@@ -293,11 +311,9 @@ LEFT JOIN base.whole_walks AS f
     ON f.resource = 'permissions'
     AND f.project_id = c.project_id
     AND f.snapshot_id = c.done
-ASOF LEFT JOIN (
-    SELECT * FROM base.whole_walks WHERE resource = 'permissions'
-) AS w
+LEFT JOIN before_each AS w
     ON w.project_id = c.project_id
-    AND w.snapshot_id < c.began;
+    AND w.began = c.began;
 
 -- permission_balance(from_snapshot, to_snapshot): one row for each project, with
 -- what an auditor adds up. rows_before and rows_after are counted on their own,

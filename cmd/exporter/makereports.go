@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"exporter/internal/journal"
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// reportRun is what the reports of one command are made from.
+type reportRun struct {
+	cfg    *config
+	flags  *reportFlags
+	states reportStates
+	fonts  reports.Fonts
+	set    map[string]string
+}
+
+// made is a report with its files.
+type made struct {
+	report *reports.Report
+	files  []file
+	entry  map[string]any // for the journal
+}
+
+// result is a report that was made, or why it was not.
+type result struct {
+	made
+	err error
+}
+
+// maxSideBySide bounds how many reports are made at one time, for each holds its
+// rows: some hundred MB of a million.
+const maxSideBySide = 4
+
+// start makes the reports side by side, as many as there are cores. It returns for
+// each, in their order, where its result comes.
+func (r *reportRun) start(ctx context.Context, chosen []reports.Definition) []chan result {
+	results := make([]chan result, len(chosen))
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide))
+	go func() {
+		for i, d := range chosen {
+			slots <- struct{}{}
+			go func() {
+				m, err := r.make(ctx, d)
+				results[i] <- result{m, err}
+				<-slots
+			}()
+		}
+	}()
+	return results
+}
+
+// collectReports enters each report in the journal and tells of it, in the order
+// of results. It waits for all: one that fails does not keep the others from being
+// made.
+func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error) {
+	var done []made
+	var failed []error
+	for _, c := range results {
+		x := <-c
+		if x.err == nil {
+			if _, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", x.entry); err != nil {
+				x.err = fmt.Errorf("report %s: %w", x.report.Name(), explainDisk(err))
+			}
+		}
+		if x.err != nil {
+			failed = append(failed, x.err)
+			continue
+		}
+		a.sayReport(x.made)
+		done = append(done, x.made)
+	}
+	if len(failed) > 0 {
+		status := exitFailed
+		if len(done) > 0 {
+			status = exitPart
+		}
+		return done, &exitError{status, errors.Join(failed...)}
+	}
+	return done, nil
+}
+
+// make makes one report and writes its files.
+func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error) {
+	report, err := r.run(ctx, d)
+	if err != nil {
+		return made{}, err
+	}
+	formats := r.flags.formats
+	if len(formats) == 0 {
+		formats = d.OutputFormats()
+	}
+	m := made{report: report}
+	if m.files, err = writeOutputs(ctx, r.flags.out, report, formats, r.fonts); err != nil {
+		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
+	}
+	at := r.states[r.flags.maskOf(d)].r
+	m.entry = map[string]any{"report": d.Name, "snapshot": at.Snapshot(), "as_of": at.AsOf().UTC(), "mask": at.Mask(), "program_version": version}
+	if base := r.baseOf(d); base != nil {
+		m.entry["since"] = base.Snapshot()
+	}
+	sums, notes := map[string]string{}, map[string][]string{}
+	for _, file := range m.files {
+		name := filepath.Base(file.path)
+		sums[name] = file.sha256
+		if len(file.notes) > 0 {
+			notes[name] = file.notes
+		}
+	}
+	m.entry["files"] = sums
+	if len(notes) > 0 {
+		m.entry["notes"] = notes
+	}
+	return m, nil
+}
+
+// run runs the queries of one report, within the time limit.
+func (r *reportRun) run(ctx context.Context, d reports.Definition) (*reports.Report, error) {
+	params := map[string]any{}
+	for name, value := range r.set {
+		if _, ok := d.Parameters[name]; ok {
+			params[name] = value
+		}
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, r.flags.timeout, &hintError{
+		fmt.Errorf("report %s: no answer within %s", d.Name, r.flags.timeout), "give it more with --timeout"})
+	defer cancel()
+	report, err := reports.Run(limited, r.states[r.flags.maskOf(d)].r, d, reports.Options{
+		Params: params, QueryDir: r.cfg.queryDir(), ProgramVersion: version, Timezone: r.cfg.Store.Timezone, Base: r.baseOf(d),
+	})
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, context.Cause(limited)
+	}
+	return report, err
+}
+
+// baseOf is the earlier snapshot that a report tells changes since, nil for none.
+func (r *reportRun) baseOf(d reports.Definition) *store.Reader {
+	if r.flags.since == "" && !d.ComparesAlways() {
+		return nil
+	}
+	return r.states[r.flags.maskOf(d)].base
+}

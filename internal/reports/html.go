@@ -1,0 +1,455 @@
+package reports
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"fmt"
+	escape "html" // it leaves CR to cleanText
+	"html/template"
+	"io"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+//go:embed html.tmpl
+var htmlTemplates string
+
+//go:embed html.css
+var htmlStyle string
+
+var htmlPage = template.Must(template.New("").Funcs(template.FuncMap{"marked": marked}).Parse(htmlTemplates))
+
+// marked is a text whose **parts** stand out.
+func marked(s string) template.HTML {
+	var b strings.Builder
+	for _, p := range emphasized(s, piece{style: regular}, piece{style: bold}) {
+		text := escape.EscapeString(p.text)
+		if p.style == bold {
+			text = "<b>" + text + "</b>"
+		}
+		b.WriteString(text)
+	}
+	return template.HTML(b.String())
+}
+
+// What the templates show.
+type (
+	htmlHead struct {
+		Title, Subject, Place, Question, Lacks, Answer, Tone, WhatToDo string
+		Style                                                          template.CSS
+		Figures                                                        []htmlFigure
+		Chart                                                          *htmlChart
+		First                                                          []htmlTable
+		Complete                                                       bool
+		Verdict, Rows, Limits, Snapshot, AsOf, Seal                    string
+		TieOuts                                                        *htmlTieOuts
+		Contents                                                       []htmlLink
+	}
+	htmlFigure  struct{ Label, Value, Note, Tone string }
+	htmlTieOuts struct {
+		Text string
+		Off  bool
+	}
+	htmlLink  struct{ ID, Title string }
+	htmlTable struct {
+		ID, Title, Empty string
+		Columns          []string
+		Rows             [][]template.HTML
+	}
+	htmlSection struct {
+		htmlLink
+		Meta, Note, Empty string
+		Number            int
+		Tall              bool
+		Columns           []string
+	}
+	htmlFact    struct{ Name, Text string }
+	htmlColumns struct {
+		Title string
+		Facts []htmlFact
+	}
+	htmlQuery  struct{ Name, Hash, Text string }
+	htmlMethod struct {
+		Facts   []htmlFact
+		Tables  []htmlTable
+		Columns []htmlColumns
+		Queries []htmlQuery
+		Notes   []htmlFact
+	}
+)
+
+// writeHTML writes the report as one page that needs nothing beside it: no
+// script, nothing loaded from elsewhere. It has the columns that a PDF has, and
+// all rows. Control characters, which a page cannot hold, are replaced by
+// U+FFFD and counted.
+func (p part) writeHTML(w io.Writer) ([]string, error) {
+	clean := &cleanText{w: w}
+	out := bufio.NewWriterSize(clean, 1<<16)
+	if err := htmlPage.ExecuteTemplate(out, "head", p.htmlHead()); err != nil {
+		return nil, err
+	}
+	var notes []string
+	for i, t := range p.tables {
+		notes = append(notes, t.invalidNote()...)
+		if err := htmlPage.ExecuteTemplate(out, "section", p.htmlSection(i, t)); err != nil {
+			return nil, err
+		}
+		columns := t.onPages()
+		line := []byte{}
+		for row := range t.rows {
+			line = append(line[:0], "<tr>"...)
+			for _, c := range columns {
+				line = append(line, t.htmlCell(row, c)...)
+			}
+			out.Write(append(line, "</tr>\n"...))
+		}
+		if err := htmlPage.ExecuteTemplate(out, "foot", nil); err != nil {
+			return nil, err
+		}
+	}
+	if err := out.Flush(); err != nil { // so that all that was replaced is counted
+		return nil, err
+	}
+	if clean.controls > 0 {
+		notes = append(notes, plural(clean.controls, "control character", "control characters")+" replaced by \uFFFD")
+	}
+	if err := htmlPage.ExecuteTemplate(out, "method", p.htmlMethod(notes)); err != nil {
+		return nil, err
+	}
+	return notes, out.Flush()
+}
+
+// cleanText replaces control characters that HTML does not have.
+type cleanText struct {
+	w        io.Writer
+	controls int
+	line     []byte
+}
+
+// mustGo reports whether HTML has no such character: those below a space but
+// tab and end of line.
+func mustGo(b byte) bool { return b < ' ' && b != '\n' && b != '\t' || b == 0x7F }
+
+func (c *cleanText) Write(b []byte) (int, error) {
+	c.line = c.line[:0]
+	for _, x := range b {
+		if mustGo(x) {
+			c.controls++
+			c.line = append(c.line, "\uFFFD"...)
+			continue
+		}
+		c.line = append(c.line, x)
+	}
+	if _, err := c.w.Write(c.line); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// htmlHead gathers what stands above the tables.
+func (p part) htmlHead() htmlHead {
+	t := p.trust
+	h := htmlHead{Title: p.Title(), Subject: p.subject(), Place: joinWords(p.def.ID, p.Name()), Question: p.question,
+		Answer: p.answer, Tone: p.tone, WhatToDo: p.whatToDo, Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(p.Report.rows()),
+		Snapshot: t.snapshot, AsOf: p.madeFor(), Seal: "digest " + p.digest(), Chart: p.htmlChart()}
+	if !h.Complete {
+		h.Lacks = strings.Join(lacksWords(p.Report), ". ") + "."
+	}
+	if agree, tried := t.agreeing(); tried > 0 {
+		h.TieOuts = &htmlTieOuts{fmt.Sprintf("%d of %d tie-outs agree", agree, tried), agree < tried}
+	}
+	if t.journalLine > 0 {
+		h.Seal += " · journal up to line " + number(t.journalLine)
+	}
+	h.Limits = p.limitWords()
+	for _, f := range p.figures {
+		h.Figures = append(h.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
+	}
+	style := &strings.Builder{}
+	style.WriteString(htmlStyle)
+	for i, x := range p.tables {
+		id := sectionID(i)
+		h.Contents = append(h.Contents, htmlLink{id, x.section.Title + " (" + number(int64(x.rows)) + ")"})
+		columnStyle(style, "#"+id, x, x.onPages())
+		if x.section.First != nil && !x.allAccepted() {
+			first := x.htmlFirst("first-" + strconv.Itoa(i+1))
+			columnStyle(style, "#"+first.ID, x, x.firstColumns())
+			h.First = append(h.First, first)
+		}
+	}
+	h.Style = template.CSS(style.String())
+	return h
+}
+
+// limitWords says what the report does not know.
+func (r *Report) limitWords() string {
+	var not []string
+	for _, s := range r.trust.limits {
+		not = append(not, upperFirst(s))
+	}
+	if len(r.def.NotCovered) > 0 {
+		not = append(not, "Not covered: "+strings.Join(r.def.NotCovered, "; "))
+	}
+	if len(not) == 0 {
+		return ""
+	}
+	return strings.Join(not, ". ") + "."
+}
+
+func sectionID(i int) string { return "section-" + strconv.Itoa(i+1) }
+
+// columnStyle aligns the columns of a table, and names them where a phone
+// shows a row as lines below each other.
+func columnStyle(b *strings.Builder, id string, t *table, columns []int) {
+	for n, i := range columns {
+		c := t.columns[i]
+		nth := fmt.Sprintf(":nth-child(%d)", n+1)
+		most := 13.0
+		if strings.HasPrefix(id, "#first") {
+			most = 9
+		}
+		fmt.Fprintf(b, "%s td%s{min-width:%.0fch}\n", id, nth, min(t.characters(i), most))
+		if rightAligned(c.Format) {
+			fmt.Fprintf(b, "@media print,(min-width:601px){%s td%s,%s th%s{text-align:right}}\n", id, nth, id, nth)
+			fmt.Fprintf(b, "%s.rows td%s,%s.rows th%s{text-align:right}\n", id, nth, id, nth)
+		}
+		switch c.Format {
+		case formatID:
+			fmt.Fprintf(b, "%s td%s{font:11px/1.5 ui-monospace,Consolas,Menlo,monospace;color:var(--muted);white-space:nowrap}\n", id, nth)
+		case formatDate, formatDatetime, formatInteger, formatNumber, formatShare, formatDuration:
+			fmt.Fprintf(b, "%s td%s{white-space:nowrap}\n", id, nth)
+		}
+		if strings.HasPrefix(id, "#first") {
+			fmt.Fprintf(b, "@media (max-width:600px){%s td%s::before{content:%s}}\n", id, nth, cssText(c.Title))
+		}
+	}
+}
+
+// cssText is a text in a style sheet.
+func cssText(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range validText(cut(s, 200)) {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == ' ' || r == '.' {
+			b.WriteRune(r)
+			continue
+		}
+		if r < ' ' {
+			r = '\uFFFD'
+		}
+		fmt.Fprintf(&b, `\%x `, r)
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// htmlFirst is the list of a section's first rows.
+func (t *table) htmlFirst(id string) htmlTable {
+	h := htmlTable{ID: id, Title: t.section.Title}
+	if t.rows == 0 {
+		h.Empty = emptyWords(t.section)
+		return h
+	}
+	rows, columns := t.firstRows(), t.firstColumns()
+	h.Title = t.section.First.heading(t, len(rows))
+	for _, c := range columns {
+		h.Columns = append(h.Columns, t.columns[c].Title)
+	}
+	for _, row := range rows {
+		var cells []template.HTML
+		for _, c := range columns {
+			cells = append(cells, template.HTML(t.htmlCell(row, c)))
+		}
+		h.Rows = append(h.Rows, cells)
+	}
+	return h
+}
+
+// tallTable is from how many rows on a table scrolls below its header.
+const tallTable = 25
+
+func (p part) htmlSection(i int, t *table) htmlSection {
+	s := htmlSection{htmlLink: htmlLink{sectionID(i), t.section.Title}, Meta: t.countWords(), Note: t.note, Number: i, Tall: t.rows > tallTable}
+	for _, c := range t.onPages() {
+		s.Columns = append(s.Columns, t.columns[c].Title)
+	}
+	if t.rows == 0 {
+		s.Empty = emptyWords(t.section)
+	}
+	return s
+}
+
+// countWords says how many rows a table has, of each severity, and in which
+// zone its times are.
+func (t *table) countWords() string {
+	line := plural(t.rows, "row", "rows")
+	for _, s := range t.severities() {
+		line += fmt.Sprintf(" · %s %s", number(int64(s.rows)), s.severity)
+	}
+	if t.hasMoments() {
+		line += " · times in " + t.zone.String()
+	}
+	return line
+}
+
+// htmlText is a text with ends of lines as HTML has them.
+func htmlText(s string) string { return strings.ReplaceAll(validText(s), "\r\n", "\n") }
+
+// longCell is from how many bytes on a cell scrolls by itself.
+const longCell = 400
+
+// htmlCell is a cell with its element.
+func (t *table) htmlCell(row, column int) string {
+	text := htmlText(t.text(row, column))
+	escaped := escape.EscapeString(text)
+	switch {
+	case text == nothing:
+		return `<td class="n">` + nothing + "</td>"
+	case t.columns[column].Format == formatSeverity:
+		tone := "low"
+		for _, s := range severities {
+			if strings.EqualFold(s, text) {
+				tone = s
+			}
+		}
+		return `<td><span class="s ` + tone + `">` + escaped + "</span></td>"
+	case len(text) > longCell:
+		return `<td><span class="long">` + escaped + "</span></td>"
+	}
+	return "<td>" + escaped + "</td>"
+}
+
+// htmlMethod gathers how the report was made.
+func (p part) htmlMethod(notes []string) htmlMethod {
+	facts := func(list []namedText) []htmlFact {
+		var all []htmlFact
+		for _, n := range list {
+			all = append(all, htmlFact{n.name, n.text})
+		}
+		return all
+	}
+	m := htmlMethod{Facts: facts(p.methodFacts())}
+	add := func(title string, t *table) {
+		h := htmlTable{Title: title}
+		for i, c := range t.columns {
+			h.Columns = append(h.Columns, c.Title)
+			for row := range t.rows {
+				if i == 0 {
+					h.Rows = append(h.Rows, nil)
+				}
+				h.Rows[row] = append(h.Rows[row], template.HTML(t.htmlCell(row, i)))
+			}
+		}
+		m.Tables = append(m.Tables, h)
+	}
+	add("What was read", resourceTable(p.Report))
+	if len(p.trust.tieOuts) > 0 {
+		add("Tie-outs with the cloud's own counts", tieOutTable(p.Report))
+	}
+	for _, t := range p.tables {
+		c := htmlColumns{Title: "Columns of " + t.section.Title}
+		for _, col := range t.columns {
+			c.Facts = append(c.Facts, htmlFact{col.Title, col.words()})
+		}
+		m.Columns = append(m.Columns, c)
+	}
+	for _, q := range p.queries {
+		m.Queries = append(m.Queries, htmlQuery{q.name, q.sha256, q.text})
+	}
+	for _, n := range notes {
+		m.Notes = append(m.Notes, htmlFact{"Replaced", n})
+	}
+	return m
+}
+
+// checkHTML reads the rows of the sections' tables as a browser would.
+func (p part) checkHTML(r *bufio.Reader) error {
+	z := html.NewTokenizer(r)
+	sections, ended := 0, false
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			if err := z.Err(); !errors.Is(err, io.EOF) {
+				return err
+			}
+			switch {
+			case !ended:
+				return errors.New("the file is cut off")
+			case sections != len(p.tables):
+				return fmt.Errorf("%s, not %d", plural(sections, "section", "sections"), len(p.tables))
+			}
+			return nil
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			ended = string(name) == "html"
+		case html.StartTagToken:
+			name, _ := z.TagName()
+			if string(name) != "table" || !hasAttribute(z, "data-section") {
+				continue
+			}
+			if sections++; sections > len(p.tables) {
+				return errors.New("more sections than the report has")
+			}
+			if err := p.tables[sections-1].checkHTML(z); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func hasAttribute(z *html.Tokenizer, name string) bool {
+	for {
+		key, _, more := z.TagAttr()
+		if string(key) == name {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// checkHTML compares a table's rows, up to its end.
+func (t *table) checkHTML(z *html.Tokenizer) error {
+	y, columns := &tally{t: t}, t.onPages()
+	clean := func(s string) string {
+		var b strings.Builder
+		_, _ = (&cleanText{w: &b}).Write([]byte(s)) // a builder takes all
+		return b.String()
+	}
+	cells, inside := 0, false
+	var text []byte
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			return errors.New("the file is cut off")
+		}
+		name, _ := z.TagName()
+		tag := string(name)
+		switch {
+		case kind == html.TextToken && inside:
+			text = append(text, z.Text()...)
+		case kind == html.StartTagToken && tag == "td":
+			text, inside = text[:0], true
+		case kind == html.EndTagToken && tag == "td":
+			inside = false
+			if cells < len(columns) && y.row < t.rows {
+				if want := clean(htmlText(t.text(y.row, columns[cells]))); string(text) != want {
+					return y.differs(columns[cells], string(text), want)
+				}
+			}
+			cells++
+		case kind == html.EndTagToken && tag == "tr" && cells > 0:
+			if err := y.one(cells, len(columns)); err != nil {
+				return err
+			}
+			cells = 0
+			y.row++
+		case kind == html.EndTagToken && tag == "table":
+			return y.end()
+		}
+	}
+}

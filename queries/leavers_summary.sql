@@ -1,0 +1,137 @@
+-- Leavers: the first page
+--
+-- Question    Does anybody who has left still have a permission, and of how many
+--             can it be told?
+-- A row is    the whole report.
+-- Counted     as in leavers.sql, leavers_deletions.sql and leavers_unsettled.sql.
+--             Match rate: of the persons with a permission, the share whose work
+--             number the roster has.
+-- Parameters  $as_of.
+-- Limits      With no roster, or with none that has the persons' work numbers,
+--             nothing can be concluded.
+WITH gone AS (
+    SELECT *
+    FROM roster_persons(CAST($as_of AS TIMESTAMPTZ))
+    WHERE standing = 'terminated' AND permissions > 0
+),
+held AS (
+    SELECT
+        p.project_id,
+        p.person_id,
+        count(*) FILTER (
+            WHERE coalesce(p.auth_start <= CAST($as_of AS TIMESTAMPTZ), true)
+                AND coalesce(p.auth_end > CAST($as_of AS TIMESTAMPTZ), true)
+        ) AS in_force,
+        count(DISTINCT p.access_control_channel_id) AS channels,
+        count(DISTINCT p.access_control_channel_id) FILTER (WHERE c.sensitive) AS on_sensitive,
+        count(*) FILTER (WHERE len(c.on_device) > 0) AS on_device
+    FROM permissions AS p
+    JOIN permission_context AS c
+        ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
+    SEMI JOIN gone AS g
+        ON g.project_id = p.project_id AND g.person_id = p.person_id
+    GROUP BY p.project_id, p.person_id
+),
+counted AS (
+    SELECT
+        count(*) AS leavers,
+        coalesce(sum(g.permissions), 0)::BIGINT AS permissions,
+        count(*) FILTER (WHERE h.in_force > 0) AS can_enter,
+        count(*) FILTER (WHERE h.on_sensitive > 0) AS on_sensitive,
+        min(g.terminated) AS longest
+    FROM gone AS g
+    JOIN held AS h
+        ON h.project_id = g.project_id AND h.person_id = g.person_id
+),
+persons_with AS (
+    SELECT
+        count(*) AS persons,
+        count(*) FILTER (WHERE standing NOT IN ('no work number', 'not in the roster')) AS matched,
+        count(*) FILTER (WHERE standing IN ('no work number', 'not in the roster')) AS unsettled
+    FROM roster_persons(CAST($as_of AS TIMESTAMPTZ))
+    WHERE permissions > 0
+),
+removals AS (
+    SELECT
+        count(*) AS deletions,
+        count(DISTINCT (d.project_id, d.person_id)) AS deletion_persons
+    FROM failed_deletions AS d
+    JOIN roster_codes(CAST($as_of AS TIMESTAMPTZ)) AS r
+        ON r.person_code = trim(d.person_code)
+    WHERE r.standing = 'terminated' AND d.cleared_by_task_id IS NULL
+),
+listed AS (
+    SELECT
+        count(*) AS roster_lines,
+        count(*) FILTER (WHERE p.person_code IS NULL AND c.standing IS DISTINCT FROM 'terminated') AS lines_unmatched
+    FROM roster AS r
+    LEFT JOIN roster_codes(CAST($as_of AS TIMESTAMPTZ)) AS c
+        ON c.person_code = trim(r.person_code)
+    LEFT JOIN (
+        SELECT DISTINCT trim(person_code) AS person_code FROM person_context WHERE person_code IS NOT NULL
+    ) AS p
+        ON p.person_code = trim(r.person_code)
+),
+told AS (
+    SELECT
+        *,
+        CASE WHEN roster_lines > 0 AND persons > 0 THEN matched / persons END AS match_share,
+        format('{:,}', unsettled) || if(unsettled = 1, ' person', ' persons') AS unsettled_persons
+    FROM counted
+    CROSS JOIN persons_with
+    CROSS JOIN removals
+    CROSS JOIN listed
+)
+SELECT
+    CASE
+        WHEN roster_lines = 0 THEN
+            '**Cannot conclude: there is no roster.** Whether anybody who has left still has a permission can only be told beside one.'
+        WHEN leavers > 0 THEN
+            '**' || format('{:,}', leavers) || if(leavers = 1, ' person who has left still has ', ' persons who have left still have ')
+            || format('{:,}', permissions) || if(permissions = 1, ' permission', ' permissions') || '**'
+            || if(on_sensitive > 0, ', ' || format('{:,}', on_sensitive) || ' of them on sensitive channels', '')
+            || '.'
+        WHEN matched = 0 THEN
+            '**Cannot conclude: the roster has none of the persons'' work numbers.**'
+        ELSE '**Nobody who has left is known to have a permission.**'
+    END
+    || CASE
+        WHEN deletions = 0 THEN ''
+        ELSE ' **' || format('{:,}', deletions) || if(deletions = 1, ' deletion', ' deletions')
+            || ' of ' || if(leavers > 0, 'such persons', 'persons who have left') || if(deletions = 1, ' has', ' have') || ' failed**.'
+    END
+    || CASE
+        WHEN roster_lines = 0 OR unsettled = 0 OR matched = 0 AND leavers = 0 THEN ''
+        ELSE ' Of ' || unsettled_persons || ' more it cannot be told: the roster does not settle them.'
+    END AS answer,
+    CASE
+        WHEN roster_lines = 0 THEN
+            '**Give the roster**: a file roster.csv with person_code, status and terminated_at, named under inputs, before the next collection.'
+        WHEN leavers > 0 OR deletions > 0 THEN
+            concat_ws(' ',
+                CASE WHEN leavers > 0 THEN '**Delete the ' || if(permissions = 1, 'permission', format('{:,}', permissions) || ' permissions') || ' today**, and have the managers confirm the end dates.' END,
+                CASE WHEN deletions > 0 THEN 'Delete the credentials whose deletion failed at the device.' END,
+                CASE WHEN unsettled > 0 THEN 'Then have HR settle the ' || unsettled_persons || '.' END
+            )
+        WHEN unsettled > 0 THEN '**Have HR settle the ' || unsettled_persons || '** whom the roster does not; until then a clean result says nothing of them.'
+        ELSE 'Nothing is to be done.'
+    END AS what_to_do,
+    CASE
+        WHEN leavers > 0 OR deletions > 0 THEN 'critical'
+        WHEN roster_lines = 0 OR match_share < 0.9 THEN 'medium'
+        WHEN unsettled > 0 THEN 'low'
+        ELSE 'good'
+    END AS severity,
+    if(roster_lines > 0, leavers, NULL) AS leavers,
+    if(roster_lines > 0, 'with ' || format('{:,}', permissions) || ' permissions, ' || format('{:,}', can_enter)
+        || ' with one in force', 'no roster') AS leavers_note,
+    if(roster_lines > 0, deletions, NULL) AS deletions,
+    if(roster_lines > 0, 'of ' || format('{:,}', deletion_persons) || if(deletion_persons = 1, ' person', ' persons') || ' who left', 'no roster') AS deletions_note,
+    match_share,
+    if(roster_lines > 0, format('{:,}', matched) || ' of ' || format('{:,}', persons) || ' persons with a permission', 'no roster') AS match_note,
+    unsettled,
+    if(roster_lines > 0, 'and ' || format('{:,}', lines_unmatched) || ' of ' || format('{:,}', roster_lines) || ' roster lines match nobody', 'no roster') AS unsettled_note,
+    permissions,
+    lines_unmatched,
+    roster_lines
+FROM told
