@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: build demo test check fuzz nightly bench tools clean
+.PHONY: build demo test check fuzz nightly bench tools browser clean
 
 build:
 	$(GO) build -o exporter ./cmd/exporter
@@ -12,7 +12,7 @@ demo: tools build
 	rm -rf demo
 	./exporter demo --out demo
 
-test: tools
+test: browser
 	$(GO) test $(TESTFLAGS) ./...
 
 # check is what reads the code without running it.
@@ -43,9 +43,12 @@ BENCH ?= .
 bench: tools
 	$(GO) test ./internal/collect -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
 
-# tools installs what the demo and the tests use besides Go: see scripts/tools.
+# tools installs what the demo and the tests use besides Go, browser what only
+# the tests use: see scripts/tools.
 tools:
 	scripts/tools
+browser:
+	scripts/tools browser
 
 clean:
 	rm -rf exporter demo
