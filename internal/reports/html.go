@@ -85,13 +85,13 @@ type (
 // script, nothing loaded from elsewhere. It has the columns that a PDF has, and
 // all rows. Control characters, which a page cannot hold, are replaced by
 // U+FFFD and counted.
-func (p part) writeHTML(w io.Writer) ([]string, error) {
+func (p part) writeHTML(w io.Writer) ([]Note, error) {
 	clean := &cleanText{w: w}
 	out := bufio.NewWriterSize(clean, 1<<16)
 	if err := htmlPage.ExecuteTemplate(out, "head", p.htmlHead()); err != nil {
 		return nil, err
 	}
-	var notes []string
+	var notes []Note
 	for i, t := range p.tables {
 		notes = append(notes, t.invalidNote()...)
 		if err := htmlPage.ExecuteTemplate(out, "section", p.htmlSection(i, t)); err != nil {
@@ -114,7 +114,7 @@ func (p part) writeHTML(w io.Writer) ([]string, error) {
 		return nil, err
 	}
 	if clean.controls > 0 {
-		notes = append(notes, plural(clean.controls, "control character", "control characters")+" replaced by \uFFFD")
+		notes = append(notes, Note{Count: clean.controls, Text: "control characters are replaced by \uFFFD"})
 	}
 	if err := htmlPage.ExecuteTemplate(out, "method", p.htmlMethod(notes)); err != nil {
 		return nil, err
@@ -323,7 +323,7 @@ func (t *table) htmlCell(row, column int) string {
 }
 
 // htmlMethod gathers how the report was made.
-func (p part) htmlMethod(notes []string) htmlMethod {
+func (p part) htmlMethod(notes []Note) htmlMethod {
 	facts := func(list []namedText) []htmlFact {
 		var all []htmlFact
 		for _, n := range list {
@@ -360,7 +360,7 @@ func (p part) htmlMethod(notes []string) htmlMethod {
 		m.Queries = append(m.Queries, htmlQuery{q.name, q.sha256, q.text})
 	}
 	for _, n := range notes {
-		m.Notes = append(m.Notes, htmlFact{"Replaced", n})
+		m.Notes = append(m.Notes, htmlFact{"Replaced", n.String()})
 	}
 	return m
 }

@@ -224,7 +224,7 @@ func (r *Report) document() document {
 // writeJSON writes the report as one JSON document. A row is an object, one on
 // a line; its members are the columns in their order, in the types that the
 // section's columns tell.
-func (p part) writeJSON(w io.Writer) ([]string, error) {
+func (p part) writeJSON(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	head, err := json.MarshalIndent(p.document(), "", "  ")
 	if err != nil {
@@ -232,7 +232,7 @@ func (p part) writeJSON(w io.Writer) ([]string, error) {
 	}
 	out.Write(bytes.TrimSuffix(head, []byte("\n}")))
 	out.WriteString(",\n  \"sections\": [")
-	var notes []string
+	var notes []Note
 	for i, t := range p.tables {
 		if i > 0 {
 			out.WriteByte(',')
