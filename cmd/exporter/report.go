@@ -71,7 +71,7 @@ and gone since an earlier snapshot.`,
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
-	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
+	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters, columns and SQL of a report and stop")
 	return c
 }
 
@@ -266,9 +266,9 @@ func (a *app) sayReport(m made) {
 }
 
 func (a *app) listReports(cfg *config) error {
-	t := newGrid("NAME", "QUESTION", "FORMATS")
+	t := newGrid("ID", "NAME", "QUESTION", "FORMATS")
 	for _, d := range cfg.definitions {
-		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
+		t.add(d.ID, d.Name, d.Asked(), strings.Join(d.OutputFormats(), ", "))
 	}
 	return a.printGrid(t)
 }
