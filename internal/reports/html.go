@@ -91,6 +91,11 @@ func (p part) writeHTML(w io.Writer) ([]Note, error) {
 	if err := htmlPage.ExecuteTemplate(out, "head", p.htmlHead()); err != nil {
 		return nil, err
 	}
+	if p.matrix != nil {
+		if err := htmlPage.ExecuteTemplate(out, "matrix", p.matrix.htmlMatrix()); err != nil {
+			return nil, err
+		}
+	}
 	var notes []Note
 	for i, t := range p.tables {
 		notes = append(notes, t.invalidNote()...)
@@ -169,7 +174,10 @@ func (p part) htmlHead() htmlHead {
 		h.Figures = append(h.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	style := &strings.Builder{}
-	style.WriteString(htmlStyle)
+	style.WriteString(lookStyle() + htmlStyle)
+	if p.matrix != nil {
+		h.Contents = append(h.Contents, htmlLink{"matrix", p.matrix.title})
+	}
 	for i, x := range p.tables {
 		id := sectionID(i)
 		h.Contents = append(h.Contents, htmlLink{id, x.section.Title + " (" + number(int64(x.rows)) + ")"})
@@ -182,6 +190,24 @@ func (p part) htmlHead() htmlHead {
 	}
 	h.Style = template.CSS(style.String())
 	return h
+}
+
+// lookStyle names the colours of the look, those for the light.
+func lookStyle() string {
+	var b strings.Builder
+	for _, x := range []struct {
+		name  string
+		color rgb
+	}{{"ground", white}, {"zebra", zebra}, {"ink", ink}, {"muted", muted}, {"hair", hair}, {"accent", accent}} {
+		fmt.Fprintf(&b, "--%s:#%s;", x.name, hexColor(x.color))
+	}
+	for _, s := range severities {
+		fmt.Fprintf(&b, "--%s:#%s;", s, hexColor(toneColor(s)))
+	}
+	for i, c := range seriesColors {
+		fmt.Fprintf(&b, "--s%d:#%s;", i, hexColor(c))
+	}
+	return ":root{" + b.String() + "color-scheme:light dark}\n"
 }
 
 // limitWords says what the report does not know.
