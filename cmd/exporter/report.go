@@ -183,7 +183,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // file is a file that was written.
 type file struct {
 	path, sha256 string
-	notes        []string
+	notes        []reports.Note
 	draft        string // where it is until all are written
 }
 
@@ -262,8 +262,10 @@ func (a *app) sayReport(m made) {
 		if len(m.files) <= maxFilesNamed {
 			fmt.Fprintf(a.stderr, "  %s\n", x.path)
 		}
-		if len(x.notes) > 0 {
-			fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), strings.Join(x.notes, "; "))
+		for _, n := range x.notes {
+			if !n.Usual {
+				fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), n)
+			}
 		}
 	}
 }
