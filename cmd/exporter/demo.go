@@ -97,7 +97,8 @@ func (a *app) demo(ctx context.Context, out string) error {
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",
 		len(cfg.definitions), strings.Join(reports.Formats(), ", "))))
-	all, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout, quiet: true})
+	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout, quiet: true}
+	all, err := a.makeReports(ctx, cfg, nil, f)
 	d.stdout = a.stderr
 	d.sayFindings(all)
 	if err != nil {
