@@ -550,3 +550,98 @@ SELECT
         ELSE 'low'
     END AS severity
 FROM stated;
+
+-- deliveries(moment, zone, days): one row for each permission that was created in
+-- the days before the moment, as its detail says, and whose person has a card, a
+-- face or a fingerprint by the list. delivered is when something of the person
+-- first reached the device: how tells by what.
+--   record     the first record of the person on the channel that issued
+--              something, exact to the second
+--   snapshot   the first whole walk that counts something as sent, where one
+--              before it did not: at the latest then
+--   open       nothing is there yet: right-censored, it takes at least until now
+--   not told   the first walk of all counts it as sent already
+CREATE MACRO deliveries(moment, zone, days) AS TABLE
+WITH granted AS (
+    SELECT
+        p.*,
+        greatest(p.auth_card_num, p.auth_face_num, p.auth_fingerprint_num) > 0 AS something_sent
+    FROM permissions AS p
+    WHERE p.auth_create <= moment
+        AND p.auth_create > moment - to_days(CAST(days AS INTEGER))
+        AND greatest(p.total_card_num, p.total_face_num, p.total_fingerprint_num) > 0
+),
+issued AS (
+    SELECT
+        g.project_id,
+        g.access_auth_id,
+        min(if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start))) AS delivered
+    FROM granted AS g
+    JOIN tasks AS t
+        ON t.project_id = g.project_id
+        AND t.access_control_channel_id = g.access_control_channel_id
+    JOIN records AS r
+        ON r.project_id = t.project_id
+        AND r.auth_task_id = t.auth_task_id
+        AND r.person_id = g.person_id
+    JOIN (
+        SELECT project_id, auth_task_record_id
+        FROM issue_infos
+        WHERE success_issue_num > 0 AND credential <> 'person'
+        GROUP BY project_id, auth_task_record_id
+    ) AS i
+        ON i.project_id = r.project_id AND i.auth_task_record_id = r.auth_task_record_id
+    WHERE if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) >= g.auth_create
+        AND if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) <= moment
+    GROUP BY g.project_id, g.access_auth_id
+),
+walked AS (
+    SELECT project_id, min(seen_at) AS first_walk
+    FROM base.whole_walks
+    WHERE resource = 'permissions'
+    GROUP BY project_id
+),
+seen AS (
+    SELECT h.project_id, h.access_auth_id, min(h.first_seen) AS delivered
+    FROM permission_history AS h
+    SEMI JOIN granted AS g
+        ON g.project_id = h.project_id AND g.access_auth_id = h.access_auth_id
+    WHERE h.auth_card_num > 0 OR h.auth_face_num > 0 OR h.auth_fingerprint_num > 0
+    GROUP BY h.project_id, h.access_auth_id
+),
+told AS (
+    SELECT
+        g.*,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN 'record'
+            WHEN s.delivered > w.first_walk THEN 'snapshot'
+            WHEN s.delivered IS NOT NULL OR g.something_sent THEN 'not told'
+            ELSE 'open'
+        END AS how,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN i.delivered
+            WHEN s.delivered > w.first_walk THEN greatest(s.delivered, g.auth_create)
+        END AS delivered
+    FROM granted AS g
+    LEFT JOIN issued AS i
+        ON i.project_id = g.project_id AND i.access_auth_id = g.access_auth_id
+    LEFT JOIN seen AS s
+        ON s.project_id = g.project_id AND s.access_auth_id = g.access_auth_id
+    LEFT JOIN walked AS w
+        ON w.project_id = g.project_id
+)
+SELECT
+    project_id,
+    access_auth_id,
+    person_id,
+    name,
+    person_code,
+    access_control_channel_id,
+    access_control_channel_name,
+    coalesce(nullif(business_device_name, ''), 'no device named') AS device,
+    auth_create,
+    CAST(date_trunc('week', timezone(zone, auth_create)) AS DATE) AS week,
+    how,
+    delivered,
+    CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
+FROM told;
