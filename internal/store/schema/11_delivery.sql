@@ -645,3 +645,92 @@ SELECT
     delivered,
     CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
 FROM told;
+
+-- control_days(moment, zone, days): one row for each project and each of the days
+-- up to the moment's, in the zone, from the day of the project's first snapshot
+-- on. state is gap, not whole or done; sealed is yes, no, or not yet for the
+-- snapshot that is read; the snapshot shown is the day's last whole one, else
+-- its last.
+CREATE MACRO control_days(moment, zone, days) AS TABLE
+WITH collected AS (
+    SELECT
+        s.*,
+        CAST(timezone(zone, s.started_at) AS DATE) AS day,
+        s.verdict IN ('complete', 'complete_with_drift') AS whole
+    FROM snapshots AS s
+    WHERE s.kind = 'collection' AND s.started_at <= moment
+),
+spans AS (
+    SELECT
+        project_id,
+        unnest(generate_series(
+            greatest(min(day), CAST(timezone(zone, moment) AS DATE) - CAST(days AS INTEGER) + 1),
+            CAST(timezone(zone, moment) AS DATE),
+            INTERVAL 1 DAY
+        ))::DATE AS day
+    FROM collected
+    GROUP BY project_id
+),
+lasting AS (
+    SELECT
+        project_id,
+        day,
+        count(*) AS snapshots,
+        bool_or(whole) AS whole,
+        arg_max(snapshot_id, (whole, snapshot_id)) AS snapshot_id
+    FROM collected
+    GROUP BY project_id, day
+),
+seals AS (
+    SELECT
+        json_extract_string(detail, '$.snapshot') AS snapshot_id,
+        json_extract_string(detail, '$.project') AS project_id,
+        json_extract_string(detail, '$.digest') AS digest,
+        min(seq) AS journal_line
+    FROM journal
+    WHERE kind = 'snapshot'
+    GROUP BY ALL
+),
+reported AS (
+    SELECT CAST(timezone(zone, "at") AS DATE) AS day, count(*) AS reports
+    FROM journal
+    WHERE kind = 'report'
+    GROUP BY CAST(timezone(zone, "at") AS DATE)
+),
+stated AS (
+    SELECT
+        d.project_id,
+        d.day,
+        CASE WHEN l.day IS NULL THEN 'gap' WHEN NOT l.whole THEN 'not whole' ELSE 'done' END AS state,
+        coalesce(l.snapshots, 0) AS snapshots,
+        c.snapshot_id,
+        c.verdict,
+        c.started_at,
+        c.rows,
+        c.digest,
+        j.journal_line,
+        CASE
+            WHEN c.snapshot_id IS NULL THEN NULL
+            WHEN j.journal_line IS NOT NULL THEN 'yes'
+            WHEN c.snapshot_id = (SELECT max(a.snapshot_id) FROM base.as_of AS a) THEN 'not yet'
+            ELSE 'no'
+        END AS sealed,
+        coalesce(r.reports, 0) AS reports
+    FROM spans AS d
+    LEFT JOIN lasting AS l
+        ON l.project_id = d.project_id AND l.day = d.day
+    LEFT JOIN collected AS c
+        ON c.project_id = l.project_id AND c.snapshot_id = l.snapshot_id
+    LEFT JOIN seals AS j
+        ON j.snapshot_id = c.snapshot_id AND j.project_id = c.project_id AND j.digest = c.digest
+    LEFT JOIN reported AS r
+        ON r.day = d.day
+)
+SELECT
+    *,
+    CASE
+        WHEN state = 'gap' THEN 'high'
+        WHEN state = 'not whole' OR sealed = 'no' THEN 'medium'
+        ELSE 'good'
+    END AS severity
+FROM stated;
