@@ -173,8 +173,8 @@ of_persons AS (
         project_id,
         kind,
         person_id,
-        any_value(name) AS name,
-        any_value(person_code) AS person_code,
+        min(name) AS name,
+        min(person_code) AS person_code,
         min(if(
             kind = 'moved',
             coalesce(nullif(organizations_before, ''), 'no organization'),
@@ -206,8 +206,8 @@ of_channels AS (
         project_id,
         kind,
         access_control_channel_id,
-        any_value(access_control_channel_name) AS access_control_channel_name,
-        any_value(tier) AS tier,
+        min(access_control_channel_name) AS access_control_channel_name,
+        min(tier) AS tier,
         min(concat_ws(
             ', ',
             if(access_control_channel_name_before <> access_control_channel_name_after, access_control_channel_name_before, NULL),
