@@ -16,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/reports"
 	"exporter/internal/sandbox"
 )
 
@@ -93,7 +94,8 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	if _, err := a.makeReports(ctx, cfg, nil, &reportFlags{out: filepath.Join(out, "reports"), timeout: reportTimeout}); err != nil {
+	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout}
+	if _, err := a.makeReports(ctx, cfg, nil, f); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `

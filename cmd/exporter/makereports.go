@@ -97,7 +97,7 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	}
 	formats := r.flags.formats
 	if len(formats) == 0 {
-		formats = d.Formats
+		formats = d.OutputFormats()
 	}
 	m := made{report: report}
 	if m.files, err = writeOutputs(ctx, r.flags.out, report, formats, r.fonts); err != nil {

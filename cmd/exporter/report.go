@@ -71,7 +71,7 @@ and gone since an earlier snapshot.`,
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
-	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
+	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters, columns and SQL of a report and stop")
 	return c
 }
 
@@ -235,6 +235,9 @@ func settle(path string) (sum string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), f.Sync()
 }
 
+// maxFilesNamed is how many files of a report are named one by one.
+const maxFilesNamed = 4
+
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
 	ok, lacks := m.report.Complete()
@@ -246,18 +249,24 @@ func (a *app) sayReport(m made) {
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}
+	if len(m.files) > maxFilesNamed {
+		first := m.files[0].path
+		fmt.Fprintf(a.stderr, "  %d files %s.*\n", len(m.files), strings.TrimSuffix(first, filepath.Ext(first)))
+	}
 	for _, x := range m.files {
-		fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		if len(m.files) <= maxFilesNamed {
+			fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		}
 		if len(x.notes) > 0 {
-			fmt.Fprintf(a.stderr, "    %s\n", strings.Join(x.notes, "; "))
+			fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), strings.Join(x.notes, "; "))
 		}
 	}
 }
 
 func (a *app) listReports(cfg *config) error {
-	t := newGrid("NAME", "QUESTION", "FORMATS")
+	t := newGrid("ID", "NAME", "QUESTION", "FORMATS")
 	for _, d := range cfg.definitions {
-		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
+		t.add(d.ID, d.Name, d.Asked(), strings.Join(d.OutputFormats(), ", "))
 	}
 	return a.printGrid(t)
 }

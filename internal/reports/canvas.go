@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -236,21 +235,4 @@ func (c *canvas) footers(left string) {
 		c.textRight(number(int64(i+1))+" of "+number(int64(total)), regular, muted, p.w-p.right, y, sizeSmall, 25)
 	}
 	c.pdf.SetPage(total)
-}
-
-// niceCeiling returns the top of an axis for the largest value, and the step
-// of its lines: 1, 2 or 5 times a power of ten.
-func niceCeiling(largest float64) (top, step float64) {
-	if largest <= 0 {
-		return 1, 1
-	}
-	power := math.Pow(10, math.Floor(math.Log10(largest/3)))
-	for _, m := range []float64{1, 2, 5, 10} {
-		step = m * power
-		if largest/step <= 4 {
-			break
-		}
-	}
-	step = max(step, 1)
-	return math.Ceil(largest/step) * step, step
 }

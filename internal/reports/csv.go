@@ -55,7 +55,11 @@ func (v *vector) exact(row int, zone *time.Location) string {
 		case kindWall:
 			return x.Format("2006-01-02T15:04:05.999999")
 		}
-		return x.In(zone).Format(time.RFC3339Nano)
+		there := x.In(zone)
+		if _, offset := there.Zone(); offset%60 != 0 || there.Year() < 1 || there.Year() > 9999 {
+			there = x.UTC() // RFC 3339 has no such year, and no seconds in a distance
+		}
+		return there.Format(time.RFC3339Nano)
 	case listValue:
 		return v.text(v.values[row])
 	default:

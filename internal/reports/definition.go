@@ -120,8 +120,9 @@ type Series struct {
 }
 
 // A Matrix is a table whose cells are coloured, drawn from a query of its own,
-// a row of which is one cell. Rows and columns stand in the order in which the
-// query first names them.
+// a row of which is one cell, or a row of the matrix without any where the
+// column is NULL. Rows stand in the order in which the query first names them,
+// columns with the largest sum first.
 type Matrix struct {
 	Title  string `yaml:"title"` // a template over the summary
 	Query  string `yaml:"query"`
@@ -383,7 +384,7 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 	if len(d.Sections) == 0 {
 		add("sections", "has no sections")
 	}
-	names := map[string]bool{"summary": true, "method": true}
+	names := map[string]bool{"summary": true, "method": true, "matrix": d.Matrix != nil}
 	for _, s := range d.Sections {
 		if len(s.Key) > 0 {
 			names[strings.ToLower(d.changesName(s))] = true

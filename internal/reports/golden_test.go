@@ -98,6 +98,14 @@ func pdfOf(t testing.TB, r *Report) []byte {
 	return b.Bytes()
 }
 
+// lookAt keeps an output where go test -artifacts puts it, to be looked at.
+func lookAt(t testing.TB, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // pdfText is what a reader finds in a PDF, page breaks included.
 func pdfText(t testing.TB, pdf []byte) string {
 	t.Helper()

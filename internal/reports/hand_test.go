@@ -98,7 +98,8 @@ func (h handReport) report(t testing.TB) *Report {
 	}
 	r.trust.judge([]string{"permissions", "details", "rules"})
 	if h.rows == 0 {
-		r.answer, r.whatToDo, r.tone, r.chart.total = "**No permission ends within 30 days.**", "", good, 0
+		r.answer, r.whatToDo, r.tone = "**No permission ends within 30 days.**", "", good
+		r.chart.values = [][]float64{make([]float64, 4), make([]float64, 4)}
 	}
 	return r
 }

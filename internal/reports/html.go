@@ -207,6 +207,11 @@ func columnStyle(b *strings.Builder, id string, t *table, columns []int) {
 	for n, i := range columns {
 		c := t.columns[i]
 		nth := fmt.Sprintf(":nth-child(%d)", n+1)
+		most := 13.0
+		if strings.HasPrefix(id, "#first") {
+			most = 9
+		}
+		fmt.Fprintf(b, "%s td%s{min-width:%.0fch}\n", id, nth, min(t.characters(i), most))
 		if rightAligned(c.Format) {
 			fmt.Fprintf(b, "@media print,(min-width:601px){%s td%s,%s th%s{text-align:right}}\n", id, nth, id, nth)
 			fmt.Fprintf(b, "%s.rows td%s,%s.rows th%s{text-align:right}\n", id, nth, id, nth)

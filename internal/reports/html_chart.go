@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -36,11 +35,10 @@ func letters(s string) float64 { return columnsOf(s) * 6.4 }
 
 func (p part) htmlChart() *htmlChart {
 	ch := p.chart
-	if ch == nil || ch.total == 0 {
+	if ch.empty() {
 		return nil
 	}
-	caption := fmt.Sprintf("%s (n = %s, as of %s)", ch.title, number(int64(ch.total)), p.madeOn())
-	return &htmlChart{caption, ch.wide(), ch.narrow()}
+	return &htmlChart{ch.heading(p.madeOn()), ch.wide(), ch.narrow()}
 }
 
 // start is a drawing with the hatches of its series, whose ids begin with a

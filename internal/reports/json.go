@@ -125,10 +125,10 @@ type figureJSON struct {
 }
 
 type chartJSON struct {
-	Title  string      `json:"title"`
-	Series []string    `json:"series"`
-	Marks  []string    `json:"marks"`
-	Values [][]float64 `json:"values"` // by series, then by mark
+	Title  string   `json:"title"`
+	Series []string `json:"series"`
+	Marks  []string `json:"marks"`
+	Values [][]any  `json:"values"` // by series, then by mark; null in a gap of a line
 }
 
 type factJSON struct {
@@ -211,9 +211,15 @@ func (r *Report) document() document {
 		d.Figures = append(d.Figures, figureJSON{f.label, f.value, f.note, f.tone})
 	}
 	if c := r.chart; c != nil {
-		d.Chart = &chartJSON{Title: c.title, Marks: c.labels, Values: c.values}
-		for _, s := range c.def.Series {
-			d.Chart.Series = append(d.Chart.Series, s.Title)
+		d.Chart = &chartJSON{Title: c.title, Marks: c.labels}
+		for i, s := range c.def.Series {
+			values := make([]any, len(c.values[i]))
+			for n, x := range c.values[i] {
+				if !math.IsNaN(x) {
+					values[n] = x
+				}
+			}
+			d.Chart.Series, d.Chart.Values = append(d.Chart.Series, s.Title), append(d.Chart.Values, values)
 		}
 	}
 	for _, f := range r.methodFacts() {

@@ -24,6 +24,7 @@ const (
 	sizeCell   = 8.0
 	sizeSmall  = 7.5
 	sizeID     = 6.5
+	sizeSQL    = 5.3
 	sizeFigure = 20.0
 )
 
@@ -61,4 +62,12 @@ func seriesColor(i int, tone string) rgb {
 		return toneColor(tone)
 	}
 	return seriesColors[i%len(seriesColors)]
+}
+
+// shadeColor is the ground of a number in a map of shades, from white at 0 to
+// the darkest on which ink reads well at 1.
+func shadeColor(shade float64) rgb {
+	dark := rgb{0x8C, 0xB9, 0xD6}
+	mix := func(x uint8) uint8 { return uint8(255 - float64(255-x)*shade) }
+	return rgb{mix(dark.r), mix(dark.g), mix(dark.b)}
 }

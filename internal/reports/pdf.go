@@ -25,6 +25,7 @@ func (r *Report) WritePDF(w io.Writer, f Fonts) error {
 	c.pdf.SetKeywords(printable("snapshot "+r.trust.snapshot+" digest "+r.trust.digest()), true)
 	c.addPage(portrait)
 	c.firstPage(r)
+	c.matrix(r.matrix)
 	for _, t := range r.tables {
 		c.section(r, t)
 	}
@@ -77,7 +78,7 @@ func (c *canvas) firstPage(r *Report) {
 	foot := c.page.floor() - c.ribbonHeight(r)
 	room := foot - c.y - c.todoHeight(r) - 4
 	lists := c.firstLists(r)
-	charted := r.chart != nil && r.chart.total > 0
+	charted := !r.chart.empty()
 	const least, usual = 44.0, 74.0 // heights of a chart with its title
 	if charted {
 		room -= least
@@ -87,7 +88,7 @@ func (c *canvas) firstPage(r *Report) {
 		room -= l.height()
 	}
 	if charted {
-		c.columnChart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
+		c.chart(r.chart, r.madeOn(), min(least+max(room, 0), usual))
 	}
 	for _, l := range lists {
 		c.drawFirst(l)

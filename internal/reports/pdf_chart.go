@@ -1,74 +1,182 @@
 package reports
 
 import (
-	"fmt"
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
 
-// columnChart draws stacked columns with their totals above them in a place
-// of the given height, title included.
-func (c *canvas) columnChart(ch *chartTable, day string, high float64) {
+// A plot is the place of a chart on a page and its scale.
+type plot struct {
+	left, right, top, bottom float64
+	low, scale               float64
+	each                     float64 // width of a mark
+}
+
+func (p plot) y(value float64) float64 { return p.bottom - (value-p.low)*p.scale }
+func (p plot) x(mark int) float64      { return p.left + p.each*(float64(mark)+0.5) }
+
+// chart draws a chart in a place of the given height, title included.
+func (c *canvas) chart(ch *chartTable, day string, high float64) {
 	x, w := c.page.left, c.page.width()
 	bottom := c.y + high
-	title := fmt.Sprintf("%s (n = %s, as of %s)", ch.title, number(int64(ch.total)), day)
-	y := c.text(title, bold, accent, x, c.y, sizeHead, w, 1) + 6.5
-	axis := bottom - 12 // labels of up to two lines stand below it
-
-	totals := make([]float64, len(ch.labels))
-	largest := 0.0
-	for i := range ch.labels {
-		for _, series := range ch.values {
-			totals[i] += series[i]
+	top := c.text(ch.heading(day), bold, accent, x, c.y, sizeHead, w, 1) + 6.5
+	low, upper, step := ch.axis()
+	format := ch.format()
+	written := max(c.set.width(show(upper, format, nil), regular, sizeSmall), c.set.width(show(low, format, nil), regular, sizeSmall))
+	p := plot{left: x + written + 2.5, top: top, bottom: bottom - 12, low: low} // labels of up to two lines stand below
+	p.right = x + w - c.legendWidth(ch)
+	if low < 0 {
+		p.bottom -= 3 // for the sums below the bars
+	}
+	p.scale = (p.bottom - p.top) / (upper - low)
+	p.each = (p.right - p.left) / float64(len(ch.labels))
+	for v := low; v <= upper+step/2; v += step {
+		if !ch.lines() && math.Abs(v) < step/2 {
+			continue // the axis itself
 		}
-		largest = max(largest, totals[i])
+		c.rule(p.left, p.y(v), p.right-p.left, 0.15, hair)
+		c.textRight(show(v, format, nil), regular, muted, p.left-1.6, p.y(v)-ascent(sizeSmall)/2, sizeSmall, 20)
 	}
-	top, step := niceCeiling(largest)
-	scale := (axis - y) / top
-	legend := c.legendWidth(ch)
-	left := x + c.set.width(number(int64(top)), regular, sizeSmall) + 2.5
-	plot := x + w - left - legend
-	for v := step; v <= top+step/2; v += step {
-		at := axis - v*scale
-		c.rule(left, at, plot, 0.15, hair)
-		c.textRight(number(int64(v)), regular, muted, left-1.6, at-ascent(sizeSmall)/2, sizeSmall, 20)
+	c.markLabels(ch, p, bottom)
+	if ch.lines() {
+		c.rule(p.left, p.bottom, p.right-p.left, 0.3, ink)
+		c.lineMarks(ch, p)
+	} else {
+		c.bars(ch, p)
+		c.rule(p.left, p.y(0), p.right-p.left, 0.3, ink)
+		c.legend(ch, p.right+5, p.bottom)
 	}
-
-	each := plot / float64(len(ch.labels))
-	thick := min(each*0.62, 20)
-	for i, label := range ch.labels {
-		centre := left + each*(float64(i)+0.5)
-		at := axis
-		for s, series := range ch.values {
-			h := series[i] * scale
-			at -= h
-			c.hatch(centre-thick/2, at, thick, h, s, seriesColor(s, ch.def.Series[s].Tone))
-		}
-		c.textCentre(number(int64(totals[i])), bold, ink, centre, at-ascent(sizeSmall)-1.4, sizeSmall, each)
-		c.textCentre(label, regular, muted, centre, axis+1.8, sizeSmall, each*0.96)
-	}
-	c.rule(left, axis, plot, 0.3, ink)
-	c.legend(ch, left+plot+5, axis)
 	c.y = bottom
 }
 
-// named returns the series that have to be named: those that have anything to
-// show, unless the only one is the chart's first, of which the title speaks.
-func (ch *chartTable) named() []int {
-	var named []int
-	for i, values := range ch.values {
-		if slices.ContainsFunc(values, func(x float64) bool { return x != 0 }) {
-			named = append(named, i)
+// markLabels writes the names of marks below the plot, all or, where they are
+// too many, each so many.
+func (c *canvas) markLabels(ch *chartTable, p plot, bottom float64) {
+	step := 1
+	if len(ch.labels) > 12 {
+		widest := 0.0
+		for _, label := range ch.labels {
+			widest = max(widest, min(c.set.width(label, regular, sizeSmall), 30)+2)
 		}
+		step = every(len(ch.labels), p.each, widest)
 	}
-	if len(named) == 1 && named[0] == 0 {
-		return nil
+	for i := 0; i < len(ch.labels); i += step {
+		room := p.each * float64(step) * 0.96
+		at := min(max(p.x(i), p.left-4+room/2), p.right+8-room/2)
+		if step == 1 {
+			at = p.x(i)
+		}
+		c.textCentre(ch.labels[i], regular, muted, at, bottom-12+1.8, sizeSmall, room)
 	}
-	return named
 }
 
+// bars draws stacked columns with their sums: upwards what is above nothing,
+// downwards what is below it.
+func (c *canvas) bars(ch *chartTable, p plot) {
+	thick := min(p.each*0.62, 20)
+	low, upper := ch.bounds()
+	widest := max(c.set.width(decimal(upper), bold, sizeSmall), c.set.width(decimal(low), bold, sizeSmall)) + 1
+	sums := p.each >= widest
+	for i := range ch.labels {
+		up, down := p.y(0), p.y(0)
+		for s, series := range ch.values {
+			h := math.Abs(series[i]) * p.scale
+			k := seriesColor(s, ch.def.Series[s].Tone)
+			if series[i] >= 0 {
+				up -= h
+				c.hatch(p.x(i)-thick/2, up, thick, h, s, k)
+			} else {
+				c.hatch(p.x(i)-thick/2, down, thick, h, s, k)
+				down += h
+			}
+		}
+		above, below := ch.stack(i)
+		if sums && (above > 0 || below == 0) {
+			c.textCentre(decimal(above), bold, ink, p.x(i), up-ascent(sizeSmall)-1.4, sizeSmall, p.each)
+		}
+		if sums && below < 0 {
+			c.textCentre(decimal(below), bold, ink, p.x(i), down+1.2, sizeSmall, p.each)
+		}
+	}
+}
+
+// lineMarks draws a line a series, broken where there is no value, each with
+// dashes and marks of its own and its name and last value at its end.
+func (c *canvas) lineMarks(ch *chartTable, p plot) {
+	type end struct {
+		series int
+		y      float64
+		text   string
+	}
+	var ends []end
+	for s, series := range ch.values {
+		k := seriesColor(s, ch.def.Series[s].Tone)
+		last := -1
+		for i, v := range series {
+			if math.IsNaN(v) {
+				continue
+			}
+			c.drawColor(k)
+			c.pdf.SetLineWidth(0.55)
+			c.pdf.SetDashPattern([][]float64{nil, {2.2, 1.1}, {0.6, 0.9}, {2.6, 0.9, 0.6, 0.9}}[s%4], 0)
+			if last == i-1 && i > 0 {
+				c.pdf.Line(p.x(last), p.y(series[last]), p.x(i), p.y(v))
+			}
+			c.pdf.SetDashPattern(nil, 0)
+			last = i
+			if p.each > 3 {
+				c.mark(p.x(i), p.y(v), s, k)
+			}
+		}
+		if last >= 0 {
+			c.mark(p.x(last), p.y(series[last]), s, k)
+			ends = append(ends, end{s, p.y(series[last]), show(series[last], ch.format(), nil) + "  " + strings.TrimSpace(ch.def.Series[s].Title)})
+		}
+	}
+	slices.SortFunc(ends, func(a, b end) int { return cmp.Compare(a.y, b.y) })
+	next := p.top - 3
+	for _, e := range ends {
+		y := max(e.y-ascent(sizeSmall)/2, next)
+		next = y + leading(sizeSmall)
+		c.text(e.text, bold, seriesColor(e.series, ch.def.Series[e.series].Tone), p.right+1, y, sizeSmall, c.legendWidth(ch)-1, 1)
+	}
+}
+
+// mark draws a point of a line: a disc, a square, a triangle or a ring.
+func (c *canvas) mark(x, y float64, series int, k rgb) {
+	const r = 0.75
+	c.fillColor(k)
+	c.drawColor(k)
+	switch series % 4 {
+	case 0:
+		c.pdf.Circle(x, y, r, "F")
+	case 1:
+		c.pdf.Rect(x-r, y-r, 2*r, 2*r, "F")
+	case 2:
+		c.pdf.MoveTo(x, y-r*1.2)
+		c.pdf.LineTo(x+r*1.1, y+r*0.8)
+		c.pdf.LineTo(x-r*1.1, y+r*0.8)
+		c.pdf.ClosePath()
+		c.pdf.DrawPath("F")
+	default:
+		c.pdf.SetLineWidth(0.35)
+		c.pdf.Circle(x, y, r, "D")
+	}
+}
+
+// legendWidth is the room that the names of the series take beside the plot.
 func (c *canvas) legendWidth(ch *chartTable) float64 {
 	w := 0.0
+	if ch.lines() {
+		_, high := ch.bounds()
+		value := c.set.width(show(high, ch.format(), nil), bold, sizeSmall)
+		for _, s := range ch.def.Series {
+			w = max(w, min(c.set.width(s.Title, bold, sizeSmall), 34)+value+6)
+		}
+		return w
+	}
 	for _, i := range ch.named() {
 		w = max(w, min(c.set.width(ch.def.Series[i].Title, regular, sizeSmall), 34)+11)
 	}

@@ -11,6 +11,7 @@ import (
 func (c *canvas) method(r *Report) {
 	c.addPage(portrait)
 	c.bookmark("How this was made", 0)
+	c.pdf.RawWriteStr(sectionBegins)
 	x, w := c.page.left, c.page.width()
 	c.y = c.text("How this was made", bold, accent, x, c.y, sizeHead+1, w, 0) + 4
 	for _, n := range r.methodFacts() {
@@ -81,18 +82,38 @@ func (c *canvas) pair(n namedText, column float64) {
 	c.y = y + 0.7
 }
 
-// sql draws a query in a fixed pitch with its line breaks.
+// sql draws a query in a fixed pitch with its line breaks, in two columns of
+// one height.
 func (c *canvas) sql(text string) {
-	x, w := c.page.left, c.page.width()
+	const between = 4.0
+	wide := (c.page.width() - between) / 2
+	var set []line
+	var shifts []float64
 	for l := range strings.Lines(strings.TrimRight(text, "\n")) {
 		l = strings.TrimRight(l, "\n")
 		indent := len(l) - len(strings.TrimLeft(l, " "))
-		shift := min(float64(indent)*c.set.width(" ", mono, sizeID), 40)
-		for _, ls := range c.set.wrap([]piece{{l[indent:], mono, ink}}, sizeID, w-shift, 0) {
-			c.need(leading(sizeID))
-			c.line(ls, x+shift, c.y+ascent(sizeID), sizeID)
-			c.y += leading(sizeID)
+		shift := min(float64(indent)*c.set.width(" ", mono, sizeSQL), wide/2)
+		for i, ls := range c.set.wrap([]piece{{l[indent:], mono, ink}}, sizeSQL, wide-shift-1.5, 0) {
+			set, shifts = append(set, ls), append(shifts, shift)
+			if i > 0 {
+				shifts[len(shifts)-1] += 1.5 // what goes on is set in
+			}
 		}
+	}
+	const fewest = 4 // lines below the heading
+	for step := leading(sizeSQL); len(set) > 0; {
+		c.need(float64(min(fewest, (len(set)+1)/2)) * step)
+		rows := min(int((c.page.floor()-c.y)/step), (len(set)+1)/2)
+		c.upright(c.page.left+wide+between/2, c.y, float64(rows)*step, 0.15, hair)
+		for i := range min(2*rows, len(set)) {
+			x, y := c.page.left+shifts[i], c.y+float64(i%rows)*step
+			if i >= rows {
+				x += wide + between
+			}
+			c.line(set[i], x, y+ascent(sizeSQL), sizeSQL)
+		}
+		c.y += float64(rows) * step
+		set, shifts = set[min(2*rows, len(set)):], shifts[min(2*rows, len(shifts)):]
 	}
 }
 

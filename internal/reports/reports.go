@@ -37,6 +37,7 @@ type Report struct {
 	tone       string // a severity, or "" where nothing is to be judged
 	figures    []figure
 	chart      *chartTable
+	matrix     *matrix // nil where the definition has none
 	tables     []*table
 	accepted   int // findings that an exception accepts
 	lapsed     int // findings whose exception does so no longer
@@ -55,7 +56,7 @@ type chartTable struct {
 	def    Chart
 	title  string
 	labels []string
-	values [][]float64 // by series, then by label
+	values [][]float64 // by series, then by label; NaN where a line has a gap
 	total  float64
 }
 

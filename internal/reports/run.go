@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,6 +106,9 @@ func (r *runner) all(given map[string]any) (err error) {
 	}
 	r.report.tables = append(r.report.tables, r.changes...)
 	if err := r.chart(); err != nil {
+		return err
+	}
+	if err := r.matrix(); err != nil {
 		return err
 	}
 	r.tell()
@@ -373,15 +377,20 @@ func newChartTable(c Chart, title string, t *table) *chartTable {
 	for row := range t.rows {
 		chart.labels = append(chart.labels, t.text(row, 0))
 		for i := range c.Series {
-			x := 0.0
+			x := math.NaN()
 			switch v := t.vectors[i+1].at(row).(type) {
 			case int64:
 				x = float64(v)
 			case float64:
 				x = v
 			}
+			if math.IsNaN(x) && !chart.lines() {
+				x = 0 // nothing to stack
+			}
 			chart.values[i] = append(chart.values[i], x)
-			chart.total += x
+			if !math.IsNaN(x) {
+				chart.total += x
+			}
 		}
 	}
 	return chart

@@ -48,7 +48,7 @@ func (r *Report) WriteXLSX(w io.Writer, f Fonts) error {
 func (r *Report) writeXLSX(w io.Writer, f Fonts, most int) error {
 	b := &workbook{f: excelize.NewFile(), r: r, set: newTypesetter(f), styles: map[cellStyle]int{}, most: most}
 	defer b.f.Close()
-	for _, step := range []func() error{b.begin, b.data, b.method, b.summary, b.end} {
+	for _, step := range []func() error{b.begin, b.matrix, b.data, b.method, b.summary, b.end} {
 		if err := step(); err != nil {
 			return fmt.Errorf("write report %s as xlsx: %w", r.Name(), err)
 		}
@@ -67,6 +67,11 @@ func (b *workbook) begin() error {
 	}
 	if err := b.f.SetSheetName("Sheet1", summarySheet); err != nil {
 		return err
+	}
+	if b.r.matrix != nil {
+		if _, err := b.f.NewSheet(matrixSheet); err != nil {
+			return err
+		}
 	}
 	b.sheets = b.r.dataSheets(b.most)
 	for _, s := range b.sheets {
@@ -185,11 +190,14 @@ func (b *workbook) band(sheet string, from, to, row int, text string, s cellStyl
 }
 
 func (b *workbook) merge(sheet string, from, to, row int, s cellStyle) error {
+	if from == to {
+		return nil
+	}
 	id, err := b.style(s)
 	if err != nil {
 		return err
 	}
-	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(max(to, from+1), row), id); err != nil {
+	if err := b.f.SetCellStyle(sheet, cellName(from+1, row), cellName(to, row), id); err != nil {
 		return err
 	}
 	return b.f.MergeCell(sheet, cellName(from, row), cellName(to, row))

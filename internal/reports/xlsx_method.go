@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -35,6 +36,9 @@ func (b *workbook) method() error {
 	for _, s := range b.sheets {
 		m.pair(namedText{s.name, plural(s.last-s.first, "row", "rows") + " of " + number(int64(b.r.tables[s.section].rows)) +
 			" in " + b.r.tables[s.section].section.Title})
+	}
+	if x := b.r.matrix; x != nil {
+		m.pair(namedText{matrixSheet, x.title + ". " + x.note(x.first(maxMatrixColumns))})
 	}
 	for _, t := range b.r.tables {
 		m.title("Columns of " + t.section.Title)
@@ -144,12 +148,16 @@ func (m *methodSheetWriter) numbers(ch *chartTable) {
 		m.put(i+2, s.Title, headerStyle("right"))
 	}
 	m.chart.first = m.row + 1
+	format := "#,##0.##"
+	if ch.format() == formatShare {
+		format = numberFormat(formatShare)
+	}
 	for i, label := range ch.labels {
 		m.row++
 		m.put(1, label, cellStyle{})
 		for s := range ch.values {
-			if m.err == nil {
-				m.err = m.number(s+2, ch.values[s][i], "#,##0.##")
+			if x := ch.values[s][i]; m.err == nil && !math.IsNaN(x) { // a blank is a gap in the chart
+				m.err = m.number(s+2, x, format)
 			}
 		}
 	}

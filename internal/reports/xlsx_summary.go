@@ -2,20 +2,21 @@ package reports
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// The summary is laid on eight columns, B to I, beside a narrow margin.
+// The summary is laid on a grid of narrow columns, B to Q, beside a margin;
+// what stands on it spans as many as it needs.
 const (
 	firstColumn = 2
-	lastColumn  = 9
-	columnWide  = 14.0 // characters
+	gridColumns = 16
+	lastColumn  = firstColumn + gridColumns - 1
+	columnWide  = 7.0 // characters
+	bandWide    = columnWide * gridColumns
 )
-
-const bandWide = columnWide * (lastColumn - firstColumn + 1)
 
 // summaryWriter fills the summary sheet from top to bottom.
 type summaryWriter struct {
@@ -33,11 +34,11 @@ func (b *workbook) summary() error {
 		}
 	}
 	return b.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Area", Scope: summarySheet,
-		RefersTo: fmt.Sprintf("%s!$A$1:$I$%d", quoteSheet(summarySheet), s.row)})
+		RefersTo: fmt.Sprintf("%s!$A$1:$Q$%d", quoteSheet(summarySheet), s.row)})
 }
 
 func (s *summaryWriter) grid() error {
-	if err := s.f.SetColWidth(summarySheet, "B", "I", columnWide); err != nil {
+	if err := s.f.SetColWidth(summarySheet, "B", "Q", columnWide); err != nil {
 		return err
 	}
 	if err := s.f.SetColWidth(summarySheet, "A", "A", 2); err != nil {
@@ -121,14 +122,14 @@ func (s *summaryWriter) rich(pieces []piece, look cellStyle, least float64) erro
 	return s.f.SetCellRichText(summarySheet, cellName(firstColumn, s.row-1), runs)
 }
 
-// figures writes up to four numbers, each over two columns.
+// figures writes up to four numbers, each over a quarter of the grid.
 func (s *summaryWriter) figures() error {
 	if len(s.r.figures) == 0 {
 		return nil
 	}
 	heights := []float64{32, 15, 14}
 	for i := range 4 {
-		from := firstColumn + 2*i
+		from := firstColumn + gridColumns/4*i
 		f := figure{}
 		if i < len(s.r.figures) {
 			f = s.r.figures[i]
@@ -147,10 +148,10 @@ func (s *summaryWriter) figures() error {
 			if i > 0 && i < len(s.r.figures) {
 				look.left, look.indent = edge{1, hair}, 1
 			}
-			if err := s.band(summarySheet, from, from+1, s.row+n, text, look); err != nil {
+			if err := s.band(summarySheet, from, from+gridColumns/4-1, s.row+n, text, look); err != nil {
 				return err
 			}
-			lines := len(s.set.wrap([]piece{{text, regular, ink}}, max(looks[n].size, 8), 2*columnWide*1.9, 0))
+			lines := len(s.set.wrap([]piece{{text, regular, ink}}, max(looks[n].size, 8), bandWide/4*1.9, 0))
 			if n > 0 {
 				heights[n] = max(heights[n], float64(lines)*12+3)
 			}
@@ -167,55 +168,6 @@ func (s *summaryWriter) figures() error {
 
 func (s *summaryWriter) heading(text string) error {
 	return s.line(text, cellStyle{size: 12, bold: true, color: accent}, 20)
-}
-
-// graph places the chart, which Excel draws from the numbers on the method
-// sheet.
-func (s *summaryWriter) graph() error {
-	ch := s.r.chart
-	if ch == nil || ch.total == 0 {
-		return nil
-	}
-	if err := s.heading(fmt.Sprintf("%s (n = %s, as of %s)", ch.title, number(int64(ch.total)), s.r.madeOn())); err != nil {
-		return err
-	}
-	at := func(column, row int) string {
-		name, _ := excelize.CoordinatesToCellName(column, row, true)
-		return quoteSheet(methodSheet) + "!" + name
-	}
-	text := excelize.Font{Family: sheetFont, Size: 9, Color: hexColor(muted)}
-	chart := &excelize.Chart{
-		Type:      excelize.ColStacked,
-		Dimension: excelize.ChartDimension{Width: 816, Height: 260},
-		Legend:    excelize.ChartLegend{Position: "none"},
-		XAxis:     excelize.ChartAxis{Font: text},
-		YAxis:     excelize.ChartAxis{Font: text, MajorGridLines: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0"}},
-		PlotArea:  excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0;;"}},
-		Border:    excelize.LineOptions{Type: excelize.LineNone},
-		GapWidth:  new(uint(60)),
-		Format:    excelize.GraphicOptions{AltText: ch.title, Positioning: "oneCell"},
-	}
-	if len(ch.named()) > 0 {
-		chart.Legend = excelize.ChartLegend{Position: "right", Font: &text}
-	}
-	for i, series := range ch.def.Series {
-		if i > 0 && !slices.Contains(ch.named(), i) {
-			continue // nothing but zeros
-		}
-		k := seriesColor(i, series.Tone)
-		chart.Series = append(chart.Series, excelize.ChartSeries{
-			Name:       at(i+2, s.chart.header),
-			Categories: at(1, s.chart.first) + ":" + strings.TrimPrefix(at(1, s.chart.last), quoteSheet(methodSheet)+"!"),
-			Values:     at(i+2, s.chart.first) + ":" + strings.TrimPrefix(at(i+2, s.chart.last), quoteSheet(methodSheet)+"!"),
-			Fill:       excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{hexColor(k)}},
-			DataLabel:  excelize.ChartDataLabel{Font: excelize.Font{Family: sheetFont, Size: 9, Bold: true, Color: hexColor(white)}},
-		})
-	}
-	if err := s.f.AddChart(summarySheet, cellName(firstColumn, s.row), chart); err != nil {
-		return err
-	}
-	s.row += 14
-	return nil
 }
 
 // first writes the rows that come first, as the first page of the PDF does.
@@ -243,58 +195,87 @@ func (s *summaryWriter) first() error {
 
 func (s *summaryWriter) rows(t *table, f *First) error {
 	indexes := t.firstColumns()
-	indexes = indexes[:min(len(indexes), lastColumn-firstColumn+1)]
+	indexes = indexes[:min(len(indexes), gridColumns)]
 	shown := t.firstRows()
 	if err := s.heading(f.heading(t, len(shown))); err != nil {
 		return err
 	}
-	for n, i := range indexes {
-		look := cellStyle{bold: true, size: 9, color: muted, bottom: edge{2, ink}, wrap: true}
-		if rightAligned(t.columns[i].Format) {
-			look.align, look.indent = "right", 1
-		}
-		if err := s.spread(n, len(indexes), t.columns[i].Title, look); err != nil {
-			return err
-		}
-	}
-	s.row++
-	for _, row := range shown {
-		high := 1
+	spans := t.spans(indexes, shown)
+	line := func(size float64, cell func(i int) (string, cellStyle)) error {
+		high, from := 1, firstColumn
 		for n, i := range indexes {
-			text, look := t.text(row, i), cellStyle{size: 9, wrap: true, bottom: edge{1, hair}}
+			text, look := cell(i)
+			look.size = size
 			if rightAligned(t.columns[i].Format) {
 				look.align, look.indent = "right", 1
 			}
+			if err := s.band(summarySheet, from, from+spans[n]-1, s.row, text, look); err != nil {
+				return err
+			}
+			st := regular
+			if look.bold {
+				st = bold
+			}
+			room := float64(spans[n])*columnWide*1.82 - float64(look.indent)*2
+			high = max(high, len(s.set.wrap([]piece{{cut(text, 200), st, ink}}, size, room, 4)))
+			from += spans[n]
+		}
+		s.row++
+		return s.f.SetRowHeight(summarySheet, s.row-1, float64(high)*12+5)
+	}
+	if err := line(9, func(i int) (string, cellStyle) {
+		return t.columns[i].Title, cellStyle{bold: true, color: muted, bottom: edge{2, ink}}
+	}); err != nil {
+		return err
+	}
+	for _, row := range shown {
+		if err := line(9, func(i int) (string, cellStyle) {
+			text, look := t.text(row, i), cellStyle{bottom: edge{1, hair}}
 			if t.columns[i].Format == formatSeverity {
 				look.bold, look.color, look.fill = true, toneColor(strings.ToLower(text)), toneTint(strings.ToLower(text))
 				text = strings.ToUpper(text)
 			}
-			width := columnWide
-			if n == len(indexes)-1 {
-				width *= float64(lastColumn - firstColumn - n + 1)
-			}
-			ls := s.set.wrap([]piece{{cut(text, 200), regular, ink}}, 9, width*1.9, 4)
-			high = max(high, len(ls))
-			if err := s.spread(n, len(indexes), text, look); err != nil {
-				return err
-			}
-		}
-		if err := s.f.SetRowHeight(summarySheet, s.row, float64(high)*12+4); err != nil {
+			return text, look
+		}); err != nil {
 			return err
 		}
-		s.row++
 	}
 	s.row++
 	return nil
 }
 
-// spread writes the cell of one column of a list; the last column takes what
-// is left of the width.
-func (s *summaryWriter) spread(n, of int, text string, look cellStyle) error {
-	if n == of-1 && firstColumn+n < lastColumn && look.align != "right" {
-		return s.band(summarySheet, firstColumn+n, lastColumn, s.row, text, look)
+// spans says over how many columns of the grid each column of a list goes: as
+// many as its texts need, the widest giving way first, and what is left to the
+// widest text.
+func (t *table) spans(indexes, rows []int) []int {
+	spans := make([]int, len(indexes))
+	sum, text := 0, 0
+	for n, i := range indexes {
+		want := 0.0
+		for word := range strings.FieldsSeq(t.columns[i].Title) {
+			want = max(want, columnsOf(word))
+		}
+		for _, row := range rows {
+			want = max(want, columnsOf(firstLine(t.text(row, i))))
+		}
+		spans[n] = int(math.Ceil((min(want, 40) + 1) / columnWide / 1.05))
+		sum += spans[n]
+		right := rightAligned(t.columns[indexes[text]].Format)
+		if !rightAligned(t.columns[i].Format) && (right || spans[n] > spans[text]) {
+			text = n
+		}
 	}
-	return s.put(summarySheet, firstColumn+n, s.row, text, look)
+	for ; sum > gridColumns; sum-- {
+		widest := 0
+		for n := range spans {
+			if spans[n] > spans[widest] {
+				widest = n
+			}
+		}
+		spans[widest]--
+	}
+	spans[text] += gridColumns - sum
+	return spans
 }
 
 func (s *summaryWriter) todo() error {
@@ -315,17 +296,22 @@ func (s *summaryWriter) contents() error {
 		return err
 	}
 	link := func(sheet, text string) error {
-		if err := s.put(summarySheet, firstColumn, s.row, sheet, cellStyle{color: accent, link: true}); err != nil {
+		if err := s.band(summarySheet, firstColumn, firstColumn+3, s.row, sheet, cellStyle{color: accent, link: true}); err != nil {
 			return err
 		}
 		if err := s.f.SetCellHyperLink(summarySheet, cellName(firstColumn, s.row), quoteSheet(sheet)+"!A1", "Location"); err != nil {
 			return err
 		}
-		if err := s.band(summarySheet, firstColumn+2, lastColumn, s.row, text, cellStyle{}); err != nil {
+		if err := s.band(summarySheet, firstColumn+4, lastColumn, s.row, text, cellStyle{}); err != nil {
 			return err
 		}
 		s.row++
 		return nil
+	}
+	if m := s.r.matrix; m != nil {
+		if err := link(matrixSheet, m.title+": "+plural(len(m.rows), "row", "rows")+", "+plural(len(m.columns), "column", "columns")); err != nil {
+			return err
+		}
 	}
 	for _, d := range s.sheets {
 		t := s.r.tables[d.section]
