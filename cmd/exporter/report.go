@@ -17,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
@@ -33,6 +34,7 @@ type reportFlags struct {
 	timeout time.Duration
 	list    bool
 	explain string
+	quiet   bool // the caller tells of what was made
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -71,7 +73,7 @@ and gone since an earlier snapshot.`,
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
-	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters and SQL of a report and stop")
+	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters, columns and SQL of a report and stop")
 	return c
 }
 
@@ -131,6 +133,10 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 		return nil, err
 	}
 	defer states.close()
+	// A report that cannot be entered in the journal is not made.
+	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
+		return nil, explainDisk(err)
+	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
@@ -178,7 +184,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // file is a file that was written.
 type file struct {
 	path, sha256 string
-	notes        []string
+	notes        []reports.Note
 	draft        string // where it is until all are written
 }
 
@@ -235,6 +241,9 @@ func settle(path string) (sum string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), f.Sync()
 }
 
+// maxFilesNamed is how many files of a report are named one by one.
+const maxFilesNamed = 4
+
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
 	ok, lacks := m.report.Complete()
@@ -246,18 +255,26 @@ func (a *app) sayReport(m made) {
 	if !ok {
 		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
 	}
+	if len(m.files) > maxFilesNamed {
+		first := m.files[0].path
+		fmt.Fprintf(a.stderr, "  %d files %s.*\n", len(m.files), strings.TrimSuffix(first, filepath.Ext(first)))
+	}
 	for _, x := range m.files {
-		fmt.Fprintf(a.stderr, "  %s\n", x.path)
-		if len(x.notes) > 0 {
-			fmt.Fprintf(a.stderr, "    %s\n", strings.Join(x.notes, "; "))
+		if len(m.files) <= maxFilesNamed {
+			fmt.Fprintf(a.stderr, "  %s\n", x.path)
+		}
+		for _, n := range x.notes {
+			if !n.Usual {
+				fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), n)
+			}
 		}
 	}
 }
 
 func (a *app) listReports(cfg *config) error {
-	t := newGrid("NAME", "QUESTION", "FORMATS")
+	t := newGrid("ID", "NAME", "QUESTION", "FORMATS")
 	for _, d := range cfg.definitions {
-		t.add(d.Name, d.Asked(), strings.Join(d.Formats, ", "))
+		t.add(d.ID, d.Name, d.Asked(), strings.Join(d.OutputFormats(), ", "))
 	}
 	return a.printGrid(t)
 }

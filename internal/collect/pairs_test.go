@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"testing/synctest"
 
@@ -15,8 +14,8 @@ import (
 )
 
 var (
-	nightly = flag.Bool("nightly", false, "try every pair of faults instead of a sample")
-	seed    = flag.Uint64("seed", 1, "chooses the sample of pairs")
+	nightly = flag.Bool("nightly", false, "try every pair of faults, and every answer to interrupt at, instead of a sample")
+	seed    = flag.Uint64("seed", 1, "chooses the sample")
 )
 
 // pairs are the faults two by two: all, or a ring, in which each fault meets two
@@ -39,8 +38,8 @@ func pairs() (list [][2]sandbox.Fault) {
 // Two faults at once: where each leaves the rows as they are, so do both; where
 // one does not, that is said and nothing changes.
 func TestPairsOfFaults(t *testing.T) {
-	stores, digests := map[bool]string{}, map[bool]map[string]string{}
 	odd := func(f sandbox.Fault) bool { return f.Content }
+	stores, digests := map[bool]string{}, map[bool]map[string]string{}
 	for _, content := range []bool{false, true} {
 		var faults []string
 		for _, f := range sandbox.Faults() {
@@ -48,16 +47,12 @@ func TestPairsOfFaults(t *testing.T) {
 				faults = append(faults, f.Name)
 			}
 		}
-		stores[content] = t.TempDir()
-		synctest.Test(t, func(t *testing.T) {
-			tr := newTrial(t)
-			if _, err := tr.collect(documented(faults...)); err != nil {
-				t.Fatal(err)
+		stores[content] = prepare(t, func(tr *trial) error {
+			_, err := tr.collect(documented(faults...))
+			if err == nil {
+				digests[content] = tr.digests()
 			}
-			digests[content] = tr.digests()
-			if err := os.CopyFS(stores[content], os.DirFS(tr.dir)); err != nil {
-				t.Fatal(err)
-			}
+			return err
 		})
 	}
 	for _, pair := range pairs() {
@@ -70,9 +65,7 @@ func TestPairsOfFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newTrial(t)
 				if !patient {
-					if err := os.CopyFS(tr.dir, os.DirFS(stores[content])); err != nil {
-						t.Fatal(err)
-					}
+					tr.begin(stores[content])
 				}
 				result, err := tr.collect(documented(pair[0].Name, pair[1].Name))
 				switch {

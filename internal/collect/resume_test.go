@@ -47,6 +47,10 @@ func counted(s *sandbox.Server) (n int64) {
 // interrupted, and goes on there: it ends with the tables of an unbroken one, and
 // repeats at most what was in flight.
 func TestInterruption(t *testing.T) {
+	step := int64(5)
+	if *nightly {
+		step = 1
+	}
 	var want map[string]string
 	var least, calls int64
 	faults := []string{"drift", "500"}
@@ -59,7 +63,7 @@ func TestInterruption(t *testing.T) {
 		want, least = tr.digests(), counted(s)
 		calls = tr.count("SELECT count(*) FROM calls WHERE line IS NOT NULL")
 	})
-	for after := int64(1); after < least; after += 3 {
+	for after := 1 + int64(*seed)%step; after < least; after += step {
 		synctest.Test(t, func(t *testing.T) {
 			tr := newTrial(t)
 			s := documented(faults...)

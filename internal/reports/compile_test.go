@@ -75,3 +75,41 @@ func TestCompileGivesAllFaults(t *testing.T) {
 		t.Errorf("Compile mismatch (-want +got):\n%s", diff)
 	}
 }
+
+// TestExplain tells what a reader asks of a report, in lines that fit a terminal.
+func TestExplain(t *testing.T) {
+	for _, d := range Builtin() {
+		text, err := d.Explain("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, _, _ := strings.Cut(text, "\n-- ") // the SQL follows
+		for line := range strings.Lines(told) {
+			if line = strings.TrimSuffix(line, "\n"); columnsOf(line) > explainWidth {
+				t.Errorf("%s: a line of %v columns: %s", d.Name, columnsOf(line), line)
+			}
+		}
+	}
+	d := Definition{Name: "own", ID: "X1", Title: "Own", Question: "Who, within {days} days?", Only: "new", Mask: "standard", Controls: []string{"A", "B"},
+		Parameters: map[string]Parameter{"days": {Type: "integer", Default: 3, Meaning: "how many"}}, Summary: "expiring_permissions_summary.sql",
+		Sections: []Section{{Name: "All", Title: "All of them", Query: "expiring_by_rule.sql", Severity: "severity", Key: []string{"a", "b"},
+			Columns: []Column{{Name: "a"}, {Name: "long_name", Title: "Name", Meaning: strings.Repeat("word ", 20), Mask: "standard"}}}}}
+	text, err := d.Explain("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"X1 · own · Own\nWho, within 3 days?\n\nEvidence for  A; B\n",
+		"Made as       xlsx, pdf; mask: standard\n",
+		"Changes       since the snapshot before, or the one that --since names; only\n              what is new is shown\n",
+		"  days  3 (integer); how many\n",
+		"\nSection All: All of them\n────────────────────────\n\nKey      a/b, the finding_key of exceptions.csv\nChanged  when severity differs\n\n  a          A\n  long_name  Name: word",
+		"word word\n             word word",
+		"(masked from standard on)\n\n-- Expiring permissions: rules",
+		"\nFirst page: expiring_permissions_summary.sql\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text[:min(len(text), 1500)])
+		}
+	}
+}

@@ -1,10 +1,26 @@
 package reports
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"exporter/internal/store"
 )
 
 // wildQuery has a column of every kind and rows of what breaks exporters:
@@ -67,8 +83,8 @@ func wildReport(t testing.TB) (*Report, *sql.Rows) {
 	return p, rows
 }
 
-// written writes a report in a format and returns the files' paths.
-func written(t testing.TB, r *Report, format string) (paths []string) {
+// written writes a report in a format and returns the files' paths and notes.
+func written(t testing.TB, r *Report, format string) (paths []string, notes []Note) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, o := range r.Outputs(format, testFonts(t)) {
@@ -76,20 +92,388 @@ func written(t testing.TB, r *Report, format string) (paths []string) {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		notes, err := o.Write(t.Context(), path)
+		said, err := o.Write(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(o.Name, notes)
-		paths = append(paths, path)
+		paths, notes = append(paths, path), append(notes, said...)
 	}
-	return paths
+	return paths, notes
 }
 
-// TestOutputs writes and reads back what breaks exporters, in every format.
-func TestOutputs(t *testing.T) {
+// answer is what a query returned, by the driver alone: the columns' names and
+// types, and the rows.
+type answer struct {
+	names, types []string
+	rows         [][]any
+}
+
+// readAnswer reads all rows, the columns in the report's order: the one that the
+// definition names, which is the query's last, comes first.
+func readAnswer(t testing.TB, rows *sql.Rows) answer {
+	t.Helper()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := []int{len(types) - 1}
+	for i := range len(types) - 1 {
+		order = append(order, i)
+	}
+	var a answer
+	for _, i := range order {
+		a.names, a.types = append(a.names, types[i].Name()), append(a.types, types[i].DatabaseTypeName())
+	}
+	for rows.Next() {
+		values, into := make([]any, len(types)), make([]any, len(types))
+		for i := range into {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		row := make([]any, len(order))
+		for n, i := range order {
+			row[n] = values[i]
+		}
+		a.rows = append(a.rows, row)
+	}
+	if rows.Err() != nil || len(a.rows) != 26 {
+		t.Fatalf("%d rows, %v", len(a.rows), rows.Err())
+	}
+	return a
+}
+
+// asDatabaseText are columns that JSON and Parquet have no type for, or that
+// would lose digits as a number.
+var asDatabaseText = []string{"huge", "exact", "span", "clock", "key", "pair"}
+
+// TestCSVIsLossless parses every field by the column's type and finds the value
+// that the driver gave.
+func TestCSVIsLossless(t *testing.T) {
+	r, rows := wildReport(t)
+	a := readAnswer(t, rows)
+	paths, _ := written(t, r, "csv")
+	text := readFile(t, paths[0])
+	got, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.ReplaceAll(text, "break\r\nmore", ""), "\r\n") || !utf8.ValidString(text) {
+		t.Error("lines end in CR LF, or the file is not UTF-8")
+	}
+	want := slices.Clone(a.names)
+	want[3] = "text_2" // of two that are alike
+	if diff := cmp.Diff(want, got[0]); diff != "" {
+		t.Errorf("header mismatch (-want +got):\n%s", diff)
+	}
+	if len(got) != len(a.rows)+1 {
+		t.Fatalf("%d rows, want %d", len(got)-1, len(a.rows))
+	}
+	for i, row := range a.rows {
+		for j, value := range row {
+			field := got[i+1][j]
+			if !sameField(field, value, a.types[j], slices.Contains(asDatabaseText, a.names[j])) {
+				t.Errorf("row %d, %s: %.60q for %.60v", i+1, a.names[j], field, value)
+			}
+		}
+	}
+	// NULL is nothing, an empty text is quoted.
+	lines := strings.Split(text, "\n")
+	for n, want := range map[string]string{"17": `17,17,"","",`, "19": "19,19,,,"} {
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, want) }) {
+			t.Errorf("row %s does not begin with %s", n, want)
+		}
+	}
+}
+
+// sameField reads a field back as a value of a database's type.
+func sameField(field string, value any, kind string, asText bool) bool {
+	if value == nil {
+		return field == ""
+	}
+	if asText {
+		return field == store.Text(value, kind)
+	}
+	switch v := value.(type) {
+	case string:
+		return field == strings.ReplaceAll(v, "\r\n", "\n") // encoding/csv drops the CR
+	case float64:
+		x, err := strconv.ParseFloat(field, 64)
+		return err == nil && (x == v || x != x && v != v)
+	case bool:
+		return field == fmt.Sprint(v)
+	case time.Time:
+		layout := map[string]string{"DATE": time.DateOnly, "TIMESTAMP": "2006-01-02T15:04:05.999999"}[kind]
+		if layout == "" {
+			layout = time.RFC3339Nano
+		}
+		x, err := time.Parse(layout, field)
+		return err == nil && x.Equal(v)
+	case []any:
+		var list []any
+		d := json.NewDecoder(strings.NewReader(field))
+		d.UseNumber()
+		return d.Decode(&list) == nil && fmt.Sprint(list) == fmt.Sprint(v)
+	default: // whole numbers and decimals
+		x, ok := new(big.Rat).SetString(field)
+		y, _ := new(big.Rat).SetString(store.Text(value, kind))
+		return ok && x.Cmp(y) == 0
+	}
+}
+
+// TestJSONIsTyped decodes the document and finds what the driver gave.
+func TestJSONIsTyped(t *testing.T) {
+	r, rows := wildReport(t)
+	a := readAnswer(t, rows)
+	paths, _ := written(t, r, "json")
+	var got struct {
+		Report   struct{ Name, Answer string }
+		Trust    struct{ Snapshot, Verdict, Digest string }
+		Queries  []struct{ Name, SHA256, Text string }
+		Sections []struct {
+			Name    string
+			Columns []struct{ Name, Type string }
+			Rows    []map[string]any
+		}
+	}
+	d := json.NewDecoder(strings.NewReader(readFile(t, paths[0])))
+	d.UseNumber()
+	if err := d.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(wildQuery))
+	if got.Report.Answer != r.Answer() || got.Trust.Digest != r.trust.digest() || got.Queries[0].SHA256 != hex.EncodeToString(sum[:]) || got.Queries[0].Text != wildQuery {
+		t.Errorf("report %+v, trust %+v, query %s", got.Report, got.Trust, got.Queries[0].SHA256)
+	}
+	if len(got.Sections) != 2 || len(got.Sections[0].Rows) != len(a.rows) || got.Sections[1].Rows == nil || len(got.Sections[1].Rows) > 0 {
+		t.Fatalf("%d sections", len(got.Sections))
+	}
+	for i, row := range a.rows {
+		for j, value := range row {
+			column := got.Sections[0].Columns[j]
+			v := got.Sections[0].Rows[i][column.Name]
+			if (v == nil) != (value == nil) || v != nil && !sameMember(v, value, a.types[j], slices.Contains(asDatabaseText, a.names[j])) {
+				t.Errorf("row %d, %s (%s): %.60v for %.60v", i+1, column.Name, column.Type, v, value)
+			}
+		}
+	}
+}
+
+func sameMember(got, value any, kind string, asText bool) bool {
+	switch g := got.(type) {
+	case json.Number:
+		return !asText && sameField(g.String(), value, kind, false)
+	case []any:
+		return fmt.Sprint(g) == fmt.Sprint(value)
+	case string:
+		if s, ok := value.(string); ok {
+			return g == s
+		}
+		return sameField(g, value, kind, asText)
+	case bool:
+		return g == value
+	}
+	return false
+}
+
+// TestParquetIsTyped reads a file with a DuckDB of its own.
+func TestParquetIsTyped(t *testing.T) {
+	r, rows := wildReport(t)
+	a := readAnswer(t, rows)
+	paths, _ := written(t, r, "parquet")
+	want := map[string]string{"id": "BIGINT", "n": "BIGINT", "text": "VARCHAR", "list": "VARCHAR[]", "moment": "TIMESTAMPTZ", "wall": "TIMESTAMP",
+		"day": "DATE", "whole": "BIGINT", "real": "DOUBLE", "cents": "DOUBLE", "flag": "BOOLEAN", "none": "BIGINT"}
+	for file, count := range map[string]int{paths[0]: len(a.rows), paths[1]: 0} {
+		found := 0
+		err := store.ReadParquet(t.Context(), file, func(columns []store.ParquetColumn) error {
+			for _, c := range columns {
+				if kind := want[c.Name]; kind != "" && c.Type != kind {
+					t.Errorf("column %s is %s, want %s", c.Name, c.Type, kind)
+				}
+			}
+			return nil
+		}, func(got []any) error {
+			for j, value := range a.rows[found] {
+				if !sameCell(got[j], value, a.types[j], slices.Contains(asDatabaseText, a.names[j])) {
+					t.Errorf("row %d, %s: %.60v for %.60v", found+1, a.names[j], got[j], value)
+				}
+			}
+			found++
+			return nil
+		})
+		if err != nil || found != count {
+			t.Errorf("%s: %d rows, %v; want %d", filepath.Base(file), found, err, count)
+		}
+	}
+}
+
+func sameCell(got, value any, kind string, asText bool) bool {
+	switch v := value.(type) {
+	case nil:
+		return got == nil
+	case time.Time:
+		if !asText {
+			g, ok := got.(time.Time)
+			return ok && g.Equal(v)
+		}
+	case []any:
+		if kind != "VARCHAR[]" { // lists of other things as text
+			return len(got.([]any)) == len(v)
+		}
+		return cmp.Equal(got, value)
+	case string:
+		return got == value
+	}
+	if s, ok := got.(string); ok {
+		return asText && s == store.Text(value, kind)
+	}
+	return sameField(fmt.Sprint(got), value, kind, false)
+}
+
+// TestExcelCSV gives each text back when one apostrophe is taken off, runs
+// nothing as a formula and says how many texts have one.
+func TestExcelCSV(t *testing.T) {
+	r, rows := wildReport(t)
+	a := readAnswer(t, rows)
+	paths, notes := written(t, r, "excel-csv")
+	text, ok := strings.CutPrefix(readFile(t, paths[0]), "\uFEFF")
+	if !ok || strings.Count(text, "\r\n") < len(a.rows)+1 {
+		t.Error("no byte order mark, or lines do not end in CR LF")
+	}
+	got, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := 0
+	for i, row := range got {
+		for j, field := range row {
+			// A number may be negative; a text must not begin like a formula.
+			number := i > 0 && slices.Contains([]string{"n", "whole", "real", "cents"}, a.names[j])
+			if !number && strings.IndexByte("=+-@\t\r", (field + " ")[0]) >= 0 {
+				t.Errorf("line %d, column %d: %.40q", i+1, j+1, field)
+			}
+			if strings.HasPrefix(field, "'") {
+				marked++
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		if s, ok := a.rows[i-1][2].(string); ok && strings.TrimSpace(s) != "" && len(s) < 100 && !strings.ContainsAny(s, "\x00\r") {
+			if want := strings.TrimPrefix(row[2], "'"); want != s {
+				t.Errorf("line %d: %q for %q", i+1, row[2], s)
+			}
+		}
+	}
+	for row, want := range map[int]string{1: "'=1+1", 2: "'+86", 7: "''quoted", 19: "–", 21: "'1234567890123456789", 22: "'090909", 23: "'1e5"} {
+		if got[row][2] != want {
+			t.Errorf("row %d is %q, want %q", row, got[row][2], want)
+		}
+	}
+	// Those that begin with an apostrophe of their own are not counted, here 3.
+	if said := notes[0].Count + notes[1].Count; !strings.Contains(notes[0].Text, "like formulas have an apostrophe") || said != marked-3 {
+		t.Errorf("%d fields have an apostrophe, notes %v", marked, notes)
+	}
+}
+
+// TestHTMLHasEveryRow reads the page's tables as a browser builds them, and
+// finds nothing that a value brought with it: no element, nothing to load.
+func TestHTMLHasEveryRow(t *testing.T) {
+	r, rows := wildReport(t)
+	a := readAnswer(t, rows)
+	paths, notes := written(t, r, "html")
+	doc, err := html.Parse(strings.NewReader(readFile(t, paths[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table [][]string
+	var last *html.Node
+	allowed := strings.Fields("html head meta title style body main div header p span h1 h2 h3 b section table thead tbody tr th td nav a dl dt dd pre")
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if !slices.Contains(allowed, n.Data) {
+			t.Errorf("the page has the element %s", n.Data)
+		}
+		for _, x := range n.Attr {
+			if x.Key == "src" || strings.HasPrefix(x.Key, "on") || x.Key == "href" && !strings.HasPrefix(x.Val, "#") {
+				t.Errorf("the page has %s=%q", x.Key, x.Val)
+			}
+			if x.Key == "data-section" && x.Val == "0" {
+				last = n
+			}
+		}
+	}
+	for n := range last.Descendants() {
+		switch n.Data {
+		case "tr":
+			table = append(table, nil)
+		case "td":
+			text := ""
+			for x := range n.Descendants() {
+				if x.Type == html.TextNode {
+					text += x.Data
+				}
+			}
+			table[len(table)-1] = append(table[len(table)-1], text)
+		}
+	}
+	if len(table) != len(a.rows)+1 {
+		t.Fatalf("%d rows, want %d", len(table)-1, len(a.rows))
+	}
+	control := strings.NewReplacer("\r\n", "\n", "\r", "\uFFFD", "\x00", "\uFFFD", "\x07", "\uFFFD")
+	for i, row := range a.rows {
+		want := nothing
+		if s, ok := row[2].(string); ok && strings.TrimSpace(s) != "" {
+			want = control.Replace(s)
+		}
+		if got := table[i+1][2]; got != want || len(table[i+1]) != len(a.names) {
+			t.Errorf("row %d: %.60q, want %.60q", i+1, got, want)
+		}
+	}
+	if len(notes) != 1 || !strings.Contains(notes[0].String(), "control characters are replaced") {
+		t.Errorf("notes %v", notes)
+	}
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestOutputsSameBytes writes each format twice.
+func TestOutputsSameBytes(t *testing.T) {
+	r := handReport{rows: 3000}.report(t)
+	for _, format := range []string{"csv", "excel-csv", "json", "parquet", "html"} {
+		one, _ := written(t, r, format)
+		two, _ := written(t, handReport{rows: 3000}.report(t), format)
+		for i := range one {
+			if readFile(t, one[i]) != readFile(t, two[i]) {
+				t.Errorf("%s: not the same bytes", filepath.Base(one[i]))
+			}
+		}
+	}
+}
+
+// TestOutputNames are the contract with those who look for the files.
+func TestOutputNames(t *testing.T) {
 	r, _ := wildReport(t)
-	for _, f := range Formats() {
-		written(t, r, f)
+	want := map[string][]string{"xlsx": {"wild.xlsx"}, "pdf": {"wild.pdf"}, "json": {"wild.json"}, "html": {"wild.html"},
+		"csv": {"wild.csv", "wild.excel-2.csv"}, "excel-csv": {"wild.excel.csv", "wild.excel-2.excel.csv"},
+		"parquet": {"wild.parquet", "wild.excel-2.parquet"}, "doc": nil}
+	for _, format := range append(Formats(), "doc") {
+		var got []string
+		for _, o := range r.Outputs(format, Fonts{}) {
+			got = append(got, o.Name)
+		}
+		if diff := cmp.Diff(want[format], got); diff != "" {
+			t.Errorf("%s mismatch (-want +got):\n%s", format, diff)
+		}
 	}
 }

@@ -49,6 +49,10 @@ func worldOf(t testing.TB, snapshots ...[]storetest.Site) *world {
 		w.roster[line[0]] = append(w.roster[line[0]], line[1])
 	}
 	w.prepare()
+	w.known = map[string]*knownProject{}
+	for project := range w.projects {
+		w.known[project] = w.know(project)
+	}
 	return w
 }
 
@@ -70,36 +74,44 @@ func registerLines(t testing.TB, text string) [][]string {
 // column of each project by itself, and returns how many there were.
 func compareQueries(t *testing.T, r *store.Reader, w *world, a ask) map[string]int {
 	t.Helper()
-	named := map[string]any{"as_of": a.asOf, "timezone": a.zone.String(),
-		"within_days": a.days, "min_people": a.minPeople, "max_people": a.maxPeople}
-	knowns := map[string]*knownProject{}
-	for project := range w.projects {
-		knowns[project] = w.know(project)
-	}
 	found := map[string]int{}
-	for _, query := range slices.Sorted(maps.Keys(oracles)) {
-		got := queried(t, r, query, named)
-		differing := 0
-		for _, project := range slices.Sorted(maps.Keys(knowns)) {
-			want := oracles[query].answer(knowns[project], a)
-			for _, row := range want {
-				row["project_id"] = project
-				for c, v := range row {
-					row[c] = valueText(v)
-				}
-			}
-			found[query] += len(want)
-			if diff := differences(oracles[query].key, want, got[project]); diff != "" {
-				if differing++; differing <= 3 {
-					t.Errorf("%s of project %s as of %s in %s:\n%s", query, project, a.asOf.Format(time.RFC3339), a.zone, diff)
-				}
-			}
+	for query := range oracles {
+		text, err := queries.Files.ReadFile(query)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if differing > 3 {
-			t.Errorf("%s: %d projects differ", query, differing)
+		var faults []string
+		found[query], faults = w.compare(t, r, query, string(text), a)
+		for _, fault := range faults[:min(3, len(faults))] {
+			t.Errorf("%s as of %s in %s, %s", query, a.asOf.Format(time.RFC3339), a.zone, fault)
+		}
+		if len(faults) > 3 {
+			t.Errorf("%s: %d projects differ", query, len(faults))
 		}
 	}
 	return found
+}
+
+// compare returns how many rows the oracle has for a query, and in what its text
+// answers otherwise, for each project where it does.
+func (w *world) compare(t *testing.T, r *store.Reader, query, text string, a ask) (rows int, faults []string) {
+	t.Helper()
+	got := queried(t, r, text, map[string]any{"as_of": a.asOf, "timezone": a.zone.String(),
+		"within_days": a.days, "min_people": a.minPeople, "max_people": a.maxPeople})
+	for _, project := range slices.Sorted(maps.Keys(w.known)) {
+		want := oracles[query].answer(w.known[project], a)
+		for _, row := range want {
+			row["project_id"] = project
+			for c, v := range row {
+				row[c] = valueText(v)
+			}
+		}
+		rows += len(want)
+		if diff := differences(oracles[query].key, want, got[project]); diff != "" {
+			faults = append(faults, "project "+project+":\n"+diff)
+		}
+	}
+	return rows, faults
 }
 
 // differences are the rows that only one of the two has; of rows that are alike
@@ -150,15 +162,11 @@ func (f fields) text() string {
 }
 
 // queried runs a query and returns its rows by project, each value as text.
-func queried(t *testing.T, r *store.Reader, query string, named map[string]any) map[string][]fields {
+func queried(t *testing.T, r *store.Reader, text string, named map[string]any) map[string][]fields {
 	t.Helper()
-	text, err := queries.Files.ReadFile(query)
+	rows, err := r.Query(t.Context(), text, named)
 	if err != nil {
 		t.Fatal(err)
-	}
-	rows, err := r.Query(t.Context(), string(text), named)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
@@ -182,7 +190,7 @@ func queried(t *testing.T, r *store.Reader, query string, named map[string]any) 
 		of[project] = append(of[project], row)
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", query, err)
+		t.Fatal(err)
 	}
 	return of
 }

@@ -76,8 +76,9 @@ func (k *knownProject) clearedBy(x attempt) string {
 }
 
 // workNumber is a person's work number and what the roster says of it: the newest
-// that the list of persons ever gave, else that of permissions; unknown where
-// none did, or it has been another person's, too.
+// that the list of persons ever gave, else that of permissions, and there of the
+// permission with the greatest id; unknown where none did, or it has been another
+// person's, too.
 func (k *knownProject) workNumber(person word) (code, status string) {
 	code, status = "unknown", "unknown"
 	if k.roster == nil {
@@ -101,7 +102,7 @@ func (k *knownProject) workNumber(person word) (code, status string) {
 		for _, p := range s.Persons {
 			hold(0, said(p.ID), p.Code)
 		}
-		for _, p := range slices.SortedFunc(slices.Values(s.Permissions), func(a, b cloudPermission) int { return strings.Compare(a.Code.v, b.Code.v) }) {
+		for _, p := range slices.SortedFunc(slices.Values(s.Permissions), byID) {
 			hold(1, p.Person, p.Code)
 		}
 	}

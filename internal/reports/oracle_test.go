@@ -238,6 +238,7 @@ func (c cloudSite) landed(t testing.TB, project string) storetest.Site {
 // world is all that a store was given: what was read of each project, oldest
 // first, and the registers.
 type world struct {
+	known    map[string]*knownProject // of each project
 	projects map[string][]cloudSite
 	register map[string]registered // by channel
 	roster   map[string][]string   // statuses by work number; nil without a roster
@@ -284,6 +285,8 @@ func (c channel) sensitive() bool {
 	tier := strings.ToLower(strings.TrimSpace(c.tier.v))
 	return tier == "sensitive" || tier == "1"
 }
+
+func byID(a, b cloudPermission) int { return strings.Compare(a.ID, b.ID) }
 
 // mention is one row that names a channel; newer rows have the greater order.
 type mention struct {
@@ -504,7 +507,6 @@ func (k *knownProject) allChannels() map[string]*channel {
 // A person's name is that of the list of persons, else of the newest permission.
 func (k *knownProject) allSources() map[string]source {
 	persons, structures := map[string]word{}, map[string]word{}
-	byID := func(a, b cloudPermission) int { return strings.Compare(a.ID, b.ID) }
 	for _, p := range slices.SortedFunc(slices.Values(k.Permissions), byID) {
 		if p.Person.ok {
 			persons[p.Person.v] = p.Name.or(persons[p.Person.v])
@@ -547,6 +549,9 @@ func (k *knownProject) channelsOf(r cloudRule) []string {
 // channelOf is the channel of a task, "" where it cannot be told.
 func (k *knownProject) channelOf(t cloudTask) (place, string) {
 	p := place{t.Name, t.No, t.Path, t.Device}
+	if p == (place{}) {
+		return p, "" // what says nothing is alike to nothing
+	}
 	return p, k.of[p]
 }
 

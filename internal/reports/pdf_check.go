@@ -14,11 +14,13 @@ import (
 	"unicode/utf16"
 )
 
-// The drawing of a row stands between these lines of a page's content. They
-// are marks that the format has for such ends, and draw nothing.
+// Marks in a page's content, which draw nothing: the drawing of a row stands
+// between two of them, and another stands where a section, or the method,
+// begins.
 const (
-	rowBegins = "/Row BMC"
-	rowEnds   = "EMC"
+	rowBegins     = "/Row BMC"
+	rowEnds       = "EMC"
+	sectionBegins = "/Section MP"
 )
 
 // checkPDF reads a PDF back by its own table of objects. It proves that every
@@ -41,43 +43,44 @@ func (p part) checkPDF(r *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
-	var rows []string
+	sections := [][]string{{}} // what stands before the first
 	for i, content := range pages {
-		of, err := rowsDrawn(content)
-		if err != nil {
+		if sections, err = rowsDrawn(content, sections); err != nil {
 			return fmt.Errorf("page %d: %w", i+1, err)
 		}
-		rows = append(rows, of...)
+	}
+	if len(sections) != len(p.tables)+2 {
+		return fmt.Errorf("%s drawn, not %d", plural(len(sections)-2, "section", "sections"), len(p.tables))
 	}
 	set := newTypesetter(p.fonts)
-	for _, t := range p.tables {
-		if rows, err = p.checkDrawn(set, t, rows); err != nil {
+	for i, t := range p.tables {
+		if err := p.checkDrawn(set, t, sections[i+1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkDrawn compares a section's rows with those drawn, and returns the rest.
-func (p part) checkDrawn(set *typesetter, t *table, rows []string) ([]string, error) {
-	y, shown := &tally{t: t}, p.shownRows(t)
-	for ; y.row < shown; y.row++ {
-		if y.row == len(rows) {
-			return nil, fmt.Errorf("section %s: %s drawn, not %s", t.section.sheet(), plural(y.row, "row", "rows"), number(int64(shown)))
-		}
-		got := rows[y.row]
+// checkDrawn compares a section's rows with those drawn.
+func (p part) checkDrawn(set *typesetter, t *table, rows []string) error {
+	if shown := p.shownRows(t); len(rows) != shown {
+		return fmt.Errorf("section %s: %s drawn, not %s", t.section.sheet(), plural(len(rows), "row", "rows"), number(int64(shown)))
+	}
+	y := &tally{t: t}
+	for _, got := range rows {
 		for _, i := range t.onPages() {
 			rest, ok := drawnCell(got, set.characters(t, y.row, i))
 			if !ok {
-				return nil, y.differs(i, got, t.text(y.row, i))
+				return y.differs(i, got, t.text(y.row, i))
 			}
 			got = rest
 		}
 		if got != "" {
-			return nil, fmt.Errorf("section %s: row %s: %q drawn beside it", t.section.sheet(), number(int64(y.row+1)), cut(got, 100))
+			return fmt.Errorf("section %s: row %s: %q drawn beside it", t.section.sheet(), number(int64(y.row+1)), cut(got, 100))
 		}
+		y.row++
 	}
-	return rows[shown:], nil
+	return nil
 }
 
 // characters are those that a page shows of a cell, without spaces.
@@ -234,10 +237,9 @@ func (d *pdfFile) dict(object string) []byte {
 	return dict
 }
 
-// rowsDrawn are the strings of each marked row of a page's content, joined
-// and without spaces.
-func rowsDrawn(content []byte) ([]string, error) {
-	var rows []string
+// rowsDrawn adds to the sections the strings of each marked row of a page's
+// content, joined and without spaces.
+func rowsDrawn(content []byte, sections [][]string) ([][]string, error) {
 	var row *strings.Builder
 	for len(content) > 0 {
 		i := bytes.IndexAny(content, "(\n")
@@ -256,17 +258,20 @@ func rowsDrawn(content []byte) ([]string, error) {
 			continue
 		}
 		switch string(content[:i]) {
+		case sectionBegins:
+			sections = append(sections, nil)
 		case rowBegins:
 			row = &strings.Builder{}
 		case rowEnds:
 			if row == nil {
 				return nil, errPDF
 			}
-			rows, row = append(rows, withoutSpaces(row.String())), nil
+			last := &sections[len(sections)-1]
+			*last, row = append(*last, withoutSpaces(row.String())), nil
 		}
 		content = content[i+1:]
 	}
-	return rows, nil
+	return sections, nil
 }
 
 // drawnString reads a string up to its closing bracket: two bytes a character.

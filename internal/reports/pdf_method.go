@@ -11,6 +11,7 @@ import (
 func (c *canvas) method(r *Report) {
 	c.addPage(portrait)
 	c.bookmark("How this was made", 0)
+	c.pdf.RawWriteStr(sectionBegins)
 	x, w := c.page.left, c.page.width()
 	c.y = c.text("How this was made", bold, accent, x, c.y, sizeHead+1, w, 0) + 4
 	for _, n := range r.methodFacts() {

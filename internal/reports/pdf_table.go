@@ -255,6 +255,7 @@ func (c *canvas) section(r *Report, t *table) {
 		c.y += 9
 	}
 	c.bookmark(t.section.Title, 0)
+	c.pdf.RawWriteStr(sectionBegins)
 	shown := r.shownRows(t)
 	c.sectionHead(t, shown)
 	if t.rows == 0 {

@@ -22,17 +22,18 @@ import (
 // with the query's. A sheet is read as a stream: a million rows take what a
 // few take.
 func checkXLSX(ctx context.Context, path string, p part) error {
+	return checkWorkbook(ctx, path, p, maxSheetRows-1)
+}
+
+// checkWorkbook reads back a workbook with at most so many rows on a sheet.
+func checkWorkbook(ctx context.Context, path string, p part, most int) error {
 	archive, err := zip.OpenReader(path)
 	if err != nil {
 		return err
 	}
 	defer archive.Close()
 	archive.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	return p.checkXLSX(ctx, &archive.Reader, maxSheetRows-1)
-}
-
-func (p part) checkXLSX(ctx context.Context, archive *zip.Reader, most int) error {
-	parts, err := sheetParts(archive)
+	parts, err := sheetParts(archive.File)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func readPart(f *zip.File, read func(io.Reader) error) error {
 }
 
 // sheetParts are the parts of the package by the names of their sheets.
-func sheetParts(archive *zip.Reader) (map[string]string, error) {
+func sheetParts(files []*zip.File) (map[string]string, error) {
 	var book struct {
 		Sheets []struct {
 			Name string `xml:"name,attr"`
@@ -90,11 +91,11 @@ func sheetParts(archive *zip.Reader) (map[string]string, error) {
 		} `xml:"Relationship"`
 	}
 	for name, to := range map[string]any{"xl/workbook.xml": &book, "xl/_rels/workbook.xml.rels": &relations} {
-		i := slices.IndexFunc(archive.File, func(f *zip.File) bool { return f.Name == name })
+		i := slices.IndexFunc(files, func(f *zip.File) bool { return f.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no part %s", name)
 		}
-		if err := readPart(archive.File[i], func(r io.Reader) error { return xml.NewDecoder(r).Decode(to) }); err != nil {
+		if err := readPart(files[i], func(r io.Reader) error { return xml.NewDecoder(r).Decode(to) }); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}

@@ -62,7 +62,7 @@ func TestStrictReaders(t *testing.T) {
 	for name, got := range map[string]map[cellPlace]any{"openpyxl": readByOpenpyxl(t, files), "LibreOffice": readByLibreOffice(t, dir, files)} {
 		wrong := 0
 		for at, value := range want {
-			if !sameCell(value, got[at]) {
+			if !alike(value, got[at]) {
 				if wrong++; wrong < 6 {
 					t.Errorf("%s reads %v as %.100v, want %.100v", name, at, fmt.Sprintf("%#v", got[at]), fmt.Sprintf("%#v", value))
 				}
@@ -105,7 +105,7 @@ func cellsWanted(r *Report, file string, most int, want map[cellPlace]any) {
 
 // sameCell compares a cell. Readers turn dates and times into their own and
 // back, which may cost some microseconds.
-func sameCell(want, got any) bool {
+func alike(want, got any) bool {
 	if n, ok := want.(float64); ok {
 		x, ok := got.(float64)
 		return ok && math.Abs(x-n) <= max(math.Abs(n)*1e-14, 1e-9)
