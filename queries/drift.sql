@@ -18,7 +18,7 @@
 --             They are told apart in drift_findings, a macro of the snapshot.
 -- Grants      A rule grants a permission when it names its channel and its
 --             source is the person, one of the person's organizations, or one
---             above those (fitting_rules, a view of the snapshot).
+--             above those (permission_rules, a view of the snapshot).
 -- Confidence  exact: it rests on ids alone. inferred: on the organization tree
 --             or on the detail. unknown: a rule of a person group names the
 --             channel and may explain it; whom the group holds is not told.

@@ -24,20 +24,20 @@ SELECT
     p.auth_start,
     p.auth_end,
     c.means,
-    s.granted_by,
+    r.granted_by,
     g.terminated,
     p.project_id,
     p.person_id,
     p.access_control_channel_id,
-    s.auth_relation_id,
+    r.auth_relation_id,
     p.access_auth_id
 FROM roster_persons(CAST($as_of AS TIMESTAMPTZ)) AS g
 JOIN permissions AS p
     ON p.project_id = g.project_id AND p.person_id = g.person_id
 JOIN permission_context AS c
     ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
-JOIN permission_sources AS s
-    ON s.project_id = p.project_id AND s.access_auth_id = p.access_auth_id
+JOIN permission_sources AS r
+    ON r.project_id = p.project_id AND r.access_auth_id = p.access_auth_id
 WHERE g.standing = 'terminated'
 ORDER BY
     severity,

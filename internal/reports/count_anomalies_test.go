@@ -11,9 +11,9 @@ import (
 func TestCountAnomalies(t *testing.T) {
 	began := beijing("2026-01-01", "00:00:00")
 	none := [3]int{}
-	site := func(a1, a2 [3]int) storetest.Site {
+	site := func(end int64, a2 [3]int) storetest.Site {
 		return smallSite(t, map[string][]fields{"permissions": {
-			handPermission("a1", "u1", "c2", began, forever, a1, none),
+			handPermission("a1", "u1", "c2", began, end, [3]int{3, 4, 1}, none),
 			handPermission("a2", "u2", "c1", began, forever, a2, none),
 			handPermission("a3", "u3", "c3", began, forever, [3]int{2, 2, 0}, [3]int{1, 0, 1}), // both contradict
 			handPermission("a4", "u4", "c3", began, forever, [3]int{2, 1, 0}, [3]int{1, 1, 1}), // partial and delivered: fit
@@ -21,10 +21,10 @@ func TestCountAnomalies(t *testing.T) {
 		}}, nil)
 	}
 	st := storetest.Open(t)
-	before := site([3]int{3, 4, 1}, [3]int{1, 1, 1}) // a1 as today, a2 in order
+	before := site(beijing("2026-12-31", "00:00:00"), [3]int{1, 1, 1}) // a1 has another end, a2 is in order
 	before.At = siteAt.AddDate(0, 0, -1)
 	storetest.Publish(t, st, before)
-	now := site([3]int{3, 4, 1}, [3]int{1, 3, 1})
+	now := site(forever, [3]int{1, 3, 1})
 	now.Registers = map[string]string{"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,sensitive,,,\n"}
 	storetest.Publish(t, st, now)
 	r := makeReport(t, readerOf(t, st), "count-anomalies", nil)

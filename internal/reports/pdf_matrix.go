@@ -4,7 +4,7 @@ import "strings"
 
 // Sizes of a matrix on a page.
 const (
-	matrixColumns = 12   // columns that a page has room for
+	matrixColumns = 11   // columns that a page has room for
 	matrixCell    = 19.0 // width of a cell at most
 	matrixHigh    = 5.4  // height of a row
 )
@@ -34,9 +34,9 @@ func (c *canvas) matrix(m *matrix) {
 	g := c.matrixGrid(shown)
 	c.matrixHead(shown, g)
 	for i, row := range rows {
-		keep := 0.0 // the sums stay with the last row
-		if i == len(rows)-1 && m.summed() {
-			keep = matrixHigh + 1
+		keep := 0.0 // the sums stay with the last two rows
+		if i >= len(rows)-2 && m.summed() {
+			keep = float64(len(rows)-i)*matrixHigh + 1
 		}
 		name := c.set.wrap([]piece{{row.name, regular, ink}}, sizeCell, g.name-3, 2)
 		high := max(matrixHigh, height(len(name), sizeCell)+2)
@@ -69,14 +69,14 @@ func (c *canvas) matrixGrid(m *matrix) matrixGrid {
 	}
 	g := matrixGrid{}
 	if m.def.Tone != "" {
-		g.tone = 18
+		g.tone = 17
 	}
 	want := 30.0
 	for _, row := range m.rows[:min(len(m.rows), sample)] {
 		want = max(want, min(c.set.width(cut(row.name, 200), regular, sizeCell)+4, 75))
 	}
 	if cells > 0 {
-		g.cell = min((c.page.width()-min(want, 50)-g.tone)/cells, matrixCell)
+		g.cell = min((c.page.width()-min(want, 46)-g.tone)/cells, matrixCell)
 	}
 	g.name = min(want, c.page.width()-g.tone-cells*g.cell)
 	g.wide = g.name + cells*g.cell + g.tone

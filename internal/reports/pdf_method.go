@@ -85,7 +85,7 @@ func (c *canvas) pair(n namedText, column float64) {
 // sql draws a query in a fixed pitch with its line breaks, in two columns of
 // one height.
 func (c *canvas) sql(text string) {
-	const between = 6.0
+	const between = 4.0
 	wide := (c.page.width() - between) / 2
 	var set []line
 	var shifts []float64
@@ -93,10 +93,10 @@ func (c *canvas) sql(text string) {
 		l = strings.TrimRight(l, "\n")
 		indent := len(l) - len(strings.TrimLeft(l, " "))
 		shift := min(float64(indent)*c.set.width(" ", mono, sizeSQL), wide/2)
-		for i, ls := range c.set.wrap([]piece{{l[indent:], mono, ink}}, sizeSQL, wide-shift-2, 0) {
+		for i, ls := range c.set.wrap([]piece{{l[indent:], mono, ink}}, sizeSQL, wide-shift-1.5, 0) {
 			set, shifts = append(set, ls), append(shifts, shift)
 			if i > 0 {
-				shifts[len(shifts)-1] += 2 // what goes on is set in
+				shifts[len(shifts)-1] += 1.5 // what goes on is set in
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func (s *summaryWriter) graph() error {
 	low, high, step := ch.axis()
 	chart := &excelize.Chart{
 		Type:      excelize.ColStacked,
-		Dimension: excelize.ChartDimension{Width: 816, Height: 260},
+		Dimension: excelize.ChartDimension{Width: 860, Height: 260},
 		Legend:    excelize.ChartLegend{Position: "none"},
 		XAxis:     excelize.ChartAxis{Font: text, TickLabelPosition: excelize.ChartTickLabelLow},
 		YAxis: excelize.ChartAxis{Font: text, MajorGridLines: true, Minimum: &low, Maximum: &high, MajorUnit: step,

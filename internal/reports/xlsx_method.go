@@ -37,6 +37,9 @@ func (b *workbook) method() error {
 		m.pair(namedText{s.name, plural(s.last-s.first, "row", "rows") + " of " + number(int64(b.r.tables[s.section].rows)) +
 			" in " + b.r.tables[s.section].section.Title})
 	}
+	if x := b.r.matrix; x != nil {
+		m.pair(namedText{matrixSheet, x.title + ". " + x.note(x.first(maxMatrixColumns))})
+	}
 	for _, t := range b.r.tables {
 		m.title("Columns of " + t.section.Title)
 		for _, c := range t.columns {

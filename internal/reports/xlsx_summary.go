@@ -309,7 +309,7 @@ func (s *summaryWriter) contents() error {
 		return nil
 	}
 	if m := s.r.matrix; m != nil {
-		if err := link(matrixSheet, m.title+": "+m.note(m.first(maxMatrixColumns))); err != nil {
+		if err := link(matrixSheet, m.title+": "+plural(len(m.rows), "row", "rows")+", "+plural(len(m.columns), "column", "columns")); err != nil {
 			return err
 		}
 	}

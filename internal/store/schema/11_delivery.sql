@@ -1,6 +1,6 @@
 -- Thoughts that several reports, or several queries of one, share.
 
-CREATE VIEW fitting_rules AS
+CREATE VIEW permission_rules AS
 WITH RECURSIVE above AS (
     SELECT s.project_id, s.structure_id, s.structure_id AS ancestor_id
     FROM base.current_structures AS s
@@ -56,11 +56,11 @@ JOIN granted AS g
     AND g.auth_id = coalesce(a.ancestor_id, m.structure_id)
 WHERE g.source_kind = 'structure'
 GROUP BY m.project_id, m.access_auth_id, g.auth_relation_id;
-COMMENT ON VIEW fitting_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organisations, or one above those.';
-COMMENT ON COLUMN fitting_rules.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN fitting_rules.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN fitting_rules.auth_relation_id IS 'API query-rules: authRelationId';
-COMMENT ON COLUMN fitting_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
+COMMENT ON VIEW permission_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organisations, or one above those.';
+COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (projectId of the request)';
+COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
+COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
+COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organisation is not documented)';
 
 -- A resource in words.
 CREATE MACRO resource_text(resource) AS
@@ -150,7 +150,7 @@ fitting AS (
                 g.auth_relation_id
             )
         ) AS nearest
-    FROM fitting_rules AS m
+    FROM permission_rules AS m
     JOIN permissions AS p
         ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
     JOIN granted AS g
@@ -253,7 +253,7 @@ findings AS (
     FROM granted AS g
     LEFT JOIN (
         SELECT DISTINCT p.project_id, m.auth_relation_id, p.access_control_channel_id
-        FROM fitting_rules AS m
+        FROM permission_rules AS m
         JOIN base.current_permissions AS p
             ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
     ) AS used
@@ -503,3 +503,51 @@ FROM counted AS c
 LEFT JOIN begun AS b
     ON b.project_id = c.project_id AND b.access_auth_id = c.access_auth_id AND b.credential = c.credential
 WHERE c.state IN ('excess', 'contradictory');
+
+-- exception_states(moment, zone, within_days, own_reports): one row for each line of
+-- exceptions.csv. state is the first that holds of names no report, date not
+-- readable, expired, nobody approved, ends within the days, no end, active; holds
+-- tells whether the line accepts its finding, which it does through its last
+-- day. own_reports names reports that are not built in, joined by commas.
+CREATE MACRO exception_states(moment, zone, within_days, own_reports) AS TABLE
+WITH dated AS (
+    SELECT
+        e.*,
+        date_diff('day', CAST(timezone(zone, moment) AS DATE), e.expires) AS days_left,
+        list_contains(
+            list_concat(
+                [
+                    'changes', 'expiring-permissions', 'failed-issues', 'failed-deletions', 'channel-coverage',
+                    'channel-access-list', 'person-access-list', 'expired-permissions', 'permanent-permissions',
+                    'excessive-access', 'identity-quality', 'leavers', 'count-anomalies', 'task-health',
+                    'delivery-time', 'drift', 'exceptions', 'completeness', 'control-calendar', 'scorecard'
+                ],
+                list_transform(string_split(own_reports, ','), lambda x: trim(x))
+            ),
+            e.report
+        ) AS known
+    FROM exceptions AS e
+),
+stated AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT known THEN 'names no report'
+            WHEN expires_on <> '' AND expires IS NULL THEN 'date not readable'
+            WHEN days_left < 0 THEN 'expired'
+            WHEN coalesce(approved_by, '') = '' THEN 'nobody approved'
+            WHEN days_left <= within_days THEN 'ends within ' || within_days || ' days'
+            WHEN days_left IS NULL THEN 'no end'
+            ELSE 'active'
+        END AS state
+    FROM dated
+)
+SELECT
+    *,
+    state NOT IN ('names no report', 'date not readable', 'expired') AS holds,
+    CASE
+        WHEN state IN ('names no report', 'date not readable', 'expired', 'nobody approved') THEN 'medium'
+        WHEN state = 'active' THEN 'good'
+        ELSE 'low'
+    END AS severity
+FROM stated;

@@ -1,4 +1,4 @@
--- What grants a permission, of the rules that may (fitting_rules).
+-- What grants a permission, of the rules that may (permission_rules).
 
 CREATE VIEW permission_sources AS
 WITH candidates AS (
@@ -12,7 +12,7 @@ WITH candidates AS (
         r.auth_end,
         r.permanent,
         coalesce(if(r.permanent, p.permanent, r.auth_end_time = p.auth_end_time), false) AS same_end
-    FROM fitting_rules AS m
+    FROM permission_rules AS m
     JOIN base.current_permissions AS p
         ON p.project_id = m.project_id AND p.access_auth_id = m.access_auth_id
     JOIN rules AS r
@@ -64,7 +64,7 @@ LEFT JOIN base.current_details AS d
 COMMENT ON VIEW permission_sources IS 'What grants one permission: the rule that is found for it, else the source that its detail names.';
 COMMENT ON COLUMN permission_sources.project_id IS 'The project that was asked (projectId of the request)';
 COMMENT ON COLUMN permission_sources.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_sources.rules IS 'Derived: how many rules of fitting_rules may grant it; those of an organization above only where there is no other';
+COMMENT ON COLUMN permission_sources.rules IS 'Derived: how many rules of permission_rules may grant it; those of an organization above only where there is no other';
 COMMENT ON COLUMN permission_sources.auth_relation_id IS 'Derived: the rule; of several the one that ends when the permission does; NULL where that is not one';
 COMMENT ON COLUMN permission_sources.rule_permanent IS 'Derived: permanent of that rule';
 COMMENT ON COLUMN permission_sources.rule_end IS 'Derived: auth_end of that rule; NULL where it is permanent';
