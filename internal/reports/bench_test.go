@@ -25,9 +25,9 @@ const (
 	benchPageRows  = 20_000
 )
 
-// measure is what a part took, in a process of its own so that its peak memory
+// figureTaken is what a part took, in a process of its own so that its peak memory
 // is its own.
-type measure struct {
+type figureTaken struct {
 	Took, Processor time.Duration // of the writing alone
 	Check           time.Duration // processor of reading it back
 	Peak            int64         // of the process, MiB
@@ -66,7 +66,7 @@ func BenchmarkFigures(b *testing.B) {
 }
 
 // inProcess measures a part in a process of its own.
-func inProcess(b *testing.B, part string) (m measure) {
+func inProcess(b *testing.B, part string) (m figureTaken) {
 	b.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -108,7 +108,7 @@ func measured(b *testing.B) {
 		"bare-xlsx": func(w io.Writer) error { return bareXLSX(w, r.tables[0]) },
 		"bare-pdf":  func(w io.Writer) error { return barePDF(w, r.tables[0], fonts) },
 	}[name]
-	var m measure
+	var m figureTaken
 	f, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)
