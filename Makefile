@@ -41,7 +41,7 @@ nightly: test-tools
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
 BENCH ?= .
 bench: tools
-	$(GO) test ./internal/collect -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
+	$(GO) test -p 1 ./internal/collect ./internal/reports -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
 
 # tools installs what the demo uses besides Go, test-tools what the tests use as
 # well: see scripts/tools.
