@@ -428,6 +428,9 @@ func (s Section) validateColumns(add fault, key, where string) {
 		}
 		if c.Mask != "" {
 			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
+			if slices.Contains(slices.Concat(s.Key, s.Compare, []string{s.Severity, s.Group}), c.Name) {
+				add(key+".mask", "%s: mask: findings are told apart or judged by it; ids and names of persons are masked without", at)
+			}
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
 			add(key+".hidden", "%s: hidden %q: must be pdf or all", at, c.Hidden)

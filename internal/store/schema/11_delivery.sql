@@ -144,6 +144,7 @@ fitting AS (
             (
                 g.normal_end IS DISTINCT FROM if(p.permanent, 2556093599000, p.auth_end_time),
                 g.ended,
+                m.granted_through <> 'person',
                 m.granted_through,
                 -coalesce(g.normal_end, 0),
                 g.auth_relation_id
@@ -230,7 +231,7 @@ findings AS (
         if(person_rules > 0, 'person', 'structure') AS rule_source_kind
     FROM of_permissions
     QUALIFY row_number() OVER (
-        PARTITION BY project_id, class, person_id, access_control_channel_id
+        PARTITION BY project_id, class, coalesce(person_id, access_auth_id), access_control_channel_id
         ORDER BY auth_end DESC NULLS FIRST, access_auth_id
     ) = 1
     UNION ALL
@@ -244,9 +245,9 @@ findings AS (
         NULL,
         min(g.auth_relation_id),
         count(*),
-        arg_min(g.auth_start, g.auth_relation_id),
-        arg_min(g.auth_end, g.auth_relation_id),
-        arg_min(g.permanent, g.auth_relation_id),
+        arg_min_null(g.auth_start, g.auth_relation_id),
+        arg_min_null(g.auth_end, g.auth_relation_id),
+        arg_min_null(g.permanent, g.auth_relation_id),
         NULL, NULL, NULL, NULL,
         g.source_kind
     FROM granted AS g
@@ -279,9 +280,9 @@ findings AS (
         NULL,
         min(g.auth_relation_id),
         count(DISTINCT g.auth_relation_id),
-        arg_min(g.auth_start, g.auth_relation_id),
-        arg_min(g.auth_end, g.auth_relation_id),
-        arg_min(g.permanent, g.auth_relation_id),
+        arg_min_null(g.auth_start, g.auth_relation_id),
+        arg_min_null(g.auth_end, g.auth_relation_id),
+        arg_min_null(g.permanent, g.auth_relation_id),
         NULL, NULL, NULL, NULL,
         any_value(g.source_kind)
     FROM granted AS g
