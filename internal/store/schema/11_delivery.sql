@@ -735,3 +735,139 @@ SELECT
         ELSE 'good'
     END AS severity
 FROM stated;
+
+-- kpis(...): one row for each number of the scorecard, as the report that it names
+-- counts it with the same parameters. value is NULL where it cannot be told, and
+-- told says why; unit is count, share or hours; met is whether the target is
+-- reached; rows counts the rows of that report's sheet that are behind it.
+CREATE MACRO kpis(moment, zone, stuck_hours, critical_hours, task_days, delivery_days, target_hours, calendar_days) AS TABLE
+WITH
+deletions AS (
+    SELECT count(*) AS open
+    FROM failed_deletions
+    WHERE cleared_by_task_id IS NULL
+),
+coverage AS (
+    SELECT
+        coalesce(sum(records), 0) AS records,
+        coalesce(sum(records_read), 0) AS records_read,
+        coalesce(sum(tasks_unread), 0) AS tasks_unread
+    FROM record_coverage
+),
+leaving AS (
+    SELECT
+        count(*) FILTER (WHERE standing = 'terminated' AND permissions > 0) AS leavers,
+        (SELECT count(*) FROM roster) AS roster_lines
+    FROM roster_persons(moment)
+),
+drifted AS (
+    SELECT
+        count(*) FILTER (WHERE class = 'a' AND confidence <> 'unknown') AS without_rule,
+        count(*) FILTER (WHERE class = 'e' AND confidence <> 'unknown') AS outlived
+    FROM drift_findings(moment)
+),
+listed AS (
+    SELECT
+        count(*) FILTER (WHERE p.auth_end <= moment AND NOT p.permanent) AS expired,
+        count(*) FILTER (
+            WHERE p.permanent AND c.sensitive AND coalesce(p.auth_start <= moment, true) AND coalesce(p.auth_end > moment, true)
+        ) AS permanent_sensitive,
+        (SELECT count(*) FROM channel_register) AS registered
+    FROM permissions AS p
+    JOIN permission_context AS c
+        ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
+),
+tasked AS (
+    SELECT count(*) FILTER (WHERE finding = 'stuck') AS stuck
+    FROM task_findings(moment, stuck_hours, critical_hours, task_days)
+),
+excessive AS (
+    SELECT count(*) FILTER (WHERE severity = 'high') AS excess
+    FROM count_findings()
+),
+delivered AS (
+    SELECT
+        count(*) FILTER (WHERE how IN ('record', 'snapshot')) AS delivered,
+        count(*) FILTER (WHERE how = 'open') AS open,
+        quantile_disc(hours, 0.95) FILTER (WHERE how IN ('record', 'snapshot')) AS p95
+    FROM deliveries(moment, zone, delivery_days)
+),
+calendar AS (
+    SELECT count(*) AS days, count(*) FILTER (WHERE state = 'done') AS done
+    FROM control_days(moment, zone, calendar_days)
+),
+compared AS (
+    SELECT count(*) FILTER (WHERE t.result = 'differs') AS differ, count(*) AS tie_outs
+    FROM tie_outs AS t
+    JOIN base.as_of AS a
+        ON a.snapshot_id = t.snapshot_id
+),
+asked AS (
+    SELECT sum(r.covered) AS covered, sum(r.coverable) AS coverable
+    FROM resources AS r
+    JOIN base.as_of AS a
+        ON a.snapshot_id = r.snapshot_id
+    WHERE r.resource = 'issue_infos'
+),
+excepted AS (
+    SELECT count(*) FILTER (WHERE state = 'expired') AS expired
+    FROM exception_states(moment, zone, 30, '')
+),
+numbers(position, kpi, unit, target, value, rows, gravity, told, report, sheet) AS (
+    SELECT 1, 'deletions that failed, open', 'count', 0,
+        CASE WHEN d.open > 0 OR (c.records = c.records_read AND c.tasks_unread = 0) THEN d.open::DOUBLE END,
+        d.open, 'critical', 'not all results of records were read', 'failed-deletions', 'Deletions'
+    FROM deletions AS d CROSS JOIN coverage AS c
+    UNION ALL
+    SELECT 2, 'persons who have left, with permissions', 'count', 0,
+        CASE WHEN roster_lines > 0 THEN leavers::DOUBLE END,
+        leavers, 'critical', 'there is no roster', 'leavers', 'Leavers'
+    FROM leaving
+    UNION ALL
+    SELECT 3, 'permissions ended, still listed', 'count', 0, expired, expired, 'high', NULL, 'expired-permissions', 'Permissions'
+    FROM listed
+    UNION ALL
+    SELECT 4, 'permissions without a rule', 'count', 0, without_rule, without_rule, 'high', NULL, 'drift', 'Drift'
+    FROM drifted
+    UNION ALL
+    SELECT 5, 'rule ended, permission not', 'count', 0, outlived, outlived, 'high', NULL, 'drift', 'Drift'
+    FROM drifted
+    UNION ALL
+    SELECT 6, 'permissions without an end on sensitive channels', 'count', 0,
+        CASE WHEN registered > 0 THEN permanent_sensitive::DOUBLE END,
+        permanent_sensitive, 'high', 'there is no channel register', 'permanent-permissions', 'Permissions'
+    FROM listed
+    UNION ALL
+    SELECT 7, 'credentials beyond what a person has', 'count', 0, excess, excess, 'high', NULL, 'count-anomalies', 'Anomalies'
+    FROM excessive
+    UNION ALL
+    SELECT 8, 'tasks stuck', 'count', 0, stuck, stuck, 'high', NULL, 'task-health', 'Tasks'
+    FROM tasked
+    UNION ALL
+    SELECT 9, 'new permissions on the device', 'share', 0.95,
+        CASE WHEN delivered + open > 0 THEN delivered / (delivered + open) END,
+        open, 'medium', 'no permission was created, or it is not told when', 'delivery-time', 'Open'
+    FROM delivered
+    UNION ALL
+    SELECT 10, 'hours to the device, 95 of 100', 'hours', target_hours, round(p95, 1), delivered, 'medium',
+        'no delivery is told', 'delivery-time', 'Devices'
+    FROM delivered
+    UNION ALL
+    SELECT 11, 'days with a whole snapshot', 'share', 1, CASE WHEN days > 0 THEN done / days END,
+        days - done, 'medium', 'no day is known', 'control-calendar', 'Days'
+    FROM calendar
+    UNION ALL
+    SELECT 12, 'counts that differ from the cloud''s', 'count', 0, differ, differ, 'high', NULL, 'completeness', 'Tie-outs'
+    FROM compared
+    UNION ALL
+    SELECT 13, 'results of records read', 'share', 1, CASE WHEN coverable > 0 THEN covered / coverable END,
+        coverable - covered, 'medium', 'there is no record', 'completeness', 'Resources'
+    FROM asked
+    UNION ALL
+    SELECT 14, 'exceptions expired', 'count', 0, expired, expired, 'medium', NULL, 'exceptions', 'Exceptions'
+    FROM excepted
+)
+SELECT
+    *,
+    CASE unit WHEN 'share' THEN value >= target ELSE value <= target END AS met
+FROM numbers;
