@@ -267,7 +267,8 @@ func (c *config) compile(compile compileQueries, tell func(key, msg string)) err
 	var changed []reports.Definition
 	var index []int
 	for i, d := range c.definitions {
-		if c.from[i] >= 0 || d.HasOwnQuery(c.queryDir()) {
+		own := c.from[i]
+		if own >= 0 && c.Reports[own].NeedsCompile() || d.HasOwnQuery(c.queryDir()) {
 			changed, index = append(changed, d), append(index, i)
 		}
 	}

@@ -76,7 +76,9 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 			failed = append(failed, x.err)
 			continue
 		}
-		a.sayReport(x.made)
+		if !r.flags.quiet {
+			a.sayReport(x.made)
+		}
 		done = append(done, x.made)
 	}
 	if len(failed) > 0 {
@@ -112,8 +114,8 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	for _, file := range m.files {
 		name := filepath.Base(file.path)
 		sums[name] = file.sha256
-		if len(file.notes) > 0 {
-			notes[name] = file.notes
+		for _, n := range file.notes {
+			notes[name] = append(notes[name], n.String())
 		}
 	}
 	m.entry["files"] = sums

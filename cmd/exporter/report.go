@@ -17,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
@@ -33,6 +34,7 @@ type reportFlags struct {
 	timeout time.Duration
 	list    bool
 	explain string
+	quiet   bool // the caller tells of what was made
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -131,6 +133,10 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 		return nil, err
 	}
 	defer states.close()
+	// A report that cannot be entered in the journal is not made.
+	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
+		return nil, explainDisk(err)
+	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
 	}
@@ -178,7 +184,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 // file is a file that was written.
 type file struct {
 	path, sha256 string
-	notes        []string
+	notes        []reports.Note
 	draft        string // where it is until all are written
 }
 
@@ -257,8 +263,10 @@ func (a *app) sayReport(m made) {
 		if len(m.files) <= maxFilesNamed {
 			fmt.Fprintf(a.stderr, "  %s\n", x.path)
 		}
-		if len(x.notes) > 0 {
-			fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), strings.Join(x.notes, "; "))
+		for _, n := range x.notes {
+			if !n.Usual {
+				fmt.Fprintf(a.stderr, "  %s: %s\n", filepath.Base(x.path), n)
+			}
 		}
 	}
 }

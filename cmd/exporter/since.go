@@ -13,7 +13,7 @@ import (
 
 // openBase opens the snapshot that the reports of r tell changes since: the one
 // that since names, else the one before r's. It returns nil where none is named
-// and there is none before.
+// and there is none before, or not any more.
 func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Location) (*store.Reader, error) {
 	all, err := moments(ctx, r)
 	if err != nil {
@@ -24,7 +24,11 @@ func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Loc
 		if own < 1 {
 			return nil, nil
 		}
-		return r.Earlier(ctx, all[own-1].id)
+		e, err := r.Earlier(ctx, all[own-1].id)
+		if errors.Is(err, store.ErrNotPublished) { // purged
+			return nil, nil
+		}
+		return e, err
 	}
 	base, err := chooseBase(all, own, since, zone)
 	if err != nil {

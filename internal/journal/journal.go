@@ -89,6 +89,25 @@ func (e *Broken) Error() string {
 	return fmt.Sprintf("%s: line %d: %s", e.Path, e.Line, e.Problem)
 }
 
+// Writable returns an error where no line could be added. It changes nothing.
+func (j *Journal) Writable() error {
+	f, err := os.OpenFile(j.path, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		const write = 2
+		dir := filepath.Dir(j.path)
+		if err = syscall.Access(dir, write); err != nil {
+			err = &fs.PathError{Op: "write to", Path: dir, Err: err}
+		}
+	case err == nil:
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 // Append adds a line and returns when it is on the disk. detail is anything
 // that JSON has as an object. A torn last line is first cut off into
 // journal.torn-<n> beside the journal; the member "torn" of detail then names

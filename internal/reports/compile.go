@@ -39,6 +39,14 @@ func Compile(ctx context.Context, definitions []Definition, queryDir string) ([]
 	return faults, nil
 }
 
+// NeedsCompile reports whether an own definition, as it is in the configuration,
+// says what has to fit its queries. One that only sets values of a built-in does
+// not: what is built in is compiled by a test.
+func (d Definition) NeedsCompile() bool {
+	return d.Question+d.Summary+d.Answer+d.WhatToDo != "" || d.Chart != nil || d.Matrix != nil ||
+		len(d.Figures)+len(d.Sections) > 0
+}
+
 // HasOwnQuery reports whether one of the definition's queries is found in
 // queryDir and so is not the built-in one.
 func (d Definition) HasOwnQuery(queryDir string) bool {

@@ -18,7 +18,7 @@ import (
 // nothing, an empty text is "". A moment is RFC 3339 with the distance of the
 // report's zone from UTC, what has no zone is written without one. A list is
 // JSON. Texts stay as they are, whatever a spreadsheet would make of them.
-func (p part) writeCSV(w io.Writer) ([]string, error) {
+func (p part) writeCSV(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	line := appendCSV(nil, p.table.names(), "\n")
 	out.Write(line)
@@ -252,7 +252,7 @@ const byteOrderMark = "\uFEFF"
 // spreadsheet would run it as a formula or read it as another number than it
 // says, as an id of 19 digits or 090909; and where it begins with one, so that
 // taking one apostrophe away gives each text back.
-func (p part) writeExcelCSV(w io.Writer) ([]string, error) {
+func (p part) writeExcelCSV(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	e := &excelText{}
 	out.WriteString(byteOrderMark)
@@ -331,20 +331,17 @@ func otherNumber(s string) bool {
 }
 
 // notes says what was done to texts, as far as anything was.
-func (e *excelText) notes(rows int) []string {
-	var notes []string
-	add := func(n int, text string) {
-		if n > 0 {
-			notes = append(notes, number(int64(n))+" "+text)
-		}
-	}
-	add(e.formulas, "like formulas, with an apostrophe before them")
-	add(e.numbers, "that would be read as another number, with an apostrophe before them")
-	add(e.controls, "control characters replaced by \uFFFD")
-	add(e.invalid, "bytes that are no UTF-8 replaced by \uFFFD")
-	add(e.cut, "texts cut that are longer than a cell holds")
+func (e *excelText) notes(rows int) []Note {
+	more := 0
 	if rows >= maxSheetRows {
-		notes = append(notes, "more rows than a sheet shows; the xlsx has all of them")
+		more = rows - maxSheetRows + 1
 	}
-	return notes
+	return slices.DeleteFunc([]Note{
+		{e.formulas, "texts like formulas have an apostrophe before them", false},
+		{e.numbers, "texts that would be read as another number have an apostrophe before them", true},
+		{e.controls, "control characters are replaced by \uFFFD", false},
+		{e.invalid, "bytes that are no UTF-8 are replaced by \uFFFD", false},
+		{e.cut, "texts are cut that are longer than a cell holds", false},
+		{more, "rows are more than a sheet shows; the xlsx shows all", false},
+	}, func(n Note) bool { return n.Count == 0 })
 }

@@ -19,12 +19,21 @@ type format struct {
 	ext  string
 	each bool // a file for each section, else one for the report
 
-	// write writes a part to an empty file. It returns what a person should
-	// know of it, as how many texts had to change.
-	write func(ctx context.Context, path string, p part) (notes []string, err error)
+	// write writes a part to an empty file, and tells what it did to texts.
+	write func(ctx context.Context, path string, p part) (notes []Note, err error)
 	// check reads a written file back and compares each row with the part.
 	check func(ctx context.Context, path string, p part) error
 }
+
+// A Note says to how many texts or characters something was done so that a
+// format can hold them.
+type Note struct {
+	Count int
+	Text  string // as: texts like formulas have an apostrophe before them
+	Usual bool   // nothing is lost by it, and it is told in the journal alone
+}
+
+func (n Note) String() string { return number(int64(n.Count)) + " " + n.Text }
 
 // A part is what one file holds: a whole report, or one section of it.
 type part struct {
@@ -100,8 +109,8 @@ func fileWord(section string, taken map[string]bool) string {
 // Write writes the output to an empty file that the caller made, and reads it
 // back: it errs unless the file has every row of the report as its query gave
 // it. After an error the file is to be thrown away. The same report and fonts
-// give the same bytes. The notes say what a person should know of the file.
-func (o Output) Write(ctx context.Context, path string) (notes []string, err error) {
+// give the same bytes. The notes say what was done to texts.
+func (o Output) Write(ctx context.Context, path string) (notes []Note, err error) {
 	if notes, err = o.format.write(ctx, path, o.part); err != nil {
 		return nil, fmt.Errorf("write %s: %w", o.Name, err)
 	}
@@ -113,13 +122,13 @@ func (o Output) Write(ctx context.Context, path string) (notes []string, err err
 	return notes, nil
 }
 
-func (p part) workbook(w io.Writer) ([]string, error) { return nil, p.WriteXLSX(w, p.fonts) }
+func (p part) workbook(w io.Writer) ([]Note, error) { return nil, p.WriteXLSX(w, p.fonts) }
 
-func (p part) pages(w io.Writer) ([]string, error) { return nil, p.WritePDF(w, p.fonts) }
+func (p part) pages(w io.Writer) ([]Note, error) { return nil, p.WritePDF(w, p.fonts) }
 
 // stream makes a writer to a file of one to a stream.
-func stream(write func(part, io.Writer) ([]string, error)) func(context.Context, string, part) ([]string, error) {
-	return func(ctx context.Context, path string, p part) (notes []string, err error) {
+func stream(write func(part, io.Writer) ([]Note, error)) func(context.Context, string, part) ([]Note, error) {
+	return func(ctx context.Context, path string, p part) (notes []Note, err error) {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 		if err != nil {
 			return nil, err
@@ -211,7 +220,7 @@ func validText(s string) string {
 }
 
 // invalidNote says of how many texts validText had to change something.
-func (t *table) invalidNote() []string {
+func (t *table) invalidNote() []Note {
 	n := 0
 	for _, v := range t.vectors {
 		if v.kind != kindText || utf8.Valid(v.texts) {
@@ -226,7 +235,7 @@ func (t *table) invalidNote() []string {
 	if n == 0 {
 		return nil
 	}
-	return []string{plural(n, "text", "texts") + " with bytes that are no UTF-8, replaced by \uFFFD"}
+	return []Note{{Count: n, Text: "texts had bytes that are no UTF-8, replaced by \uFFFD"}}
 }
 
 // A tally follows what a check finds in a file against the rows of a table.

@@ -85,13 +85,18 @@ type (
 // script, nothing loaded from elsewhere. It has the columns that a PDF has, and
 // all rows. Control characters, which a page cannot hold, are replaced by
 // U+FFFD and counted.
-func (p part) writeHTML(w io.Writer) ([]string, error) {
+func (p part) writeHTML(w io.Writer) ([]Note, error) {
 	clean := &cleanText{w: w}
 	out := bufio.NewWriterSize(clean, 1<<16)
 	if err := htmlPage.ExecuteTemplate(out, "head", p.htmlHead()); err != nil {
 		return nil, err
 	}
-	var notes []string
+	if p.matrix != nil {
+		if err := htmlPage.ExecuteTemplate(out, "matrix", p.matrix.htmlMatrix()); err != nil {
+			return nil, err
+		}
+	}
+	var notes []Note
 	for i, t := range p.tables {
 		notes = append(notes, t.invalidNote()...)
 		if err := htmlPage.ExecuteTemplate(out, "section", p.htmlSection(i, t)); err != nil {
@@ -114,7 +119,7 @@ func (p part) writeHTML(w io.Writer) ([]string, error) {
 		return nil, err
 	}
 	if clean.controls > 0 {
-		notes = append(notes, plural(clean.controls, "control character", "control characters")+" replaced by \uFFFD")
+		notes = append(notes, Note{Count: clean.controls, Text: "control characters are replaced by \uFFFD"})
 	}
 	if err := htmlPage.ExecuteTemplate(out, "method", p.htmlMethod(notes)); err != nil {
 		return nil, err
@@ -169,7 +174,10 @@ func (p part) htmlHead() htmlHead {
 		h.Figures = append(h.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	style := &strings.Builder{}
-	style.WriteString(htmlStyle)
+	style.WriteString(lookStyle() + htmlStyle)
+	if p.matrix != nil {
+		h.Contents = append(h.Contents, htmlLink{"matrix", p.matrix.title})
+	}
 	for i, x := range p.tables {
 		id := sectionID(i)
 		h.Contents = append(h.Contents, htmlLink{id, x.section.Title + " (" + number(int64(x.rows)) + ")"})
@@ -182,6 +190,24 @@ func (p part) htmlHead() htmlHead {
 	}
 	h.Style = template.CSS(style.String())
 	return h
+}
+
+// lookStyle names the colours of the look, those for the light.
+func lookStyle() string {
+	var b strings.Builder
+	for _, x := range []struct {
+		name  string
+		color rgb
+	}{{"ground", white}, {"zebra", zebra}, {"ink", ink}, {"muted", muted}, {"hair", hair}, {"accent", accent}} {
+		fmt.Fprintf(&b, "--%s:#%s;", x.name, hexColor(x.color))
+	}
+	for _, s := range severities {
+		fmt.Fprintf(&b, "--%s:#%s;", s, hexColor(toneColor(s)))
+	}
+	for i, c := range seriesColors {
+		fmt.Fprintf(&b, "--s%d:#%s;", i, hexColor(c))
+	}
+	return ":root{" + b.String() + "color-scheme:light dark}\n"
 }
 
 // limitWords says what the report does not know.
@@ -323,7 +349,7 @@ func (t *table) htmlCell(row, column int) string {
 }
 
 // htmlMethod gathers how the report was made.
-func (p part) htmlMethod(notes []string) htmlMethod {
+func (p part) htmlMethod(notes []Note) htmlMethod {
 	facts := func(list []namedText) []htmlFact {
 		var all []htmlFact
 		for _, n := range list {
@@ -360,7 +386,7 @@ func (p part) htmlMethod(notes []string) htmlMethod {
 		m.Queries = append(m.Queries, htmlQuery{q.name, q.sha256, q.text})
 	}
 	for _, n := range notes {
-		m.Notes = append(m.Notes, htmlFact{"Replaced", n})
+		m.Notes = append(m.Notes, htmlFact{"Replaced", n.String()})
 	}
 	return m
 }

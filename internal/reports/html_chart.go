@@ -1,29 +1,30 @@
 package reports
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
 
-// A chart of a page is drawn twice: as columns for a wide screen and paper,
-// and as bars for a phone, where letters must not shrink with it.
+// A chart of a page is drawn twice: for a wide screen and paper, and for a
+// phone, where letters must not shrink with it.
 type (
 	htmlChart struct {
 		Caption      string
-		Wide, Narrow htmlDrawing
+		Wide, Narrow *htmlDrawing
 	}
 	htmlDrawing struct {
-		Label                     string
-		Height, Left, Right, Axis string
-		LabelX                    string
-		Hatches                   []htmlHatch
-		Lines                     []htmlLine
-		Boxes                     []htmlBox
-		Texts                     []htmlLabel
+		Class, Label, Width, Height string
+		Hatches                     []htmlHatch
+		Boxes                       []htmlBox
+		Paths                       []htmlPath
+		Texts                       []htmlLabel
+
+		letter string // ids in it begin with it
 	}
 	htmlHatch struct{ ID, Angle, Color string }
-	htmlLine  struct{ Y, TextY, Text string }
 	htmlBox   struct{ X, Y, W, H, Fill, Stroke, Title string }
+	htmlPath  struct{ Class, D, Color, Dash string }
 	htmlLabel struct{ X, Y, Anchor, Class, Text string }
 )
 
@@ -38,15 +39,25 @@ func (p part) htmlChart() *htmlChart {
 	if ch.empty() {
 		return nil
 	}
-	return &htmlChart{ch.heading(p.madeOn()), ch.wide(), ch.narrow()}
+	h := &htmlChart{Caption: ch.heading(p.madeOn())}
+	h.Wide, h.Narrow = ch.drawing("wide", 720), ch.drawing("narrow", 358)
+	ch.upright(h.Wide, 720)
+	if ch.lines() {
+		ch.upright(h.Narrow, 358)
+	} else {
+		ch.lying(h.Narrow, 358)
+	}
+	return h
 }
 
-// start is a drawing with the hatches of its series, whose ids begin with a
-// letter of its own.
-func (ch *chartTable) start(letter string) htmlDrawing {
-	d := htmlDrawing{Label: ch.title}
-	for i := 1; i < len(ch.values); i++ {
-		d.Hatches = append(d.Hatches, htmlHatch{letter + strconv.Itoa(i), []string{"0", "-45", "45"}[i%3], ch.color(i)})
+// dashes keep lines apart without colour.
+var dashes = []string{"", "7 4", "2 3", "8 3 2 3"}
+
+// drawing is an empty one with the hatches of the series.
+func (ch *chartTable) drawing(class string, width int) *htmlDrawing {
+	d := &htmlDrawing{Class: class, Label: ch.title, Width: strconv.Itoa(width), letter: class[:1]}
+	for i := 1; i < len(ch.values) && !ch.lines(); i++ {
+		d.Hatches = append(d.Hatches, htmlHatch{d.letter + strconv.Itoa(i), []string{"0", "-45", "45"}[i%3], ch.color(i)})
 	}
 	return d
 }
@@ -59,133 +70,209 @@ func (ch *chartTable) color(series int) string {
 	return "var(--s" + strconv.Itoa(series%len(seriesColors)) + ")"
 }
 
-// box is a part of a mark, plain for the first series and hatched for others.
-func (ch *chartTable) box(letter string, series int, x, y, w, h float64, title string) htmlBox {
+// box draws a part of a mark, plain for the first series and hatched for others.
+func (d *htmlDrawing) box(ch *chartTable, series int, x, y, w, h float64, title string) {
+	if w <= 0 || h <= 0 {
+		return
+	}
 	b := htmlBox{at(x), at(y), at(w), at(h), ch.color(series), ch.color(series), title}
-	if series > 0 {
-		b.Fill = "url(#" + letter + strconv.Itoa(series) + ")"
+	if series > 0 && !ch.lines() {
+		b.Fill = "url(#" + d.letter + strconv.Itoa(series) + ")"
 	}
-	return b
+	d.Boxes = append(d.Boxes, b)
 }
 
-func (ch *chartTable) totals() (totals []float64, largest float64) {
-	totals = make([]float64, len(ch.labels))
-	for i := range ch.labels {
-		for _, series := range ch.values {
-			totals[i] += series[i]
-		}
-		largest = max(largest, totals[i])
-	}
-	return totals, largest
+func (d *htmlDrawing) text(s, anchor, class string, x, y float64) {
+	d.Texts = append(d.Texts, htmlLabel{at(x), at(y), anchor, class, s})
 }
 
-// wide draws columns with their totals above them.
-func (ch *chartTable) wide() htmlDrawing {
-	const width, top, axis = 720.0, 22.0, 212.0
-	d := ch.start("w")
-	totals, largest := ch.totals()
-	ceiling, step := niceCeiling(largest)
-	left := letters(number(int64(ceiling))) + 10
-	right := width
+// legend names the series that need it, each on a line below y; it returns the
+// y below them.
+func (d *htmlDrawing) legend(ch *chartTable, x, y, width float64) float64 {
 	for _, i := range ch.named() {
-		right = min(right, width-min(letters(ch.def.Series[i].Title), 150)-34)
-	}
-	scale := (axis - top) / ceiling
-	for v := step; v <= ceiling+step/2; v += step {
-		y := axis - v*scale
-		d.Lines = append(d.Lines, htmlLine{at(y), at(y + 4), number(int64(v))})
-	}
-	each := (right - left) / float64(len(ch.labels))
-	thick := min(each*0.62, 72)
-	most := 1
-	for i, label := range ch.labels {
-		centre, y := left+each*(float64(i)+0.5), axis
-		for s, series := range ch.values {
-			if h := series[i] * scale; h > 0 {
-				y -= h
-				title := label + ", " + ch.def.Series[s].Title + ": " + decimal(series[i])
-				d.Boxes = append(d.Boxes, ch.box("w", s, centre-thick/2, y, thick, h, title))
-			}
+		if ch.lines() {
+			d.Paths = append(d.Paths, htmlPath{"series", "M" + at(x) + " " + at(y+9) + "h14", ch.color(i), dashes[i%len(dashes)]})
+		} else {
+			d.box(ch, i, x+1, y+4, 10, 10, "")
 		}
-		d.Texts = append(d.Texts, htmlLabel{at(centre), at(y - 5), "middle", "total", decimal(totals[i])})
-		lines := fold(label, each*0.96, 3)
-		most = max(most, len(lines))
-		for n, line := range lines {
-			d.Texts = append(d.Texts, htmlLabel{at(centre), at(axis + 17 + float64(n)*14), "middle", "", line})
-		}
-	}
-	y := axis - 4
-	for _, i := range ch.named() {
-		d.Boxes = append(d.Boxes, ch.box("w", i, right+14, y-9, 10, 10, ""))
-		d.Texts = append(d.Texts, htmlLabel{at(right + 30), at(y), "start", "", fold(ch.def.Series[i].Title, 150, 1)[0]})
-		y -= 20
-	}
-	d.Left, d.LabelX, d.Right, d.Axis = at(left), at(left-6), at(right), at(axis)
-	d.Height = at(axis + 12 + float64(most)*14)
-	return d
-}
-
-// narrow draws bars below each other, each below its label.
-func (ch *chartTable) narrow() htmlDrawing {
-	const width = 358.0
-	d := ch.start("n")
-	totals, largest := ch.totals()
-	room := width - letters(decimal(largest)) - 12
-	y := 0.0
-	for _, i := range ch.named() {
-		d.Boxes = append(d.Boxes, ch.box("n", i, 1, y+4, 10, 10, ""))
-		d.Texts = append(d.Texts, htmlLabel{"18", at(y + 13), "start", "", fold(ch.def.Series[i].Title, width-20, 1)[0]})
+		d.text(fold(ch.def.Series[i].Title, width-20, 1)[0], "start", "", x+18, y+13)
 		y += 18
 	}
+	return y
+}
+
+// upright draws columns with their sums, or lines, above an axis of marks.
+func (ch *chartTable) upright(d *htmlDrawing, width float64) {
+	const high = 190.0
+	low, ceiling, step := ch.axis()
+	scale := high / (ceiling - low)
+	top := 22.0
+	left, right := 0.0, width
+	for v := low; v <= ceiling+step/2; v += step {
+		left = max(left, letters(show(v, ch.format(), nil))+10)
+	}
+	if named := ch.named(); len(named) > 0 && width > 500 {
+		for _, i := range named {
+			right = min(right, width-min(letters(ch.def.Series[i].Title), 150)-36)
+		}
+		d.legend(ch, right+14, top+high-float64(len(named))*18, width-right-14)
+	} else {
+		top = d.legend(ch, 0, 0, width) + 22
+	}
+	y := func(v float64) float64 { return top + high - (v-low)*scale }
+	for v := low; v <= ceiling+step/2; v += step {
+		d.Paths = append(d.Paths, htmlPath{Class: "line", D: "M" + at(left) + " " + at(y(v)) + "H" + at(right)})
+		d.text(show(v, ch.format(), nil), "end", "", left-6, y(v)+4)
+	}
+	each := (right - left) / float64(len(ch.labels))
+	x := func(mark int) float64 { return left + each*(float64(mark)+0.5) }
+	if ch.lines() {
+		ch.drawLines(d, x, y)
+	} else {
+		ch.drawColumns(d, x, y, min(each*0.62, 72), each)
+	}
+	d.Paths = append(d.Paths, htmlPath{Class: "axis", D: "M" + at(left) + " " + at(y(max(low, 0))) + "H" + at(right)})
+	below := top + high
+	if low < 0 && !ch.lines() {
+		below += 14 // sums stand there
+	}
+	d.Height = at(ch.marksBelow(d, x, each, below) + 4)
+}
+
+// marksBelow writes the names of the marks below y, as many as there is room
+// for, and returns the y below them.
+func (ch *chartTable) marksBelow(d *htmlDrawing, x func(int) float64, each, y float64) float64 {
+	widest := 0.0
+	for _, label := range ch.labels {
+		widest = max(widest, min(letters(label), 70))
+	}
+	one, most := 1, 1
+	if each < 36 || ch.lines() {
+		one = every(len(ch.labels), each, widest+6)
+	}
+	for i := 0; i < len(ch.labels); i += one {
+		lines := fold(ch.labels[i], max(each*float64(one)*0.96, 30), 3)
+		most = max(most, len(lines))
+		for n, line := range lines {
+			d.text(line, "middle", "", x(i), y+17+float64(n)*14)
+		}
+	}
+	return y + 8 + float64(most)*14
+}
+
+func (ch *chartTable) drawColumns(d *htmlDrawing, x func(int) float64, y func(float64) float64, thick, each float64) {
+	for i, label := range ch.labels {
+		up, down := y(0), y(0)
+		for s, series := range ch.values {
+			h := math.Abs(y(series[i]) - y(0))
+			title := label + ", " + ch.def.Series[s].Title + ": " + decimal(series[i])
+			if series[i] >= 0 {
+				up -= h
+				d.box(ch, s, x(i)-thick/2, up, thick, h, title)
+			} else {
+				d.box(ch, s, x(i)-thick/2, down, thick, h, title)
+				down += h
+			}
+		}
+		above, below := ch.stack(i)
+		if (above > 0 || below == 0) && letters(decimal(above)) < each {
+			d.text(decimal(above), "middle", "total", x(i), up-5)
+		}
+		if below < 0 && letters(decimal(below)) < each {
+			d.text(decimal(below), "middle", "total", x(i), down+14)
+		}
+	}
+}
+
+// drawLines draws a line a series, broken where there is no value, with dashes
+// of its own and its last value.
+func (ch *chartTable) drawLines(d *htmlDrawing, x func(int) float64, y func(float64) float64) {
+	for s, series := range ch.values {
+		var b strings.Builder
+		last := -1
+		for i, v := range series {
+			if math.IsNaN(v) {
+				continue
+			}
+			op := "L"
+			if last < 0 || last != i-1 {
+				op = "M"
+			}
+			b.WriteString(op + at(x(i)) + " " + at(y(v)))
+			d.box(ch, s, x(i)-2.5, y(v)-2.5, 5, 5, ch.labels[i]+", "+ch.def.Series[s].Title+": "+show(v, ch.format(), nil))
+			last = i
+		}
+		if last < 0 {
+			continue
+		}
+		d.Paths = append(d.Paths, htmlPath{"series", b.String(), ch.color(s), dashes[s%len(dashes)]})
+		d.text(show(series[last], ch.format(), nil), "middle", "total", x(last), y(series[last])-7)
+	}
+}
+
+// lying draws bars below each other, each below its label.
+func (ch *chartTable) lying(d *htmlDrawing, width float64) {
+	low, high := ch.bounds()
+	room := width - letters(decimal(high)) - 12
+	if low < 0 {
+		room -= letters(decimal(low)) + 8
+	}
+	scale := room / (high - low)
+	zero := -low * scale
+	if low < 0 {
+		zero += letters(decimal(low)) + 8
+	}
+	y := d.legend(ch, 0, 0, width)
 	if y > 0 {
 		y += 6
 	}
 	for i, label := range ch.labels {
-		d.Texts = append(d.Texts, htmlLabel{"0", at(y + 12), "start", "", fold(label, width, 1)[0]})
-		x := 0.5
+		d.text(fold(label, width, 1)[0], "start", "", 0, y+12)
+		up, down := zero, zero
 		for s, series := range ch.values {
-			if w := series[i] / largest * room; w > 0 {
-				d.Boxes = append(d.Boxes, ch.box("n", s, x, y+17, w, 13, ""))
-				x += w
+			w := math.Abs(series[i]) * scale
+			if series[i] >= 0 {
+				d.box(ch, s, up, y+17, w, 13, "")
+				up += w
+			} else {
+				down -= w
+				d.box(ch, s, down, y+17, w, 13, "")
 			}
 		}
-		d.Texts = append(d.Texts, htmlLabel{at(x + 6), at(y + 28), "start", "total", decimal(totals[i])})
+		above, below := ch.stack(i)
+		if above > 0 || below == 0 {
+			d.text(decimal(above), "start", "total", up+6, y+28)
+		}
+		if below < 0 {
+			d.text(decimal(below), "end", "total", down-6, y+28)
+		}
 		y += 38
 	}
 	d.Height = at(y)
-	return d
 }
 
 // fold breaks a label into at most so many lines of about a width; what is
 // left over is cut with an ellipsis.
 func fold(label string, width float64, most int) []string {
-	lines, line := []string{}, ""
-	add := func(s string) {
-		if len(lines) < most {
-			lines = append(lines, s)
-		}
-	}
-	cutOff := false
+	var lines []string
+	line, left := "", false
 	for word := range strings.FieldsSeq(label) {
 		if next := strings.TrimSpace(line + " " + word); line == "" || letters(next) <= width {
 			line = next
 			continue
 		}
-		cutOff = len(lines)+1 >= most
-		if cutOff {
+		if left = len(lines)+1 >= most; left {
 			break
 		}
-		add(line)
-		line = word
+		lines, line = append(lines, line), word
 	}
 	runes := []rune(line)
-	for len(runes) > 1 && letters(string(runes)+"…") > width+letters("…") {
-		runes, cutOff = runes[:len(runes)-1], true
+	for len(runes) > 1 && letters(string(runes)) > width {
+		runes, left = runes[:len(runes)-1], true
 	}
-	line = string(runes)
-	if cutOff {
-		line = strings.TrimSpace(line) + "…"
+	line = strings.TrimSpace(string(runes))
+	if left {
+		line += "…"
 	}
-	add(line)
-	return lines
+	return append(lines, line)
 }

@@ -22,6 +22,7 @@ type document struct {
 	Queries    []queryJSON     `json:"queries"`
 	Figures    []figureJSON    `json:"figures"`
 	Chart      *chartJSON      `json:"chart,omitempty"`
+	Matrix     *matrixJSON     `json:"matrix,omitempty"`
 	Method     []factJSON      `json:"method"`
 }
 
@@ -131,6 +132,18 @@ type chartJSON struct {
 	Values [][]any  `json:"values"` // by series, then by mark; null in a gap of a line
 }
 
+type matrixJSON struct {
+	Title   string          `json:"title"`
+	Columns []string        `json:"columns"`
+	Rows    []matrixRowJSON `json:"rows"`
+}
+
+type matrixRowJSON struct {
+	Name     string `json:"name"`
+	Severity string `json:"severity,omitempty"`
+	Values   []any  `json:"values"` // by column; null where there is none
+}
+
 type factJSON struct {
 	Fact string `json:"fact"`
 	Text string `json:"text"`
@@ -213,13 +226,13 @@ func (r *Report) document() document {
 	if c := r.chart; c != nil {
 		d.Chart = &chartJSON{Title: c.title, Marks: c.labels}
 		for i, s := range c.def.Series {
-			values := make([]any, len(c.values[i]))
-			for n, x := range c.values[i] {
-				if !math.IsNaN(x) {
-					values[n] = x
-				}
-			}
-			d.Chart.Series, d.Chart.Values = append(d.Chart.Series, s.Title), append(d.Chart.Values, values)
+			d.Chart.Series, d.Chart.Values = append(d.Chart.Series, s.Title), append(d.Chart.Values, orNull(c.values[i]))
+		}
+	}
+	if m := r.matrix; m != nil {
+		d.Matrix = &matrixJSON{Title: m.title, Columns: m.columns}
+		for _, row := range m.rows {
+			d.Matrix.Rows = append(d.Matrix.Rows, matrixRowJSON{row.name, row.tone, orNull(row.cells)})
 		}
 	}
 	for _, f := range r.methodFacts() {
@@ -228,10 +241,21 @@ func (r *Report) document() document {
 	return d
 }
 
+// orNull are numbers as JSON has them, null for none.
+func orNull(numbers []float64) []any {
+	values := make([]any, len(numbers))
+	for i, x := range numbers {
+		if !math.IsNaN(x) {
+			values[i] = x
+		}
+	}
+	return values
+}
+
 // writeJSON writes the report as one JSON document. A row is an object, one on
 // a line; its members are the columns in their order, in the types that the
 // section's columns tell.
-func (p part) writeJSON(w io.Writer) ([]string, error) {
+func (p part) writeJSON(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	head, err := json.MarshalIndent(p.document(), "", "  ")
 	if err != nil {
@@ -239,7 +263,7 @@ func (p part) writeJSON(w io.Writer) ([]string, error) {
 	}
 	out.Write(bytes.TrimSuffix(head, []byte("\n}")))
 	out.WriteString(",\n  \"sections\": [")
-	var notes []string
+	var notes []Note
 	for i, t := range p.tables {
 		if i > 0 {
 			out.WriteByte(',')

@@ -13,7 +13,7 @@ import (
 // writeParquet writes a section as Parquet for data tools, typed and
 // compressed with zstd. Moments are in UTC, as the format has them. The file's
 // metadata says what it was made from.
-func writeParquet(ctx context.Context, path string, p part) ([]string, error) {
+func writeParquet(ctx context.Context, path string, p part) ([]Note, error) {
 	about := map[string]string{"report": p.Name(), "section": p.table.section.sheet(), "snapshot": p.trust.snapshot,
 		"as_of": p.trust.asOf.UTC().Format(time.RFC3339Nano), "digest": p.trust.digest(), "mask": p.Mask(), "verdict": p.trust.verdict(),
 		"query": p.table.section.Query, "program": "exporter " + p.trust.programVersion}

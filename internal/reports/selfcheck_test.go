@@ -150,7 +150,7 @@ func TestOutputThatIsNotWhole(t *testing.T) {
 	}
 	o := r.Outputs("csv", Fonts{})[0]
 	honest := o.format.write
-	o.format.write = func(ctx context.Context, path string, p part) ([]string, error) {
+	o.format.write = func(ctx context.Context, path string, p part) ([]Note, error) {
 		return honest(ctx, path, part{less, p.fonts, less.tables[0]})
 	}
 	_, err := o.Write(t.Context(), path)

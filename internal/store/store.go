@@ -36,13 +36,18 @@ type Store struct {
 }
 
 // Open opens the store in dir, which need not be there: it creates nothing, and
-// without its folders a store has no snapshots. It returns an [*ErrNewer] when
-// the newest snapshot was written by a newer program. A damaged file is no
+// without its folders a store has no snapshots. A path with a question mark is
+// refused. It returns an [*ErrNewer] when the newest snapshot was written by a
+// newer program. A damaged file is no
 // error here, but where it is used.
 func Open(dir string) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	// DuckDB takes what follows for options, and writes beside the folder.
+	if strings.Contains(dir, "?") {
+		return nil, &pathError{dir}
 	}
 	s := &Store{dir: dir, memory: defaultMemory, floor: rewriteFloor}
 	ids, _, err := s.files()

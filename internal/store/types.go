@@ -148,6 +148,16 @@ func (e *damagedError) Hint() string {
 	return "put that file back from a backup, or move it out of the store: what is older stays readable, and the next collection goes on from there"
 }
 
+// pathError says that a store cannot be where it is.
+type pathError struct{ path string }
+
+func (e *pathError) Error() string { return fmt.Sprintf("open store: a question mark in %q", e.path) }
+
+// Hint says how to go on.
+func (e *pathError) Hint() string {
+	return "DuckDB cannot have one in a path: rename the folder, or choose another as store.dir"
+}
+
 // Locked says that another process holds the store.
 type Locked struct{ Holder string }
 
