@@ -15,7 +15,7 @@
 --             or "1".
 -- Severity    critical: added for a person on a channel from which a permission
 --             of the same person had been removed before $since_snapshot while
---             its time was not over; high: added on a sensitive channel; medium:
+--             its time was not over, and none was left; high: added on a sensitive channel; medium:
 --             became permanent; else low.
 -- Limits      Who made a change, and whether it was asked for, is not in the
 --             data. Mobile numbers and devices are not compared. An organization
@@ -38,16 +38,17 @@ changed AS (
         ON r.project_id = c.project_id
         AND r.access_control_channel_id = c.access_control_channel_id
 ),
--- The persons and channels of what was added, as the history had them up to
--- the earlier snapshot: removed by a snapshot before it, with time left.
+-- The permissions of the persons and channels of what was added, as the history
+-- had them up to the earlier snapshot.
 held_before AS (
     SELECT
         h.project_id,
         h.person_id,
         h.access_control_channel_id,
+        h.access_auth_id,
         bool_or(h.closed_snapshot IS NULL OR h.closed_snapshot > a.since_id) AS still_held,
         max(h.closed_snapshot) AS removed_in,
-        arg_max(h.auth_end_time, h.closed_snapshot) AS auth_end_time
+        arg_max_null(h.auth_end_time, h.closed_snapshot) AS auth_end_time
     FROM permission_history AS h
     CROSS JOIN asked AS a
     SEMI JOIN (SELECT * FROM changed WHERE kind = 'added') AS c
@@ -55,20 +56,23 @@ held_before AS (
         AND c.person_id = h.person_id
         AND c.access_control_channel_id = h.access_control_channel_id
     WHERE h.first_snapshot <= a.since_id
-    GROUP BY h.project_id, h.person_id, h.access_control_channel_id
+    GROUP BY h.project_id, h.person_id, h.access_control_channel_id, h.access_auth_id
 ),
+-- None is left, and of those that were removed one had time left.
 removed_before AS (
     SELECT
         h.project_id,
         h.person_id,
         h.access_control_channel_id,
-        s.server_time AS removed_by
+        max(s.server_time) FILTER (
+            WHERE coalesce(h.auth_end_time > epoch_ms(s.server_time), true)
+        ) AS removed_by
     FROM held_before AS h
-    JOIN snapshots AS s
+    LEFT JOIN snapshots AS s
         ON s.project_id = h.project_id
         AND s.snapshot_id = h.removed_in
-    WHERE NOT h.still_held
-        AND coalesce(h.auth_end_time > epoch_ms(s.server_time), true)
+    GROUP BY h.project_id, h.person_id, h.access_control_channel_id
+    HAVING NOT bool_or(h.still_held) AND removed_by IS NOT NULL
 ),
 organization_names AS (
     SELECT coalesce(
@@ -167,15 +171,15 @@ of_permissions AS (
     FROM words
     WHERE kind NOT IN ('renamed', 'moved')
 ),
--- Of persons and channels every permission shows the same change.
+-- Of persons and channels the permissions that show the same change are one row.
 of_persons AS (
     SELECT
         project_id,
         kind,
         person_id,
-        min(name) AS name,
-        min(person_code) AS person_code,
-        min(if(
+        arg_min(name, access_auth_id) AS name,
+        arg_min(person_code, access_auth_id) AS person_code,
+        if(
             kind = 'moved',
             coalesce(nullif(organizations_before, ''), 'no organization'),
             concat_ws(
@@ -183,8 +187,8 @@ of_persons AS (
                 if(name_before <> name_after, name_before, NULL),
                 if(person_code_before <> person_code_after, 'no. ' || person_code_before, NULL)
             )
-        )) AS before,
-        min(if(
+        ) AS before,
+        if(
             kind = 'moved',
             coalesce(nullif(organizations_after, ''), 'no organization'),
             concat_ws(
@@ -192,23 +196,25 @@ of_persons AS (
                 if(name_before <> name_after, name_after, NULL),
                 if(person_code_before <> person_code_after, 'no. ' || person_code_after, NULL)
             )
-        )) AS after,
+        ) AS after,
         count(*) AS permissions,
         min(last_seen_before) AS last_seen_before,
         max(first_seen_after) AS first_seen_after
     FROM words
-    WHERE (kind = 'moved' AND organizations_before <> organizations_after)
+    WHERE (kind = 'moved'
+            AND list_sort(list_distinct(structure_ids_before)) <> list_sort(list_distinct(structure_ids_after)))
         OR (kind = 'renamed' AND (name_before <> name_after OR person_code_before <> person_code_after))
-    GROUP BY project_id, kind, person_id
+    GROUP BY project_id, kind, person_id, before, after
 ),
+-- Another path is another area, unless the area is known to be the same.
 of_channels AS (
     SELECT
         project_id,
         kind,
         access_control_channel_id,
-        min(access_control_channel_name) AS access_control_channel_name,
-        min(tier) AS tier,
-        min(concat_ws(
+        arg_min(access_control_channel_name, access_auth_id) AS access_control_channel_name,
+        any_value(tier) AS tier,
+        concat_ws(
             ', ',
             if(access_control_channel_name_before <> access_control_channel_name_after, access_control_channel_name_before, NULL),
             if(
@@ -216,8 +222,8 @@ of_channels AS (
                 access_channel_position_path_before,
                 NULL
             )
-        )) AS before,
-        min(concat_ws(
+        ) AS before,
+        concat_ws(
             ', ',
             if(access_control_channel_name_before <> access_control_channel_name_after, access_control_channel_name_after, NULL),
             if(
@@ -225,15 +231,22 @@ of_channels AS (
                 access_channel_position_path_after,
                 NULL
             )
-        )) AS after,
+        ) AS after,
         count(*) AS permissions,
         min(last_seen_before) AS last_seen_before,
         max(first_seen_after) AS first_seen_after
     FROM words
-    WHERE (kind = 'moved' AND organizations_before IS NOT DISTINCT FROM organizations_after)
-        OR access_channel_position_path_before <> access_channel_position_path_after
-        OR (kind = 'renamed' AND access_control_channel_name_before <> access_control_channel_name_after)
-    GROUP BY project_id, kind, access_control_channel_id
+    WHERE (kind = 'moved' AND (
+            access_channel_room_id_before <> access_channel_room_id_after
+            OR (access_channel_room_id_before = access_channel_room_id_after) IS NULL
+                AND access_channel_position_path_before <> access_channel_position_path_after
+        ))
+        OR (kind = 'renamed' AND (
+            access_control_channel_name_before <> access_control_channel_name_after
+            OR access_channel_room_id_before = access_channel_room_id_after
+                AND access_channel_position_path_before <> access_channel_position_path_after
+        ))
+    GROUP BY project_id, kind, access_control_channel_id, before, after
 ),
 listed AS (
     SELECT

@@ -30,9 +30,10 @@ held_before AS (
         h.project_id,
         h.person_id,
         h.access_control_channel_id,
+        h.access_auth_id,
         bool_or(h.closed_snapshot IS NULL OR h.closed_snapshot > a.since_id) AS still_held,
         max(h.closed_snapshot) AS removed_in,
-        arg_max(h.auth_end_time, h.closed_snapshot) AS auth_end_time
+        arg_max_null(h.auth_end_time, h.closed_snapshot) AS auth_end_time
     FROM permission_history AS h
     CROSS JOIN asked AS a
     SEMI JOIN (SELECT * FROM changed WHERE kind = 'added') AS c
@@ -40,20 +41,22 @@ held_before AS (
         AND c.person_id = h.person_id
         AND c.access_control_channel_id = h.access_control_channel_id
     WHERE h.first_snapshot <= a.since_id
-    GROUP BY h.project_id, h.person_id, h.access_control_channel_id
+    GROUP BY h.project_id, h.person_id, h.access_control_channel_id, h.access_auth_id
 ),
 removed_before AS (
     SELECT
         h.project_id,
         h.person_id,
         h.access_control_channel_id,
-        s.server_time AS removed_by
+        max(s.server_time) FILTER (
+            WHERE coalesce(h.auth_end_time > epoch_ms(s.server_time), true)
+        ) AS removed_by
     FROM held_before AS h
-    JOIN snapshots AS s
+    LEFT JOIN snapshots AS s
         ON s.project_id = h.project_id
         AND s.snapshot_id = h.removed_in
-    WHERE NOT h.still_held
-        AND coalesce(h.auth_end_time > epoch_ms(s.server_time), true)
+    GROUP BY h.project_id, h.person_id, h.access_control_channel_id
+    HAVING NOT bool_or(h.still_held) AND removed_by IS NOT NULL
 ),
 counted AS (
     SELECT

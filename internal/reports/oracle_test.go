@@ -238,12 +238,13 @@ func (c cloudSite) landed(t testing.TB, project string) storetest.Site {
 // world is all that a store was given: what was read of each project, oldest
 // first, and the registers.
 type world struct {
-	known    map[string]*knownProject // of each project
-	projects map[string][]cloudSite
-	register map[string]registered // by channel
-	roster   map[string][]string   // statuses by work number; nil without a roster
-	naming   map[string]bool       // channels that some project's permission or rule has named
-	anyones  map[string]bool       // those, and what is named by a channel-detail
+	snapshot, since string                   // ids of the last snapshot and the one before; since may be ""
+	known           map[string]*knownProject // of each project
+	projects        map[string][]cloudSite
+	register        map[string]registered // by channel
+	roster          map[string][]string   // statuses by work number; nil without a roster
+	naming          map[string]bool       // channels that some project's permission or rule has named
+	anyones         map[string]bool       // those, and what is named by a channel-detail
 }
 
 type registered struct{ tier, owner string }
@@ -361,10 +362,10 @@ func (w *world) know(project string) *knownProject {
 	return k
 }
 
-func over[V any](old, new map[string]V) map[string]V {
+func over[K comparable, V any](old, new map[K]V) map[K]V {
 	all := maps.Clone(old)
 	if all == nil {
-		all = map[string]V{}
+		all = map[K]V{}
 	}
 	maps.Copy(all, new)
 	return all

@@ -65,33 +65,38 @@ func TestReportsOfRandomSites(t *testing.T) {
 	}
 }
 
-// randomWorld publishes the random sites twice.
+// randomWorld publishes the random sites three times.
 func randomWorld(t *testing.T) (*store.Reader, *world) {
 	t.Helper()
-	var before, after []storetest.Site
+	var snapshots [3][]storetest.Site
 	for n := range randomSites {
 		project := fmt.Sprintf("p%03d", n)
 		if *oneSite != "" && project != *oneSite {
 			continue
 		}
 		d := &dice{rand.New(rand.NewPCG(*seed, uint64(n)))}
-		then := d.site()
-		then.At = d.formerTime()
-		now := d.later(then)
-		now.At = siteAt
-		before, after = append(before, then.landed(t, project)), append(after, now.landed(t, project))
+		s := d.site()
+		for i, at := range []time.Time{d.formerTime().AddDate(0, 0, -7), d.formerTime(), siteAt} {
+			if i > 0 {
+				s = d.later(s)
+			}
+			s.At = at
+			snapshots[i] = append(snapshots[i], s.landed(t, project))
+		}
 	}
-	for _, sites := range [][]storetest.Site{before, after} {
+	for _, sites := range snapshots {
 		sites[0].Registers = randomRegisters
 	}
 	st := storetest.Open(t)
-	storetest.PublishProjects(t, st, before, after)
+	ids := storetest.PublishProjects(t, st, snapshots[:]...)
 	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	return r, worldOf(t, before, after)
+	w := worldOf(t, snapshots[:]...)
+	w.snapshot, w.since = ids[2], ids[1]
+	return r, w
 }
 
 // randomRegisters name channels that all, some and no sites have, and work
@@ -529,6 +534,12 @@ func (d *dice) moved(p cloudPermission) cloudPermission {
 		p.Person = said(pick(d, "u1", "u6"))
 	case 8:
 		p.Channel = said(pick(d, "c1", "c7"))
+	case 10:
+		p.Hours, p.HoursText = said("2"), said("Nights")
+	case 11:
+		p.Room = pick(d, word{}, said("r1"), said("r2"))
+	case 12:
+		return d.moved(d.moved(p))
 	case 9:
 		w := d.words(pick(d, "c1", "c3"))
 		p.ChannelName, p.ChannelNo, p.Path, p.Device = w.name, w.no, w.path, w.device

@@ -300,6 +300,8 @@ SELECT
     c.after.access_control_channel_name AS access_control_channel_name_after,
     c.before.access_channel_position_path AS access_channel_position_path_before,
     c.after.access_channel_position_path AS access_channel_position_path_after,
+    c.before.access_channel_room_id AS access_channel_room_id_before,
+    c.after.access_channel_room_id AS access_channel_room_id_after,
     c.before.structure_ids AS structure_ids_before,
     c.after.structure_ids AS structure_ids_after,
     w.snapshot_id AS last_snapshot_before,
