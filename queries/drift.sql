@@ -9,7 +9,7 @@
 --             c  a rule for an organization or a group, in force, that opens
 --                the channel for nobody
 --             d  a permission that begins or ends when no rule does that
---                grants it
+--                grants it, while one of these has not ended
 --             e  a permission that has not ended, though every rule has that
 --                grants it
 --             f  several rules, at the same time, for the same source and channel
@@ -35,7 +35,7 @@ WITH shown AS (
     SELECT
         *,
         CAST($timezone AS VARCHAR) AS zone,
-        CASE WHEN rule_start IS DISTINCT FROM auth_start THEN rule_start END AS other_start,
+        rule_start IS DISTINCT FROM auth_start AS other_start,
         coalesce(rule_permanent, false) <> coalesce(permanent, false)
             OR NOT coalesce(permanent, false) AND rule_end IS DISTINCT FROM auth_end AS other_end
     FROM drift_findings(CAST($as_of AS TIMESTAMPTZ))
@@ -43,10 +43,16 @@ WITH shown AS (
 worded AS (
     SELECT
         *,
-        CASE WHEN rule_permanent THEN 'no end' ELSE 'until ' || strftime(timezone(zone, rule_end), '%Y-%m-%d %H:%M') END AS rule_until,
-        CASE WHEN permanent THEN 'no end' ELSE 'until ' || strftime(timezone(zone, auth_end), '%Y-%m-%d %H:%M') END AS permission_until,
-        'from ' || strftime(timezone(zone, rule_start), '%Y-%m-%d %H:%M') AS rule_from,
-        'from ' || strftime(timezone(zone, auth_start), '%Y-%m-%d %H:%M') AS permission_from
+        CASE
+            WHEN rule_permanent THEN 'no end'
+            ELSE coalesce('until ' || strftime(timezone(zone, rule_end), '%Y-%m-%d %H:%M'), 'end unknown')
+        END AS rule_until,
+        CASE
+            WHEN permanent THEN 'no end'
+            ELSE coalesce('until ' || strftime(timezone(zone, auth_end), '%Y-%m-%d %H:%M'), 'end unknown')
+        END AS permission_until,
+        coalesce('from ' || strftime(timezone(zone, rule_start), '%Y-%m-%d %H:%M'), 'begin unknown') AS rule_from,
+        coalesce('from ' || strftime(timezone(zone, auth_start), '%Y-%m-%d %H:%M'), 'begin unknown') AS permission_from
     FROM shown
 ),
 named AS (
@@ -59,7 +65,7 @@ SELECT
     w.class,
     w.finding,
     w.confidence,
-    coalesce(n.name, q.name, s.structure_name, CASE WHEN w.person_id IS NULL THEN 'a group, not named' END) AS holder,
+    coalesce(n.name, q.name, s.structure_name, CASE WHEN w.person_id IS NULL AND w.access_auth_id IS NULL THEN 'a group, not named' END) AS holder,
     coalesce(n.person_code, q.person_code) AS person_code,
     c.access_control_channel_name,
     c.access_control_channel_no,
@@ -69,7 +75,7 @@ SELECT
         WHEN 'a' THEN 'a rule'
         WHEN 'b' THEN 'a permission, ' || w.rule_until
         WHEN 'c' THEN 'permissions, ' || w.rule_until
-        WHEN 'd' THEN concat_ws(', ', CASE WHEN w.other_start IS NOT NULL THEN w.rule_from END, CASE WHEN w.other_end THEN w.rule_until END)
+        WHEN 'd' THEN concat_ws(', ', CASE WHEN w.other_start THEN w.rule_from END, CASE WHEN w.other_end THEN w.rule_until END)
         WHEN 'e' THEN 'ended ' || strftime(timezone(w.zone, w.rule_end), '%Y-%m-%d %H:%M')
         WHEN 'f' THEN 'one rule'
         WHEN 'g' THEN if(w.rule_source_kind = 'person', 'source: person', 'source: organization')
@@ -78,7 +84,7 @@ SELECT
         WHEN 'a' THEN 'no rule; ' || w.permission_until
         WHEN 'b' THEN 'none'
         WHEN 'c' THEN 'none'
-        WHEN 'd' THEN concat_ws(', ', CASE WHEN w.other_start IS NOT NULL THEN w.permission_from END, CASE WHEN w.other_end THEN w.permission_until END)
+        WHEN 'd' THEN concat_ws(', ', CASE WHEN w.other_start THEN w.permission_from END, CASE WHEN w.other_end THEN w.permission_until END)
         WHEN 'e' THEN w.permission_until
         WHEN 'f' THEN w.rules || ' rules'
         WHEN 'g' THEN 'source: ' || CASE w.auth_source WHEN '1' THEN 'organization' WHEN '2' THEN 'person' ELSE 'group' END

@@ -427,8 +427,8 @@ func (s Section) validateColumns(add fault, key, where string) {
 		}
 		if c.Mask != "" {
 			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
-			if slices.Contains(s.Key, c.Name) {
-				add(key+".mask", "%s: a column of the key has no mask: findings are told apart by it", at)
+			if slices.Contains(slices.Concat(s.Key, s.Compare, []string{s.Severity, s.Group}), c.Name) {
+				add(key+".mask", "%s: mask: findings are told apart or judged by it; ids and names of persons are masked without", at)
 			}
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {

@@ -25,6 +25,7 @@ var oracles = map[string]struct {
 	"expiring_by_rule.sql":     {(*knownProject).settling, []string{"auth_relation_id"}},
 	"channel_coverage.sql":     {(*knownProject).coverage, []string{"access_control_channel_id"}},
 	"failed_issues.sql":        {(*knownProject).issues, []string{"access_auth_id", "auth_task_record_id", "credential"}},
+	"drift.sql":                {(*knownProject).drift, []string{"class", "source_id", "access_control_channel_id"}},
 	"failed_deletions.sql":     {(*knownProject).deletions, []string{"auth_task_record_id", "credential"}},
 }
 

@@ -200,7 +200,7 @@ func (d *dice) site() cloudSite {
 		IssueInfos: map[string]cloudIssueInfo{}, Details: map[string]cloudDetail{}}
 	for i := range 3 {
 		if !d.one(4) {
-			s.Structures = append(s.Structures, cloudStructure{ID: fmt.Sprintf("s%d", i+1), Name: rarely(d, 5, said(pick(d, "Facility", "Guards")))})
+			s.Structures = append(s.Structures, cloudStructure{ID: fmt.Sprintf("s%d", i+1), Parent: pick(d, word{}, said("s1"), said("s2"), said("s9")), Name: rarely(d, 5, said(pick(d, "Facility", "Guards")))})
 		}
 	}
 	if d.one(10) {
@@ -303,7 +303,7 @@ func (d *dice) family(s *cloudSite) {
 			p.Person = source
 		}
 	}
-	r := cloudRule{ID: fmt.Sprintf("r%03d", d.IntN(1000)), Source: source, Kind: num(1), Relation: said("g1"),
+	r := cloudRule{ID: "rf", Source: source, Kind: num(1), Relation: said("g1"),
 		Name: said("Ground floor"), Start: d.begin(), End: pick(d, end, end, d.end())}
 	s.Rules = append(s.Rules, r)
 	s.RuleChannels[r.ID] = []cloudRuleChannel{{Relation: "c1", Name: said("West")}, {Relation: "c3"}}
@@ -325,7 +325,7 @@ func (d *dice) permission(s *cloudSite, person, channel string) {
 	s.Permissions = append(s.Permissions, p)
 	if d.one(3) {
 		created := rarely(d, 6, num(d.bound()-pick[int64](d, 0, 86400000*40, 86400000*400)))
-		s.Details[p.ID] = cloudDetail{Created: created, Source: said("3"), SourceText: pick(d, word{}, said(""), said("Visitors"))}
+		s.Details[p.ID] = cloudDetail{Created: created, Source: pick(d, said("1"), said("2"), said("3"), said(""), word{}), SourceText: pick(d, word{}, said(""), said("Visitors"))}
 	}
 }
 

@@ -144,6 +144,7 @@ fitting AS (
             (
                 g.normal_end IS DISTINCT FROM if(p.permanent, 2556093599000, p.auth_end_time),
                 g.ended,
+                m.granted_through <> 'person',
                 m.granted_through,
                 -coalesce(g.normal_end, 0),
                 g.auth_relation_id
@@ -230,7 +231,7 @@ findings AS (
         if(person_rules > 0, 'person', 'structure') AS rule_source_kind
     FROM of_permissions
     QUALIFY row_number() OVER (
-        PARTITION BY project_id, class, person_id, access_control_channel_id
+        PARTITION BY project_id, class, coalesce(person_id, access_auth_id), access_control_channel_id
         ORDER BY auth_end DESC NULLS FIRST, access_auth_id
     ) = 1
     UNION ALL
@@ -244,9 +245,9 @@ findings AS (
         NULL,
         min(g.auth_relation_id),
         count(*),
-        arg_min(g.auth_start, g.auth_relation_id),
-        arg_min(g.auth_end, g.auth_relation_id),
-        arg_min(g.permanent, g.auth_relation_id),
+        arg_min_null(g.auth_start, g.auth_relation_id),
+        arg_min_null(g.auth_end, g.auth_relation_id),
+        arg_min_null(g.permanent, g.auth_relation_id),
         NULL, NULL, NULL, NULL,
         g.source_kind
     FROM granted AS g
@@ -279,9 +280,9 @@ findings AS (
         NULL,
         min(g.auth_relation_id),
         count(DISTINCT g.auth_relation_id),
-        arg_min(g.auth_start, g.auth_relation_id),
-        arg_min(g.auth_end, g.auth_relation_id),
-        arg_min(g.permanent, g.auth_relation_id),
+        arg_min_null(g.auth_start, g.auth_relation_id),
+        arg_min_null(g.auth_end, g.auth_relation_id),
+        arg_min_null(g.permanent, g.auth_relation_id),
         NULL, NULL, NULL, NULL,
         any_value(g.source_kind)
     FROM granted AS g
@@ -548,5 +549,189 @@ SELECT
         WHEN state IN ('names no report', 'date not readable', 'expired', 'nobody approved') THEN 'medium'
         WHEN state = 'active' THEN 'good'
         ELSE 'low'
+    END AS severity
+FROM stated;
+
+-- deliveries(moment, zone, days): one row for each permission that was created in
+-- the days before the moment, as its detail says, and whose person has a card, a
+-- face or a fingerprint by the list. delivered is when something of the person
+-- first reached the device: how tells by what.
+--   record     the first record of the person on the channel that issued
+--              something, exact to the second
+--   snapshot   the first whole walk that counts something as sent, where one
+--              before it did not: at the latest then
+--   open       nothing is there yet: right-censored, it takes at least until now
+--   not told   the first walk of all counts it as sent already
+CREATE MACRO deliveries(moment, zone, days) AS TABLE
+WITH granted AS (
+    SELECT
+        p.*,
+        greatest(p.auth_card_num, p.auth_face_num, p.auth_fingerprint_num) > 0 AS something_sent
+    FROM permissions AS p
+    WHERE p.auth_create <= moment
+        AND p.auth_create > moment - to_days(CAST(days AS INTEGER))
+        AND greatest(p.total_card_num, p.total_face_num, p.total_fingerprint_num) > 0
+),
+issued AS (
+    SELECT
+        g.project_id,
+        g.access_auth_id,
+        min(if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start))) AS delivered
+    FROM granted AS g
+    JOIN tasks AS t
+        ON t.project_id = g.project_id
+        AND t.access_control_channel_id = g.access_control_channel_id
+    JOIN records AS r
+        ON r.project_id = t.project_id
+        AND r.auth_task_id = t.auth_task_id
+        AND r.person_id = g.person_id
+    JOIN (
+        SELECT project_id, auth_task_record_id
+        FROM issue_infos
+        WHERE success_issue_num > 0 AND credential <> 'person'
+        GROUP BY project_id, auth_task_record_id
+    ) AS i
+        ON i.project_id = r.project_id AND i.auth_task_record_id = r.auth_task_record_id
+    WHERE if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) >= g.auth_create
+        AND if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) <= moment
+    GROUP BY g.project_id, g.access_auth_id
+),
+walked AS (
+    SELECT project_id, min(seen_at) AS first_walk
+    FROM base.whole_walks
+    WHERE resource = 'permissions'
+    GROUP BY project_id
+),
+seen AS (
+    SELECT h.project_id, h.access_auth_id, min(h.first_seen) AS delivered
+    FROM permission_history AS h
+    SEMI JOIN granted AS g
+        ON g.project_id = h.project_id AND g.access_auth_id = h.access_auth_id
+    WHERE h.auth_card_num > 0 OR h.auth_face_num > 0 OR h.auth_fingerprint_num > 0
+    GROUP BY h.project_id, h.access_auth_id
+),
+told AS (
+    SELECT
+        g.*,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN 'record'
+            WHEN s.delivered > w.first_walk THEN 'snapshot'
+            WHEN s.delivered IS NOT NULL OR g.something_sent THEN 'not told'
+            ELSE 'open'
+        END AS how,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN i.delivered
+            WHEN s.delivered > w.first_walk THEN greatest(s.delivered, g.auth_create)
+        END AS delivered
+    FROM granted AS g
+    LEFT JOIN issued AS i
+        ON i.project_id = g.project_id AND i.access_auth_id = g.access_auth_id
+    LEFT JOIN seen AS s
+        ON s.project_id = g.project_id AND s.access_auth_id = g.access_auth_id
+    LEFT JOIN walked AS w
+        ON w.project_id = g.project_id
+)
+SELECT
+    project_id,
+    access_auth_id,
+    person_id,
+    name,
+    person_code,
+    access_control_channel_id,
+    access_control_channel_name,
+    coalesce(nullif(business_device_name, ''), 'no device named') AS device,
+    auth_create,
+    CAST(date_trunc('week', timezone(zone, auth_create)) AS DATE) AS week,
+    how,
+    delivered,
+    CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
+FROM told;
+
+-- control_days(moment, zone, days): one row for each project and each of the days
+-- up to the moment's, in the zone, from the day of the project's first snapshot
+-- on. state is gap, not whole or done; sealed is yes, no, or not yet for the
+-- snapshot that is read; the snapshot shown is the day's last whole one, else
+-- its last.
+CREATE MACRO control_days(moment, zone, days) AS TABLE
+WITH collected AS (
+    SELECT
+        s.*,
+        CAST(timezone(zone, s.started_at) AS DATE) AS day,
+        s.verdict IN ('complete', 'complete_with_drift') AS whole
+    FROM snapshots AS s
+    WHERE s.kind = 'collection' AND s.started_at <= moment
+),
+spans AS (
+    SELECT
+        project_id,
+        unnest(generate_series(
+            greatest(min(day), CAST(timezone(zone, moment) AS DATE) - CAST(days AS INTEGER) + 1),
+            CAST(timezone(zone, moment) AS DATE),
+            INTERVAL 1 DAY
+        ))::DATE AS day
+    FROM collected
+    GROUP BY project_id
+),
+lasting AS (
+    SELECT
+        project_id,
+        day,
+        count(*) AS snapshots,
+        bool_or(whole) AS whole,
+        arg_max(snapshot_id, (whole, snapshot_id)) AS snapshot_id
+    FROM collected
+    GROUP BY project_id, day
+),
+seals AS (
+    SELECT
+        json_extract_string(detail, '$.snapshot') AS snapshot_id,
+        json_extract_string(detail, '$.project') AS project_id,
+        json_extract_string(detail, '$.digest') AS digest,
+        min(seq) AS journal_line
+    FROM journal
+    WHERE kind = 'snapshot'
+    GROUP BY ALL
+),
+reported AS (
+    SELECT CAST(timezone(zone, "at") AS DATE) AS day, count(*) AS reports
+    FROM journal
+    WHERE kind = 'report'
+    GROUP BY CAST(timezone(zone, "at") AS DATE)
+),
+stated AS (
+    SELECT
+        d.project_id,
+        d.day,
+        CASE WHEN l.day IS NULL THEN 'gap' WHEN NOT l.whole THEN 'not whole' ELSE 'done' END AS state,
+        coalesce(l.snapshots, 0) AS snapshots,
+        c.snapshot_id,
+        c.verdict,
+        c.started_at,
+        c.rows,
+        c.digest,
+        j.journal_line,
+        CASE
+            WHEN c.snapshot_id IS NULL THEN NULL
+            WHEN j.journal_line IS NOT NULL THEN 'yes'
+            WHEN c.snapshot_id = (SELECT max(a.snapshot_id) FROM base.as_of AS a) THEN 'not yet'
+            ELSE 'no'
+        END AS sealed,
+        coalesce(r.reports, 0) AS reports
+    FROM spans AS d
+    LEFT JOIN lasting AS l
+        ON l.project_id = d.project_id AND l.day = d.day
+    LEFT JOIN collected AS c
+        ON c.project_id = l.project_id AND c.snapshot_id = l.snapshot_id
+    LEFT JOIN seals AS j
+        ON j.snapshot_id = c.snapshot_id AND j.project_id = c.project_id AND j.digest = c.digest
+    LEFT JOIN reported AS r
+        ON r.day = d.day
+)
+SELECT
+    *,
+    CASE
+        WHEN state = 'gap' THEN 'high'
+        WHEN state = 'not whole' OR sealed = 'no' THEN 'medium'
+        ELSE 'good'
     END AS severity
 FROM stated;
