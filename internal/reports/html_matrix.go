@@ -26,7 +26,7 @@ func (m *matrix) htmlMatrix() htmlMatrix {
 	shown := m.first(htmlMatrixColumns)
 	h := htmlMatrix{Title: m.title, Corner: m.rowName, Columns: shown.columns, Tall: len(m.rows) > tallTable,
 		Toned: m.def.Tone != "",
-		Meta: plural(len(m.rows), "row", "rows") + ". " + m.note(shown)}
+		Meta:  plural(len(m.rows), "row", "rows") + ". " + m.note(shown)}
 	if m.summed() {
 		h.Columns = append(shown.columns[:len(shown.columns):len(shown.columns)], "Total")
 	}
