@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: build demo test check fuzz nightly bench tools browser clean
+.PHONY: build demo test check fuzz nightly bench tools test-tools clean
 
 build:
 	$(GO) build -o exporter ./cmd/exporter
@@ -12,7 +12,7 @@ demo: tools build
 	rm -rf demo
 	./exporter demo --out demo
 
-test: browser
+test: test-tools
 	$(GO) test $(TESTFLAGS) ./...
 
 # check is what reads the code without running it.
@@ -34,21 +34,21 @@ fuzz:
 # that changes a file, every pair of faults, every answer to be interrupted at. SEED
 # chooses the chains of kills.
 SEED ?= 1
-nightly: tools
+nightly: test-tools
 	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestPairsOfFaults|TestInterruption)$$' -v -nightly -seed $(SEED) -timeout 3h
 
 # bench measures speed and memory, and prints a table of the figures with their
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
 BENCH ?= .
 bench: tools
-	$(GO) test ./internal/collect -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
+	$(GO) test -p 1 ./internal/collect ./internal/reports -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
 
-# tools installs what the demo and the tests use besides Go, browser what only
-# the tests use: see scripts/tools.
+# tools installs what the demo uses besides Go, test-tools what the tests use as
+# well: see scripts/tools.
 tools:
 	scripts/tools
-browser:
-	scripts/tools browser
+test-tools:
+	scripts/tools tests
 
 clean:
 	rm -rf exporter demo

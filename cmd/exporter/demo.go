@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"text/template"
@@ -47,7 +49,7 @@ cloud:
   client_id: {{.ClientID}}
   client_secret: {{.ClientSecret}}   # the sandbox's, no secret
   projects: ["{{.Project}}"]
-  rate: 1000
+  rate: 5000
 store: {dir: data, timezone: Asia/Shanghai}
 inputs: {channels: channels.csv, roster: roster.csv, exceptions: exceptions.csv}
 `))
@@ -93,19 +95,44 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := d.collect(ctx, cfg, false); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "Reports"))
-	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout}
-	if _, err := a.makeReports(ctx, cfg, nil, f); err != nil {
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",
+		len(cfg.definitions), strings.Join(reports.Formats(), ", "))))
+	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout, quiet: true}
+	all, err := a.makeReports(ctx, cfg, nil, f)
+	d.stdout = a.stderr
+	d.sayFindings(all)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
-Everything is in %s. Go on with:
+The reports are in %s, all else in %s. Go on with:
   exporter snapshots show --config %s
   exporter sql --config %s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
 For your own site: exporter init
-`, out, cfgPath(out), cfgPath(out))
+`, filepath.Join(out, "reports"), out, cfgPath(out), cfgPath(out))
 	cancel()
 	return <-served
+}
+
+// sayFindings tells on standard output in a line each what reports found, the
+// gravest first.
+func (a *app) sayFindings(all []made) {
+	colors := map[string]text.Color{"critical": text.FgHiRed, "high": text.FgHiYellow, "medium": text.FgHiYellow, "good": text.FgHiGreen}
+	order := []string{"critical", "high", "medium", "low", "good", ""}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(x, y made) int {
+		return cmp.Compare(slices.Index(order, x.report.Severity()), slices.Index(order, y.report.Severity()))
+	})
+	g := grouped{columns: []column{{title: "severity"}, {title: "report"}, {title: "finding", wrap: true}}}
+	for _, m := range all {
+		finding, _, more := strings.Cut(m.report.Answer(), ". ")
+		if more {
+			finding += "."
+		}
+		g.add(painted{colors[m.report.Severity()], 0}, cmp.Or(m.report.Severity(), "–"), m.report.Name(), finding)
+	}
+	width, _ := terminalWidth(a.stdout)
+	a.printGrouped(g, width)
 }
 
 func cfgPath(out string) string { return filepath.Join(out, "reports.yaml") }

@@ -76,7 +76,9 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 			failed = append(failed, x.err)
 			continue
 		}
-		a.sayReport(x.made)
+		if !r.flags.quiet {
+			a.sayReport(x.made)
+		}
 		done = append(done, x.made)
 	}
 	if len(failed) > 0 {

@@ -34,6 +34,7 @@ type reportFlags struct {
 	timeout time.Duration
 	list    bool
 	explain string
+	quiet   bool // the caller tells of what was made
 }
 
 func (a *app) reportCommand() *cobra.Command {

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"exporter/internal/cloud"
+	"exporter/internal/store"
 )
 
 // place is where an answer belongs in a run. No two answers have the same.
@@ -186,8 +187,8 @@ func (h *held) count(resource string, attempt int, errors int64) {
 func (h *held) readAnswers(path, resource string) error {
 	var lines int64
 	size, err := frames(path, func(offset int64, frame, text []byte) bool {
-		l, _, ok := splitLanded(text)
-		if !ok || l.Line != lines+1 {
+		l, err := store.ParseLanded(text)
+		if err != nil || l.Line != lines+1 || !bytes.HasSuffix(text, []byte("\n")) {
 			return false
 		}
 		a := answer{
@@ -203,29 +204,6 @@ func (h *held) readAnswers(path, resource string) error {
 	})
 	h.ends[resource] = end{size, lines}
 	return err
-}
-
-// landedHead is what a landed line says before its response.
-type landedHead struct {
-	Line         int64  `json:"line"`
-	Walk         int    `json:"walk"`
-	Page         int    `json:"page"`
-	Key          string `json:"key"`
-	HTTPStatus   int    `json:"http_status"`
-	Milliseconds int64  `json:"ms"`
-	Attempt      int    `json:"attempt"`
-	BodySHA256   string `json:"body_sha256"`
-}
-
-// splitLanded takes a landed line apart. A quote within the key is escaped, so
-// the first match is the member.
-func splitLanded(text []byte) (l landedHead, response []byte, ok bool) {
-	head, rest, found := bytes.Cut(text, []byte(`,"response":`))
-	response, whole := bytes.CutSuffix(rest, []byte("}\n"))
-	if !found || !whole || json.Unmarshal(append(bytes.Clone(head), '}'), &l) != nil {
-		return l, nil, false
-	}
-	return l, response, true
 }
 
 // heldAt gives the answer that an interrupted run has landed at a place, nil where
@@ -248,11 +226,11 @@ func (l *landing) heldAt(at place, operation string) *cloud.Response {
 	if err != nil {
 		return nil
 	}
-	_, body, ok := splitLanded(text)
-	if !ok {
+	landed, err := store.ParseLanded(text)
+	if err != nil {
 		return nil
 	}
-	r, err := cloud.Parse(operation, body)
+	r, err := cloud.Parse(operation, landed.Response)
 	if err != nil {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (r *runner) compareWith() error {
 	if r.before.reader == nil {
 		if p.def.ComparesAlways() {
 			p.since = &comparison{}
-			p.trust.limits = append(p.trust.limits, "there is no earlier snapshot to compare with, so nothing is told of changes")
+			p.trust.limits = append(p.trust.limits, "there is no earlier snapshot, so nothing is told of changes")
 		}
 		return nil
 	}

@@ -86,6 +86,7 @@ type Column struct {
 	Width   float64 `yaml:"width"`  // in characters; by the content when 0
 	Hidden  string  `yaml:"hidden"` // "pdf": not in the PDF; "all": there neither, and hidden in the workbook
 	Mask    string  `yaml:"mask"`   // standard or pseudonym: the profile from which on the value is not shown
+	Before  string  `yaml:"before"` // the column whose value in the earlier snapshot this one shows; the section needs a key
 }
 
 // A Figure is a number of the first page: label, value and note are templates
@@ -427,8 +428,8 @@ func (s Section) validateColumns(add fault, key, where string) {
 		}
 		if c.Mask != "" {
 			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
-			if slices.Contains(s.Key, c.Name) {
-				add(key+".mask", "%s: a column of the key has no mask: findings are told apart by it", at)
+			if slices.Contains(slices.Concat(s.Key, s.Compare, []string{s.Severity, s.Group}), c.Name) {
+				add(key+".mask", "%s: mask: findings are told apart or judged by it; ids and names of persons are masked without", at)
 			}
 		}
 		if !slices.Contains([]string{"", "pdf", "all"}, c.Hidden) {
@@ -436,6 +437,10 @@ func (s Section) validateColumns(add fault, key, where string) {
 		}
 		if c.Width < 0 || c.Width > 200 {
 			add(key+".width", "%s: width %v: must be from 0 to 200", at, c.Width)
+		}
+		named := func(x Column) bool { return x.Name == c.Before }
+		if c.Before != "" && (len(s.Key) == 0 || !slices.ContainsFunc(s.Columns, named)) {
+			add(key+".before", "%s: before: needs a key of the section, and the name of one of its columns", at)
 		}
 	}
 }

@@ -76,8 +76,8 @@ func TestExpiredPermissionsOfHandSite(t *testing.T) {
 	p := makeReport(t, reader(t, accessSite(t)), "expired-permissions", nil)
 	golden(t, "hand_expired_permissions.tsv", tsv(p))
 	same(t, "expired", []string{
-		"critical b4 11 card no",             // nothing else lets u2 pass c1
-		"medium b7 0 card yes",               // b6 does u3
+		"critical b4 11 card no",              // nothing else lets u2 pass c1
+		"medium b7 0 card yes",                // b6 does u3
 		"high b8 75 nothing on the device no", // of u4, who has no other
 	}, column(p.tables[0], "severity", "access_auth_id", "days_over", "means", "in_force_besides"))
 }

@@ -35,10 +35,12 @@ func identitySites(t testing.TB) (yesterday, today storetest.Site) {
 		p("i5", "u5", "=1+1", "121212"),
 		p("i7", "u7", "johnny  DOE", "000777", "s2"),
 		p("i8", "u8", "Eight", "888", "s2"),
+		p("i0", "u10", "Johnny Doe", "000010", "s1"), // a namesake of u3, but of another organization
 	)}
 	today.Rows["persons"] = listed([3]string{"u1", "张伟", "090909"}, [3]string{"u9", "Zhang Wei", "090909"},
 		[3]string{"u2", "Jane Tuya", "001123"}, [3]string{"u3", "Johnny Doe", "000123"}, [3]string{"u4", "王小明", " "},
-		[3]string{"u7", "johnny  DOE", "000777"}, [3]string{"u8", "Eight", "889"}, [3]string{"u6", "Idle", "666"})
+		[3]string{"u7", "johnny  DOE", "000777"}, [3]string{"u8", "Eight", "889"}, [3]string{"u6", "Idle", "666"},
+		[3]string{"u10", "Johnny Doe", "000010"})
 	return yesterday, today
 }
 

@@ -50,6 +50,9 @@ func (p part) htmlChart() *htmlChart {
 	return h
 }
 
+// dashes keep lines apart without colour.
+var dashes = []string{"", "7 4", "2 3", "8 3 2 3"}
+
 // drawing is an empty one with the hatches of the series.
 func (ch *chartTable) drawing(class string, width int) *htmlDrawing {
 	d := &htmlDrawing{Class: class, Label: ch.title, Width: strconv.Itoa(width), letter: class[:1]}
@@ -87,7 +90,11 @@ func (d *htmlDrawing) text(s, anchor, class string, x, y float64) {
 // y below them.
 func (d *htmlDrawing) legend(ch *chartTable, x, y, width float64) float64 {
 	for _, i := range ch.named() {
-		d.box(ch, i, x+1, y+4, 10, 10, "")
+		if ch.lines() {
+			d.Paths = append(d.Paths, htmlPath{"series", "M" + at(x) + " " + at(y+9) + "h14", ch.color(i), dashes[i%len(dashes)]})
+		} else {
+			d.box(ch, i, x+1, y+4, 10, 10, "")
+		}
 		d.text(fold(ch.def.Series[i].Title, width-20, 1)[0], "start", "", x+18, y+13)
 		y += 18
 	}
@@ -106,7 +113,7 @@ func (ch *chartTable) upright(d *htmlDrawing, width float64) {
 	}
 	if named := ch.named(); len(named) > 0 && width > 500 {
 		for _, i := range named {
-			right = min(right, width-min(letters(ch.def.Series[i].Title), 150)-34)
+			right = min(right, width-min(letters(ch.def.Series[i].Title), 150)-36)
 		}
 		d.legend(ch, right+14, top+high-float64(len(named))*18, width-right-14)
 	} else {
@@ -125,7 +132,11 @@ func (ch *chartTable) upright(d *htmlDrawing, width float64) {
 		ch.drawColumns(d, x, y, min(each*0.62, 72), each)
 	}
 	d.Paths = append(d.Paths, htmlPath{Class: "axis", D: "M" + at(left) + " " + at(y(max(low, 0))) + "H" + at(right)})
-	d.Height = at(ch.marksBelow(d, x, each, top+high) + 4)
+	below := top + high
+	if low < 0 && !ch.lines() {
+		below += 14 // sums stand there
+	}
+	d.Height = at(ch.marksBelow(d, x, each, below) + 4)
 }
 
 // marksBelow writes the names of the marks below y, as many as there is room
@@ -136,7 +147,7 @@ func (ch *chartTable) marksBelow(d *htmlDrawing, x func(int) float64, each, y fl
 		widest = max(widest, min(letters(label), 70))
 	}
 	one, most := 1, 1
-	if each < 36 {
+	if each < 36 || ch.lines() {
 		one = every(len(ch.labels), each, widest+6)
 	}
 	for i := 0; i < len(ch.labels); i += one {
@@ -194,7 +205,7 @@ func (ch *chartTable) drawLines(d *htmlDrawing, x func(int) float64, y func(floa
 		if last < 0 {
 			continue
 		}
-		d.Paths = append(d.Paths, htmlPath{"series", b.String(), ch.color(s), []string{"", "7 4", "2 3", "8 3 2 3"}[s%4]})
+		d.Paths = append(d.Paths, htmlPath{"series", b.String(), ch.color(s), dashes[s%len(dashes)]})
 		d.text(show(series[last], ch.format(), nil), "middle", "total", x(last), y(series[last])-7)
 	}
 }

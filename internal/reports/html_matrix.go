@@ -9,13 +9,13 @@ const htmlMatrixColumns = 24
 type (
 	htmlMatrix struct {
 		Title, Meta, Corner string
-		Tall                bool
+		Tall, Toned         bool
 		Columns             []string
 		Rows                []htmlMatrixRow
 	}
 	htmlMatrixRow struct {
-		Name, Tone string
-		Cells      []htmlShade
+		Name, Tone, Class string
+		Cells             []htmlShade
 	}
 	htmlShade struct{ Text, Tone, Shade string }
 )
@@ -25,12 +25,16 @@ type (
 func (m *matrix) htmlMatrix() htmlMatrix {
 	shown := m.first(htmlMatrixColumns)
 	h := htmlMatrix{Title: m.title, Corner: m.rowName, Columns: shown.columns, Tall: len(m.rows) > tallTable,
+		Toned: m.def.Tone != "",
 		Meta: plural(len(m.rows), "row", "rows") + ". " + m.note(shown)}
 	if m.summed() {
 		h.Columns = append(shown.columns[:len(shown.columns):len(shown.columns)], "Total")
 	}
 	add := func(name, tone string, values []float64, tones []string, total float64) {
 		row := htmlMatrixRow{Name: name, Tone: tone}
+		if tones == nil {
+			row.Class = "total"
+		}
 		for i, v := range values {
 			cell := htmlShade{Text: show(v, m.format, nil)}
 			if tones != nil {
@@ -47,7 +51,7 @@ func (m *matrix) htmlMatrix() htmlMatrix {
 		add(row.name, row.tone, row.cells, row.tones, row.total)
 	}
 	if m.summed() && len(m.rows) > 0 {
-		add("Total", "total", shown.totals, nil, m.total)
+		add("Total", "", shown.totals, nil, m.total)
 	}
 	return h
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// measure is a page that shows another one on a desktop, on a phone and in the
+// measureJS is a page that shows another one on a desktop, on a phone and in the
 // dark, and writes down what a reader would mind: what sticks out at the side,
 // letters too small or too pale to read, and which drawing of the chart is seen.
-const measure = `<!doctype html><meta charset="utf-8"><body>
+const measureJS = `<!doctype html><meta charset="utf-8"><body>
 <iframe id="desktop" width="1280" height="900" srcdoc="PAGE"></iframe>
 <iframe id="phone" width="390" height="844" srcdoc="PAGE"></iframe>
 <iframe id="dark" width="1280" height="900" srcdoc="DARK"></iframe>
@@ -64,8 +64,8 @@ func TestPageInBrowser(t *testing.T) {
 	if dark == page {
 		t.Error("the page has no look for the dark")
 	}
-	path := filepath.Join(t.TempDir(), "measure.html")
-	text := strings.NewReplacer("PAGE", html.EscapeString(page), "DARK", html.EscapeString(dark)).Replace(measure)
+	path := filepath.Join(t.TempDir(), "measureJS.html")
+	text := strings.NewReplacer("PAGE", html.EscapeString(page), "DARK", html.EscapeString(dark)).Replace(measureJS)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

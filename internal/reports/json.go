@@ -67,6 +67,7 @@ type trustJSON struct {
 	Lacks          []string       `json:"lacks"`
 	Coverage       []string       `json:"coverage"`
 	Digest         string         `json:"digest"`
+	Mask           string         `json:"mask"`
 	JournalLine    int64          `json:"journal_line,omitempty"`
 	ProgramVersion string         `json:"program_version"`
 	Projects       []projectJSON  `json:"projects"`
@@ -195,7 +196,7 @@ func (r *Report) document() document {
 			Accepted: r.accepted, Lapsed: r.lapsed},
 		Trust: trustJSON{Snapshot: t.snapshot, AsOf: at(t.asOf), Timezone: t.zone.String(),
 			Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
-			Digest: t.digest(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
+			Digest: t.digest(), Mask: r.Mask(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
 	}
 	if s := r.since; s != nil && s.trust.snapshot != "" {
 		d.Since = &sinceJSON{Snapshot: s.trust.snapshot, AsOf: at(s.trust.asOf), Verdict: s.trust.verdict(), Digest: s.trust.digest()}

@@ -15,7 +15,7 @@ import (
 // metadata says what it was made from.
 func writeParquet(ctx context.Context, path string, p part) ([]Note, error) {
 	about := map[string]string{"report": p.Name(), "section": p.table.section.sheet(), "snapshot": p.trust.snapshot,
-		"as_of": p.trust.asOf.UTC().Format(time.RFC3339Nano), "digest": p.trust.digest(), "verdict": p.trust.verdict(),
+		"as_of": p.trust.asOf.UTC().Format(time.RFC3339Nano), "digest": p.trust.digest(), "mask": p.Mask(), "verdict": p.trust.verdict(),
 		"query": p.table.section.Query, "program": "exporter " + p.trust.programVersion}
 	for _, q := range p.queries {
 		if q.name == p.table.section.Query {

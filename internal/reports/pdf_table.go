@@ -246,6 +246,9 @@ func (c *canvas) orientation(t *table, indexes []int) page {
 func (c *canvas) section(r *Report, t *table) {
 	indexes := t.onPages()
 	p := c.orientation(t, indexes)
+	if len(c.sizes) > 1 && t.rows < 10 && c.y+40+8*float64(t.rows) < c.page.floor() {
+		p = c.page // a few rows are not worth turning the page for
+	}
 	if len(c.sizes) == 1 || p != c.page || c.y+50 > c.page.floor() {
 		c.addPage(p)
 	} else {

@@ -78,6 +78,10 @@ func (r *Report) Mask() string { return cmp.Or(r.mask, store.MaskFull) }
 // Answer returns the answer to the report's question as one plain sentence.
 func (r *Report) Answer() string { return strings.ReplaceAll(r.answer, "**", "") }
 
+// Severity returns the gravest severity of what the report found, as critical,
+// or "" where nothing is to be judged.
+func (r *Report) Severity() string { return r.tone }
+
 // Complete reports whether every project's snapshot was complete; if not,
 // what is missing is said in words.
 func (r *Report) Complete() (ok bool, lacks []string) {

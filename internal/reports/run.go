@@ -125,6 +125,9 @@ func (r *runner) section(s Section) (*table, error) {
 	if len(s.Key) == 0 {
 		return t, nil
 	}
+	if err := r.recall(t); err != nil {
+		return nil, err
+	}
 	if t, err = r.compare(t); err == nil {
 		r.accept(t)
 	}

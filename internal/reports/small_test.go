@@ -88,3 +88,13 @@ func readerOf(t testing.TB, st *store.Store) *store.Reader {
 	t.Cleanup(func() { r.Close() })
 	return r
 }
+
+// rowsIn runs a query on a store's newest snapshot.
+func rowsIn(t testing.TB, st *store.Store, query string) []row {
+	t.Helper()
+	rows, err := rowsOf(t.Context(), readerOf(t, st), query, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}

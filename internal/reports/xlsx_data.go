@@ -204,9 +204,26 @@ func (b *workbook) cells(sw *excelize.StreamWriter, s dataSheet, t *table) error
 		return sw.SetRow("A2", []any{excelize.Cell{StyleID: id, Value: b.counts.cell(emptyWords(t.section))}})
 	}
 	cells := make([]any, len(t.columns))
+	made := make([][]any, len(t.columns)) // cells of the texts that come again, by their number
+	for i, v := range t.vectors {
+		if v.kind == kindText || v.kind == kindList {
+			made[i] = make([]any, min(len(v.ends), internLimit))
+		}
+	}
 	for row := s.first; row < s.last; row++ {
 		for i, c := range t.columns {
-			cells[i] = b.cellOf(t.vectors[i].at(row), c.Format, t.zone, styles[i])
+			v := t.vectors[i]
+			n := v.values[row]
+			again := made[i] != nil && n < int64(len(made[i])) && !v.null(row)
+			if again && made[i][n] != nil {
+				cells[i] = made[i][n]
+				continue
+			}
+			before := b.counts
+			cells[i] = b.cellOf(v.at(row), c.Format, t.zone, styles[i])
+			if again && b.counts == before { // what is counted is counted each time
+				made[i][n] = cells[i]
+			}
 		}
 		if err := sw.SetRow(cellName(1, row-s.first+2), cells); err != nil {
 			return err

@@ -37,6 +37,7 @@ func (b *workbook) method() error {
 		m.pair(namedText{s.name, plural(s.last-s.first, "row", "rows") + " of " + number(int64(b.r.tables[s.section].rows)) +
 			" in " + b.r.tables[s.section].section.Title})
 	}
+	m.controlTotals()
 	if x := b.r.matrix; x != nil {
 		m.pair(namedText{matrixSheet, x.title + ". " + x.note(x.first(maxMatrixColumns))})
 	}
@@ -69,6 +70,24 @@ func (b *workbook) method() error {
 		return m.err
 	}
 	return m.layout()
+}
+
+// controlTotals adds up the sheets of each section that takes more than one.
+func (m *methodSheetWriter) controlTotals() {
+	for i, t := range m.r.tables {
+		var rows []string
+		sum := 0
+		for _, s := range m.sheets {
+			if s.section == i {
+				rows = append(rows, number(int64(s.last-s.first)))
+				sum += s.last - s.first
+			}
+		}
+		if len(rows) > 1 && sum == t.rows {
+			m.pair(namedText{"Control total", strings.Join(rows, " + ") + " = " + plural(sum, "row", "rows") + " of " + t.section.Title +
+				", as many as the query gave"})
+		}
+	}
 }
 
 // notes says what was done to texts so that a workbook can hold them.

@@ -315,7 +315,11 @@ func (s *summaryWriter) contents() error {
 	}
 	for _, d := range s.sheets {
 		t := s.r.tables[d.section]
-		if err := link(d.name, t.section.Title+": "+plural(d.last-d.first, "row", "rows")); err != nil {
+		rows := plural(t.rows, "row", "rows")
+		if d.last-d.first < t.rows {
+			rows = "rows " + number(int64(d.first+1)) + " to " + number(int64(d.last)) + " of " + number(int64(t.rows))
+		}
+		if err := link(d.name, t.section.Title+": "+rows); err != nil {
 			return err
 		}
 	}

@@ -140,6 +140,7 @@ func (z *orderedZip) Close() error {
 		if _, err := p.data.WriteTo(w); err != nil {
 			return err
 		}
+		p.data, p.flate = bytes.Buffer{}, nil // the library holds the whole file in memory: not twice
 	}
 	return z.zip.Close()
 }

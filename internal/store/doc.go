@@ -47,6 +47,16 @@
 // nothing, and double quotes around a field that is empty or holds a comma, a
 // quote, CR, LF or #; a quote inside is doubled.
 //
+// # Masks
+//
+// A reader with a mask sees a copy of the snapshot's file that was made for its
+// profile, and has nothing else attached: views would not do, since SQL reaches
+// every table of a file. What becomes of each column is one table (treatments), and
+// a column that is not in it cannot be copied. Values are replaced by others that
+// are equal where they were equal, so that what counts, joins or compares them has
+// the same result; rows, keys and digests are the full file's. [Store.Verify] looks
+// at full files alone.
+//
 // The package knows nothing of the cloud's protocol beyond the shape of its
 // answers, and nothing of reports. It writes no journal: who publishes does.
 package store

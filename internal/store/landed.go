@@ -2,11 +2,12 @@ package store
 
 import (
 	"bufio"
-	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"strconv"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -50,40 +51,56 @@ func eachLine(path string, each func(line []byte) error) (int64, error) {
 	}
 }
 
-// landedLine finds the number of a landed line, and the text of its response.
-func landedLine(text []byte) (line int64, response []byte, err error) {
-	rest := bytes.TrimLeft(text, " ")
-	if len(rest) == 0 || rest[0] != '{' {
-		return 0, nil, errors.New("a line is no object")
+// Landed is a line of a landed file: a response, and what was asked.
+type Landed struct {
+	Line         int64  `json:"line"`
+	Walk         int    `json:"walk"`
+	Page         int    `json:"page"`
+	Key          string `json:"key"`
+	HTTPStatus   int    `json:"http_status"`
+	Milliseconds int64  `json:"ms"`
+	Attempt      int    `json:"attempt"`
+	BodySHA256   string `json:"body_sha256"`
+	Response     []byte `json:"-"` // the bytes that landed, a part of the line
+}
+
+// ParseLanded takes a landed line apart. It does not look into the response.
+func ParseLanded(text []byte) (Landed, error) {
+	from, to, err := memberValue(text, "response")
+	if err != nil {
+		return Landed{}, err
 	}
-	rest = rest[1:]
-	for {
-		rest = bytes.TrimLeft(rest, " ,")
-		if len(rest) == 0 || rest[0] == '}' {
-			break
-		}
-		n := valueLength(rest)
-		name := string(rest[:n])
-		rest = bytes.TrimLeft(rest[n:], " ")
-		if len(rest) == 0 || rest[0] != ':' {
-			return 0, nil, errors.New("a line is no object")
-		}
-		rest = bytes.TrimLeft(rest[1:], " ")
-		n = valueLength(rest)
-		switch name {
-		case `"line"`:
-			if line, err = strconv.ParseInt(string(rest[:n]), 10, 64); err != nil {
-				return 0, nil, err
-			}
-		case `"response"`:
-			response = rest[:n]
-		}
-		rest = rest[n:]
+	var l Landed
+	if err := json.Unmarshal(slices.Concat(text[:from], []byte("0"), text[to:]), &l); err != nil {
+		return Landed{}, err
 	}
-	if line == 0 || response == nil {
-		return 0, nil, errors.New("a line has no number or no response")
+	if l.Line == 0 {
+		return Landed{}, errors.New("a line has no number")
 	}
-	return line, response, nil
+	l.Response = text[from:to]
+	return l, nil
+}
+
+// memberValue is where the value of a member of a JSON object stands.
+func memberValue(text []byte, member string) (from, to int, err error) {
+	at := 0
+	skip := func(chars string) {
+		for at < len(text) && strings.IndexByte(chars, text[at]) >= 0 {
+			at++
+		}
+	}
+	for skip(" {"); at < len(text) && text[at] == '"'; skip(" ,") {
+		n := valueLength(text[at:])
+		name := string(text[at : at+n])
+		at += n
+		skip(" :")
+		n = valueLength(text[at:])
+		if name == `"`+member+`"` && n > 0 {
+			return at, at + n, nil
+		}
+		at += n
+	}
+	return 0, 0, errors.New("a line has no " + member)
 }
 
 // valueLength is where the JSON value that text begins with ends.

@@ -68,7 +68,8 @@ func (m *masker) fillNames(ctx context.Context) error {
 	if m.profile == MaskPseudonym {
 		n, face = longTag, func(string) string { return "" }
 	}
-	m.names = m.key.tags("name", all, n, face)
+	// The tags of one profile do not lead to those of the other.
+	m.names = m.key.tags(m.profile+" name", all, n, face)
 	// Owners and managers may be teams ("Security"), whose names stand in those of
 	// places too: only who has permissions is looked for there.
 	people, err := m.distinct(ctx, asName, map[string]string{"permissions": "", "persons": "", "records": "", "details": ""})

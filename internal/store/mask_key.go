@@ -107,10 +107,12 @@ func (e *maskError) Hint() string  { return e.hint }
 const hintKey = "restore it from a backup; or remove it and snapshots/*.standard.duckdb, *.pseudonym.duckdb: " +
 	"then everybody gets another pseudonym, and files that you gave away no longer fit"
 
+func (s *Store) keyPath() string { return filepath.Join(s.dir, "pseudonym.key") }
+
 // maskKey reads the store's key, and makes it where there has never been one. The
 // caller holds the lock of the masks.
 func (s *Store) maskKey(ctx context.Context) (maskKey, error) {
-	path := filepath.Join(s.dir, "pseudonym.key")
+	path := s.keyPath()
 	copies, err := s.glob("snapshots/*.*.duckdb")
 	if err != nil {
 		return nil, err

@@ -246,6 +246,9 @@ func TestMaskKey(t *testing.T) {
 			t.Errorf("%s: %v", x.name, err)
 		}
 		wantFiles(t, st, ids[0]+".duckdb", ids[0]+".pseudonym.duckdb", ids[1]+".duckdb")
+		if _, lines := verify(t, st, store.VerifyOptions{}); x.name == "open" != (len(lines) == 1) {
+			t.Errorf("%s: verify: %q", x.name, lines)
+		}
 		if err := errors.Join(os.WriteFile(key, text, 0o600), os.Chmod(key, 0o600)); err != nil {
 			t.Fatal(err)
 		}

@@ -133,7 +133,7 @@ func TestScrub(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"Office of Ann Lee, Ann and Annette": "Office of A, B and Annette",
-		"张伟的门 12345 Q":                        "C的门 12345 Q", "x1532183396648747008": "x1532183396648747008",
+		"张伟的门 12345 Q":                       "C的门 12345 Q", "x1532183396648747008": "x1532183396648747008",
 		"a/1532183396648747008/ZW-1": "a/D/E", "": "", "ZW-12": "ZW-12", "\xff张伟": "\xffC", "nothing": "nothing",
 	} {
 		if got := s.scrub(text); got != want {

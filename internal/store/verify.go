@@ -173,6 +173,9 @@ func (w *verifier) modes(ids []string) error {
 	if info.Mode().Perm()&0o077 != 0 {
 		w.differs(".", "mode %04o lets others in, want 0700", info.Mode().Perm())
 	}
+	if info, err := os.Lstat(w.s.keyPath()); err == nil && info.Mode().Perm()&0o077 != 0 {
+		w.differs("pseudonym.key", "mode %04o lets others read it, want 0600", info.Mode().Perm())
+	}
 	for _, id := range ids {
 		info, err := os.Lstat(w.s.path(id))
 		if err != nil {

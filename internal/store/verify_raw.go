@@ -217,19 +217,19 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		line, response, err := landedLine(text)
+		l, err := ParseLanded(text)
 		if err != nil {
 			return err
 		}
 		pages++
-		want, ok := f.sums[line]
-		delete(f.sums, line)
-		sum := sha256.Sum256(response)
+		want, ok := f.sums[l.Line]
+		delete(f.sums, l.Line)
+		sum := sha256.Sum256(l.Response)
 		switch {
 		case !ok:
-			uncalled = append(uncalled, strconv.FormatInt(line, 10))
+			uncalled = append(uncalled, strconv.FormatInt(l.Line, 10))
 		case hex.EncodeToString(sum[:]) != want:
-			fault("line %d is not the page that was landed: its SHA-256 is not %s", line, short(want))
+			fault("line %d is not the page that was landed: its SHA-256 is not %s", l.Line, short(want))
 		}
 		return nil
 	})

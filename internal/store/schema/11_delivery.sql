@@ -551,3 +551,323 @@ SELECT
         ELSE 'low'
     END AS severity
 FROM stated;
+
+-- deliveries(moment, zone, days): one row for each permission that was created in
+-- the days before the moment, as its detail says, and whose person has a card, a
+-- face or a fingerprint by the list. delivered is when something of the person
+-- first reached the device: how tells by what.
+--   record     the first record of the person on the channel that issued
+--              something, exact to the second
+--   snapshot   the first whole walk that counts something as sent, where one
+--              before it did not: at the latest then
+--   open       nothing is there yet: right-censored, it takes at least until now
+--   not told   the first walk of all counts it as sent already
+CREATE MACRO deliveries(moment, zone, days) AS TABLE
+WITH granted AS (
+    SELECT
+        p.*,
+        greatest(p.auth_card_num, p.auth_face_num, p.auth_fingerprint_num) > 0 AS something_sent
+    FROM permissions AS p
+    WHERE p.auth_create <= moment
+        AND p.auth_create > moment - to_days(CAST(days AS INTEGER))
+        AND greatest(p.total_card_num, p.total_face_num, p.total_fingerprint_num) > 0
+),
+issued AS (
+    SELECT
+        g.project_id,
+        g.access_auth_id,
+        min(if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start))) AS delivered
+    FROM granted AS g
+    JOIN tasks AS t
+        ON t.project_id = g.project_id
+        AND t.access_control_channel_id = g.access_control_channel_id
+    JOIN records AS r
+        ON r.project_id = t.project_id
+        AND r.auth_task_id = t.auth_task_id
+        AND r.person_id = g.person_id
+    JOIN (
+        SELECT project_id, auth_task_record_id
+        FROM issue_infos
+        WHERE success_issue_num > 0 AND credential <> 'person'
+        GROUP BY project_id, auth_task_record_id
+    ) AS i
+        ON i.project_id = r.project_id AND i.auth_task_record_id = r.auth_task_record_id
+    WHERE if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) >= g.auth_create
+        AND if(r.auth_issue_time > 0, r.auth_issue, coalesce(t.task_finish, t.task_start)) <= moment
+    GROUP BY g.project_id, g.access_auth_id
+),
+walked AS (
+    SELECT project_id, min(seen_at) AS first_walk
+    FROM base.whole_walks
+    WHERE resource = 'permissions'
+    GROUP BY project_id
+),
+seen AS (
+    SELECT h.project_id, h.access_auth_id, min(h.first_seen) AS delivered
+    FROM permission_history AS h
+    SEMI JOIN granted AS g
+        ON g.project_id = h.project_id AND g.access_auth_id = h.access_auth_id
+    WHERE h.auth_card_num > 0 OR h.auth_face_num > 0 OR h.auth_fingerprint_num > 0
+    GROUP BY h.project_id, h.access_auth_id
+),
+told AS (
+    SELECT
+        g.*,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN 'record'
+            WHEN s.delivered > w.first_walk THEN 'snapshot'
+            WHEN s.delivered IS NOT NULL OR g.something_sent THEN 'not told'
+            ELSE 'open'
+        END AS how,
+        CASE
+            WHEN i.delivered IS NOT NULL THEN i.delivered
+            WHEN s.delivered > w.first_walk THEN greatest(s.delivered, g.auth_create)
+        END AS delivered
+    FROM granted AS g
+    LEFT JOIN issued AS i
+        ON i.project_id = g.project_id AND i.access_auth_id = g.access_auth_id
+    LEFT JOIN seen AS s
+        ON s.project_id = g.project_id AND s.access_auth_id = g.access_auth_id
+    LEFT JOIN walked AS w
+        ON w.project_id = g.project_id
+)
+SELECT
+    project_id,
+    access_auth_id,
+    person_id,
+    name,
+    person_code,
+    access_control_channel_id,
+    access_control_channel_name,
+    coalesce(nullif(business_device_name, ''), 'no device named') AS device,
+    auth_create,
+    CAST(date_trunc('week', timezone(zone, auth_create)) AS DATE) AS week,
+    how,
+    delivered,
+    CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
+FROM told;
+
+-- control_days(moment, zone, days): one row for each project and each of the days
+-- up to the moment's, in the zone, from the day of the project's first snapshot
+-- on. state is gap, not whole or done; sealed is yes, no, or not yet for the
+-- snapshot that is read; the snapshot shown is the day's last whole one, else
+-- its last.
+CREATE MACRO control_days(moment, zone, days) AS TABLE
+WITH collected AS (
+    SELECT
+        s.*,
+        CAST(timezone(zone, s.started_at) AS DATE) AS day,
+        s.verdict IN ('complete', 'complete_with_drift') AS whole
+    FROM snapshots AS s
+    WHERE s.kind = 'collection' AND s.started_at <= moment
+),
+spans AS (
+    SELECT
+        project_id,
+        unnest(generate_series(
+            greatest(min(day), CAST(timezone(zone, moment) AS DATE) - CAST(days AS INTEGER) + 1),
+            CAST(timezone(zone, moment) AS DATE),
+            INTERVAL 1 DAY
+        ))::DATE AS day
+    FROM collected
+    GROUP BY project_id
+),
+lasting AS (
+    SELECT
+        project_id,
+        day,
+        count(*) AS snapshots,
+        bool_or(whole) AS whole,
+        arg_max(snapshot_id, (whole, snapshot_id)) AS snapshot_id
+    FROM collected
+    GROUP BY project_id, day
+),
+seals AS (
+    SELECT
+        json_extract_string(detail, '$.snapshot') AS snapshot_id,
+        json_extract_string(detail, '$.project') AS project_id,
+        json_extract_string(detail, '$.digest') AS digest,
+        min(seq) AS journal_line
+    FROM journal
+    WHERE kind = 'snapshot'
+    GROUP BY ALL
+),
+reported AS (
+    SELECT CAST(timezone(zone, "at") AS DATE) AS day, count(*) AS reports
+    FROM journal
+    WHERE kind = 'report'
+    GROUP BY CAST(timezone(zone, "at") AS DATE)
+),
+stated AS (
+    SELECT
+        d.project_id,
+        d.day,
+        CASE WHEN l.day IS NULL THEN 'gap' WHEN NOT l.whole THEN 'not whole' ELSE 'done' END AS state,
+        coalesce(l.snapshots, 0) AS snapshots,
+        c.snapshot_id,
+        c.verdict,
+        c.started_at,
+        c.rows,
+        c.digest,
+        j.journal_line,
+        CASE
+            WHEN c.snapshot_id IS NULL THEN NULL
+            WHEN j.journal_line IS NOT NULL THEN 'yes'
+            WHEN c.snapshot_id = (SELECT max(a.snapshot_id) FROM base.as_of AS a) THEN 'not yet'
+            ELSE 'no'
+        END AS sealed,
+        coalesce(r.reports, 0) AS reports
+    FROM spans AS d
+    LEFT JOIN lasting AS l
+        ON l.project_id = d.project_id AND l.day = d.day
+    LEFT JOIN collected AS c
+        ON c.project_id = l.project_id AND c.snapshot_id = l.snapshot_id
+    LEFT JOIN seals AS j
+        ON j.snapshot_id = c.snapshot_id AND j.project_id = c.project_id AND j.digest = c.digest
+    LEFT JOIN reported AS r
+        ON r.day = d.day
+)
+SELECT
+    *,
+    CASE
+        WHEN state = 'gap' THEN 'high'
+        WHEN state = 'not whole' OR sealed = 'no' THEN 'medium'
+        ELSE 'good'
+    END AS severity
+FROM stated;
+
+-- kpis(...): one row for each number of the scorecard, as the report that it names
+-- counts it with the same parameters. value is NULL where it cannot be told, and
+-- told says why; unit is count, share or hours; met is whether the target is
+-- reached; rows counts the rows of that report's sheet that are behind it.
+CREATE MACRO kpis(moment, zone, stuck_hours, critical_hours, task_days, delivery_days, target_hours, calendar_days) AS TABLE
+WITH
+deletions AS (
+    SELECT count(*) AS open
+    FROM failed_deletions
+    WHERE cleared_by_task_id IS NULL
+),
+coverage AS (
+    SELECT
+        coalesce(sum(records), 0) AS records,
+        coalesce(sum(records_read), 0) AS records_read,
+        coalesce(sum(tasks_unread), 0) AS tasks_unread
+    FROM record_coverage
+),
+leaving AS (
+    SELECT
+        count(*) FILTER (WHERE standing = 'terminated' AND permissions > 0) AS leavers,
+        (SELECT count(*) FROM roster) AS roster_lines
+    FROM roster_persons(moment)
+),
+drifted AS (
+    SELECT
+        count(*) FILTER (WHERE class = 'a' AND confidence <> 'unknown') AS without_rule,
+        count(*) FILTER (WHERE class = 'e' AND confidence <> 'unknown') AS outlived
+    FROM drift_findings(moment)
+),
+listed AS (
+    SELECT
+        count(*) FILTER (WHERE p.auth_end <= moment AND NOT p.permanent) AS expired,
+        count(*) FILTER (
+            WHERE p.permanent AND c.sensitive AND coalesce(p.auth_start <= moment, true) AND coalesce(p.auth_end > moment, true)
+        ) AS permanent_sensitive,
+        (SELECT count(*) FROM channel_register) AS registered
+    FROM permissions AS p
+    JOIN permission_context AS c
+        ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
+),
+tasked AS (
+    SELECT count(*) FILTER (WHERE finding = 'stuck') AS stuck
+    FROM task_findings(moment, stuck_hours, critical_hours, task_days)
+),
+excessive AS (
+    SELECT count(*) FILTER (WHERE severity = 'high') AS excess
+    FROM count_findings()
+),
+delivered AS (
+    SELECT
+        count(*) FILTER (WHERE how IN ('record', 'snapshot')) AS delivered,
+        count(*) FILTER (WHERE how = 'open') AS open,
+        quantile_disc(hours, 0.95) FILTER (WHERE how IN ('record', 'snapshot')) AS p95
+    FROM deliveries(moment, zone, delivery_days)
+),
+calendar AS (
+    SELECT count(*) AS days, count(*) FILTER (WHERE state = 'done') AS done
+    FROM control_days(moment, zone, calendar_days)
+),
+compared AS (
+    SELECT count(*) FILTER (WHERE t.result = 'differs') AS differ, count(*) AS tie_outs
+    FROM tie_outs AS t
+    JOIN base.as_of AS a
+        ON a.snapshot_id = t.snapshot_id
+),
+asked AS (
+    SELECT sum(r.covered) AS covered, sum(r.coverable) AS coverable
+    FROM resources AS r
+    JOIN base.as_of AS a
+        ON a.snapshot_id = r.snapshot_id
+    WHERE r.resource = 'issue_infos'
+),
+excepted AS (
+    SELECT count(*) FILTER (WHERE state = 'expired') AS expired
+    FROM exception_states(moment, zone, 30, '')
+),
+numbers(position, kpi, unit, target, value, rows, gravity, told, report, sheet) AS (
+    SELECT 1, 'deletions that failed, open', 'count', 0,
+        CASE WHEN d.open > 0 OR (c.records = c.records_read AND c.tasks_unread = 0) THEN d.open::DOUBLE END,
+        d.open, 'critical', 'not all results of records were read', 'failed-deletions', 'Deletions'
+    FROM deletions AS d CROSS JOIN coverage AS c
+    UNION ALL
+    SELECT 2, 'persons who have left, with permissions', 'count', 0,
+        CASE WHEN roster_lines > 0 THEN leavers::DOUBLE END,
+        leavers, 'critical', 'there is no roster', 'leavers', 'Leavers'
+    FROM leaving
+    UNION ALL
+    SELECT 3, 'permissions ended, still listed', 'count', 0, expired, expired, 'high', NULL, 'expired-permissions', 'Permissions'
+    FROM listed
+    UNION ALL
+    SELECT 4, 'permissions without a rule', 'count', 0, without_rule, without_rule, 'high', NULL, 'drift', 'Drift'
+    FROM drifted
+    UNION ALL
+    SELECT 5, 'rule ended, permission not', 'count', 0, outlived, outlived, 'high', NULL, 'drift', 'Drift'
+    FROM drifted
+    UNION ALL
+    SELECT 6, 'permissions without an end on sensitive channels', 'count', 0,
+        CASE WHEN registered > 0 THEN permanent_sensitive::DOUBLE END,
+        permanent_sensitive, 'high', 'there is no channel register', 'permanent-permissions', 'Permissions'
+    FROM listed
+    UNION ALL
+    SELECT 7, 'credentials beyond what a person has', 'count', 0, excess, excess, 'high', NULL, 'count-anomalies', 'Anomalies'
+    FROM excessive
+    UNION ALL
+    SELECT 8, 'tasks stuck', 'count', 0, stuck, stuck, 'high', NULL, 'task-health', 'Tasks'
+    FROM tasked
+    UNION ALL
+    SELECT 9, 'new permissions on the device', 'share', 0.95,
+        CASE WHEN delivered + open > 0 THEN delivered / (delivered + open) END,
+        open, 'medium', 'no permission was created, or it is not told when', 'delivery-time', 'Open'
+    FROM delivered
+    UNION ALL
+    SELECT 10, 'hours to the device, 95 of 100', 'hours', target_hours, round(p95, 1), delivered, 'medium',
+        'no delivery is told', 'delivery-time', 'Devices'
+    FROM delivered
+    UNION ALL
+    SELECT 11, 'days with a whole snapshot', 'share', 1, CASE WHEN days > 0 THEN done / days END,
+        days - done, 'medium', 'no day is known', 'control-calendar', 'Days'
+    FROM calendar
+    UNION ALL
+    SELECT 12, 'counts that differ from the cloud''s', 'count', 0, differ, differ, 'high', NULL, 'completeness', 'Tie-outs'
+    FROM compared
+    UNION ALL
+    SELECT 13, 'results of records read', 'share', 1, CASE WHEN coverable > 0 THEN covered / coverable END,
+        coverable - covered, 'medium', 'there is no record', 'completeness', 'Resources'
+    FROM asked
+    UNION ALL
+    SELECT 14, 'exceptions expired', 'count', 0, expired, expired, 'medium', NULL, 'exceptions', 'Exceptions'
+    FROM excepted
+)
+SELECT
+    *,
+    CASE unit WHEN 'share' THEN value >= target ELSE value <= target END AS met
+FROM numbers;
