@@ -1,5 +1,6 @@
 // Package reports makes reports from a snapshot: it runs the queries of a
-// [Definition] and renders what they return as a workbook or as pages.
+// [Definition], writes what they return in one of several [Formats], and reads
+// each file back.
 //
 // Its one invariant: an output is a function of the snapshot, the as-of time,
 // the earlier snapshot that it is compared with, the definition, its parameters,
@@ -12,7 +13,7 @@
 // are decided in SQL. This package only carries: it lays out, formats, keeps
 // values from becoming formulas, and never leaves a character out silently. It
 // does not know what a permission is, does not talk to the cloud, does not
-// choose file names and does not deliver anything.
+// choose where files go and does not deliver anything.
 package reports
 
 import (
