@@ -24,7 +24,7 @@ const (
 	sizeCell   = 8.0
 	sizeSmall  = 7.5
 	sizeID     = 6.5
-	sizeSQL    = 5.3
+	sizeSQL    = 5.0
 	sizeFigure = 20.0
 )
 
