@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"strings"
 	"testing"
 
 	"exporter/internal/store/storetest"
@@ -49,11 +50,12 @@ task-health,t3,whenever,Lin,next year
 // TestExceptionRegisterKnowsEveryReport keeps the names in the query those of the
 // catalogue.
 func TestExceptionRegisterKnowsEveryReport(t *testing.T) {
-	register := "report,finding_key,reason,approved_by,expires_on\n"
+	var register strings.Builder
+	register.WriteString("report,finding_key,reason,approved_by,expires_on\n")
 	for _, d := range Builtin() {
-		register += d.Name + ",x,y,Lin,2026-12-31\n"
+		register.WriteString(d.Name + ",x,y,Lin,2026-12-31\n")
 	}
-	site := storetest.Site{Project: "p1", At: siteAt, Registers: map[string]string{"exceptions": register}}
+	site := storetest.Site{Project: "p1", At: siteAt, Registers: map[string]string{"exceptions": register.String()}}
 	for _, row := range picked(t, makeReport(t, reader(t, site), "exceptions", nil), "Exceptions", "state", "report") {
 		if row[:len("active")] != "active" {
 			t.Error(row)

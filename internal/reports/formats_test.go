@@ -411,13 +411,13 @@ func TestHTMLHasEveryRow(t *testing.T) {
 		case "tr":
 			table = append(table, nil)
 		case "td":
-			text := ""
+			var text strings.Builder
 			for x := range n.Descendants() {
 				if x.Type == html.TextNode {
-					text += x.Data
+					text.WriteString(x.Data)
 				}
 			}
-			table[len(table)-1] = append(table[len(table)-1], text)
+			table[len(table)-1] = append(table[len(table)-1], text.String())
 		}
 	}
 	if len(table) != len(a.rows)+1 {

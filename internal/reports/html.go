@@ -311,14 +311,15 @@ func (p part) htmlSection(i int, t *table) htmlSection {
 // countWords says how many rows a table has, of each severity, and in which
 // zone its times are.
 func (t *table) countWords() string {
-	line := plural(t.rows, "row", "rows")
+	var line strings.Builder
+	line.WriteString(plural(t.rows, "row", "rows"))
 	for _, s := range t.severities() {
-		line += fmt.Sprintf(" · %s %s", number(int64(s.rows)), s.severity)
+		line.WriteString(fmt.Sprintf(" · %s %s", number(int64(s.rows)), s.severity))
 	}
 	if t.hasMoments() {
-		line += " · times in " + t.zone.String()
+		line.WriteString(" · times in " + t.zone.String())
 	}
-	return line
+	return line.String()
 }
 
 // htmlText is a text with ends of lines as HTML has them.

@@ -72,19 +72,20 @@ func TestReportsOfMaskedSnapshots(t *testing.T) {
 // registersOf are registers that name some of a site's persons: leavers, and
 // findings that are accepted.
 func registersOf(site sandbox.State) map[string]string {
-	roster := "person_code,status,terminated_at,organisation,manager,manager_email\n"
+	var roster strings.Builder
+	roster.WriteString("person_code,status,terminated_at,organisation,manager,manager_email\n")
 	exceptions := "report,finding_key,reason,approved_by,expires_on\n"
 	seen := map[string]bool{}
 	for _, p := range site.Permissions {
 		if len(seen) < 20 && p.PersonCode != "" && !seen[p.PersonCode] {
 			seen[p.PersonCode] = true
-			roster += p.PersonCode + ",terminated,2026-01-01,Workshop,Ottoline Brandaris,o@example.com\n"
+			roster.WriteString(p.PersonCode + ",terminated,2026-01-01,Workshop,Ottoline Brandaris,o@example.com\n")
 			for _, report := range []string{"leavers", "excessive-access", "person-access-list"} {
 				exceptions += report + "," + p.PersonID + ",agreed,Ottoline Brandaris,2030-01-01\n"
 			}
 		}
 	}
-	return map[string]string{"roster": roster, "exceptions": exceptions}
+	return map[string]string{"roster": roster.String(), "exceptions": exceptions}
 }
 
 // madeMasked makes every built-in report with a mask; with the standard one, which
@@ -219,7 +220,8 @@ func compareMasked(t *testing.T, what string, persons secrets, full, masked *Rep
 	if full.accepted != masked.accepted || full.lapsed != masked.lapsed {
 		t.Errorf("%s: %d accepted and %d lapsed, want %d and %d", what, masked.accepted, masked.lapsed, full.accepted, full.lapsed)
 	}
-	said := strings.Join([]string{masked.answer, masked.whatToDo}, "\n")
+	var said strings.Builder
+	said.WriteString(strings.Join([]string{masked.answer, masked.whatToDo}, "\n"))
 	for i, want := range full.tables {
 		got := masked.tables[i]
 		if got.rows != want.rows {
@@ -231,10 +233,10 @@ func compareMasked(t *testing.T, what string, persons secrets, full, masked *Rep
 			if !ofPersons.MatchString(c.Name) && !slices.Equal(column(want, c.Name), values) {
 				t.Errorf("%s: %s: the column %s differs", what, want.section.Title, c.Name)
 			}
-			said += "\n" + strings.Join(values, "\n")
+			said.WriteString("\n" + strings.Join(values, "\n"))
 		}
 	}
-	if found := persons.in([]byte(said), true); found != "" {
+	if found := persons.in([]byte(said.String()), true); found != "" {
 		t.Errorf("%s: it says %q", what, found)
 	}
 }

@@ -144,7 +144,7 @@ type maskedColumn struct {
 func treat(table string, columns []string) ([]maskedColumn, error) {
 	by := map[string]treatment{}
 	for t, names := range treatments[table] {
-		for _, column := range strings.Fields(names) {
+		for column := range strings.FieldsSeq(names) {
 			if by[column] != 0 {
 				return nil, fmt.Errorf("column %s.%s has two treatments", table, column)
 			}

@@ -140,7 +140,7 @@ func dumpBase(t *testing.T, r *store.Reader) string {
 	t.Helper()
 	var all strings.Builder
 	_, tables, _ := strings.Cut(csv(t, r, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base' ORDER BY 1"), "\n")
-	for _, table := range strings.Fields(tables) {
+	for table := range strings.FieldsSeq(tables) {
 		all.WriteString(csv(t, r, "FROM base."+table+" ORDER BY ALL"))
 	}
 	return all.String()
@@ -197,7 +197,7 @@ func tieToFull(t *testing.T, st *store.Store, ids []string) {
 		if r.Mask() != mask {
 			t.Errorf("Mask = %q, want %q", r.Mask(), mask)
 		}
-		for _, table := range strings.Fields(tables) {
+		for table := range strings.FieldsSeq(tables) {
 			q := "SELECT count(*) FROM base." + table
 			if a, b := csv(t, full, q), csv(t, r, q); a != b {
 				t.Errorf("%s, %s: %s rows, in the full file %s", mask, table, b, a)
