@@ -74,18 +74,19 @@ func TestReportsOfMaskedSnapshots(t *testing.T) {
 func registersOf(site sandbox.State) map[string]string {
 	var roster strings.Builder
 	roster.WriteString("person_code,status,terminated_at,organisation,manager,manager_email\n")
-	exceptions := "report,finding_key,reason,approved_by,expires_on\n"
+	var exceptions strings.Builder
+	exceptions.WriteString("report,finding_key,reason,approved_by,expires_on\n")
 	seen := map[string]bool{}
 	for _, p := range site.Permissions {
 		if len(seen) < 20 && p.PersonCode != "" && !seen[p.PersonCode] {
 			seen[p.PersonCode] = true
 			roster.WriteString(p.PersonCode + ",terminated,2026-01-01,Workshop,Ottoline Brandaris,o@example.com\n")
 			for _, report := range []string{"leavers", "excessive-access", "person-access-list"} {
-				exceptions += report + "," + p.PersonID + ",agreed,Ottoline Brandaris,2030-01-01\n"
+				exceptions.WriteString(report + "," + p.PersonID + ",agreed,Ottoline Brandaris,2030-01-01\n")
 			}
 		}
 	}
-	return map[string]string{"roster": roster.String(), "exceptions": exceptions}
+	return map[string]string{"roster": roster.String(), "exceptions": exceptions.String()}
 }
 
 // madeMasked makes every built-in report with a mask; with the standard one, which
