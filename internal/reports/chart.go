@@ -113,13 +113,6 @@ func (ch *chartTable) axis() (low, high, step float64) {
 	return low, high, step
 }
 
-// niceCeiling is the axis of a chart of positive bars.
-func niceCeiling(largest float64) (top, step float64) {
-	ch := &chartTable{labels: []string{""}, values: [][]float64{{largest}}, def: Chart{Series: []Series{{}}}}
-	_, top, step = ch.axis()
-	return top, step
-}
-
 // every is the step at which the labels of marks are written so that none
 // touches the next: 1 where there is room for all.
 func every(marks int, each, widest float64) int {
