@@ -35,7 +35,6 @@ func (r *runner) recall(t *table) error {
 			}
 		}
 		t.vectors[t.index(c.Name)] = values
-
 	}
 	return nil
 }
