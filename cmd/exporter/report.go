@@ -175,6 +175,7 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 		}
 		if !slices.Contains(known, name) {
 			slices.Sort(known)
+			known = slices.Compact(known)
 			return usage(fmt.Errorf("no chosen report has a parameter %q", name), "parameters: "+strings.Join(known, ", "))
 		}
 	}

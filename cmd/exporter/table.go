@@ -41,7 +41,10 @@ func (g *grid) render(widest int) string {
 	t.SuppressTrailingSpaces()
 	columns := make([]table.ColumnConfig, len(g.header))
 	for i := range columns {
-		columns[i] = table.ColumnConfig{Number: i + 1, WidthMax: widest, WidthMaxEnforcer: wrapWords}
+		columns[i] = table.ColumnConfig{Number: i + 1, WidthMaxEnforcer: text.WrapSoft}
+		if widest > 0 {
+			columns[i].WidthMax = max(widest, g.longestWord(i))
+		}
 	}
 	for _, i := range g.right {
 		columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
@@ -62,9 +65,14 @@ func cells(row []string) table.Row {
 	return r
 }
 
-// wrapWords breaks s between words, so that an id stays on one line.
-func wrapWords(s string, width int) string {
-	return text.WrapSoft(s, max(width, text.LongestLineLen(strings.ReplaceAll(s, " ", "\n"))))
+// longestWord is the width of the longest word of a column, which is never
+// broken: it may be an id.
+func (g *grid) longestWord(column int) int {
+	longest := text.LongestLineLen(strings.ReplaceAll(g.header[column], " ", "\n"))
+	for _, row := range g.rows {
+		longest = max(longest, text.LongestLineLen(strings.ReplaceAll(row[column], " ", "\n")))
+	}
+	return longest
 }
 
 // minColumn is the width below which columns are not wrapped.
