@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: build demo test check fuzz nightly bench tools test-tools clean
+.PHONY: build demo test race check fuzz nightly bench tools test-tools clean
 
 build:
 	$(GO) build -o exporter ./cmd/exporter
@@ -14,6 +14,13 @@ demo: tools build
 
 test: test-tools
 	$(GO) test $(TESTFLAGS) ./...
+
+# race looks for races where goroutines of ours meet: the client, the walks, the
+# sandbox, reports side by side.
+race: test-tools
+	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox
+	$(GO) test -race ./internal/collect -run '^(TestInterruption|TestRecoverableFaultsTogether|TestUnrecoverableFaults|TestInterruptedTieOuts)$$'
+	$(GO) test -race ./cmd/exporter -run '^TestScripts$$/^(partial|report_exceptions)$$'
 
 # check is what reads the code without running it.
 check:
