@@ -416,6 +416,9 @@ func (d Definition) validateSections(add fault, check func(key, where, query str
 }
 
 func (s Section) validateColumns(add fault, key, where string) {
+	if s.First != nil && s.First.Rows < 0 {
+		add(key+".first.rows", "%s: first: rows must not be negative", where)
+	}
 	columns := map[string]bool{}
 	for i, c := range s.Columns {
 		key, at := fmt.Sprintf("%s.columns[%d]", key, i), where+": column "+c.Name
