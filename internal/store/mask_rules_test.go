@@ -66,6 +66,9 @@ func TestHideName(t *testing.T) {
 		"Sean O'Neill": "O'Neill *", "Ana García-López": "García-López *", "Иван Зайцев": "Зайцев *", "مريم": "م*",
 		"Cher": "C*", "X Æ": "X*", "张": "*", "": "*", "🙂": "*", "12345678": "*", "John 18212345678": "J*", "ann@example.com": "a*",
 		"Ann ann@example.com": "A*", "=1+1 Trial": "Trial *", "Ann, ": "A*", ", Ann": "*",
+		"Elena Novak, PhD": "Novak *", "Elena.Novak, X": "E*", "Contractor Elena.Novak": "C*", "Elena Novak, Contractor Ltd.": "Novak *",
+		"De la Cruz, Juan": "De la Cruz *", "Jan van der Berg, MSc": "Berg *", "Elena .": "E*", "Dr. Elena Novak": "Novak *",
+		"Novak, Elena, PhD": "Novak *", "Elena，Novak": "E*", "van, Jan": "van *", "Elena\u00a0Novak, PhD": "Novak *",
 	} {
 		if got := hideName(full); got != want {
 			t.Errorf("hideName(%q) = %q, want %q", full, got, want)
