@@ -115,6 +115,14 @@ func TestTags(t *testing.T) {
 	if got[""] != "" || got["  "] != "  " {
 		t.Errorf("empty texts become %q and %q", got[""], got["  "])
 	}
+	// Blanks around a text stay around its tag; those within a name do not count.
+	got = key.tags("name", []string{"ZW-1 ", "ZW-1", "\u3000ZW-1", "PetraNovak", "Petra Novak", "petra\u3000novak", " 9 "}, shortTag, hideName)
+	if code := got["ZW-1"]; got["ZW-1 "] != code+" " || got["\u3000ZW-1"] != "\u3000"+code || got["9"] == "" {
+		t.Errorf("tags of blanks around: %q", got)
+	}
+	if a, b, c := lower("PetraNovak"), lower("Petra Novak"), lower("petra\u3000novak"); a != b || a != c || got["PetraNovak"] == got["Petra Novak"] {
+		t.Errorf("tags of blanks within: %q", got)
+	}
 	// A tag that is taken is made longer.
 	many := make([]string, 3000)
 	for i := range many {

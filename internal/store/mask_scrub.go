@@ -18,7 +18,7 @@ type scrubber struct {
 // add gives a text what it is replaced by. One that is too short to mean a
 // person is passed over.
 func (s *scrubber) add(text, becomes string) {
-	text = strings.TrimSpace(text)
+	text, becomes = strings.TrimSpace(text), strings.TrimSpace(becomes)
 	if !telling(text) {
 		return
 	}
