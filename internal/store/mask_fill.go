@@ -142,7 +142,7 @@ func (m *masker) fillPersons(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
-	taken := map[[2]string]string{}
+	taken := map[[2]string]bool{}
 	keys := map[string][]byte{}
 	for rows.Next() {
 		var project, id string
@@ -157,10 +157,10 @@ func (m *masker) fillPersons(ctx context.Context) error {
 			p = pseudonym(keys[project], id)
 		}
 		at := [2]string{project, p}
-		if other, ok := taken[at]; ok {
-			return fmt.Errorf("persons %q and %q have one pseudonym", other, id)
+		if taken[at] {
+			return fmt.Errorf("project %q: two persons have one pseudonym", project)
 		}
-		taken[at], m.persons[[2]string{project, id}] = id, p
+		taken[at], m.persons[[2]string{project, id}] = true, p
 		m.projects[id] = append(m.projects[id], project)
 		m.known.add(id, p)
 	}
