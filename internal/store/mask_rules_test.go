@@ -146,9 +146,16 @@ func TestScrub(t *testing.T) {
 		"Office of Ann Lee, Ann and Annette": "Office of A, B and Annette",
 		"张伟的门 12345 Q":                       "C的门 12345 Q", "x1532183396648747008": "x1532183396648747008",
 		"a/1532183396648747008/ZW-1": "a/D/E", "": "", "ZW-12": "ZW-12", "\xff张伟": "\xffC", "nothing": "nothing",
+		"OFFICE OF ANN LEE, ann and ANNETTE": "OFFICE OF A, B and ANNETTE", "İ ann lee, zw-1 İ": "İ A, E İ", "\xffANN\xff": "\xffB\xff",
 	} {
 		if got := s.scrub(text); got != want {
 			t.Errorf("scrub(%q) = %q, want %q", text, got, want)
 		}
+	}
+	// A spelling that is known itself is what it is.
+	s.add("Bo Ek", "F")
+	s.add("bo ek", "G")
+	if got := s.scrub("Bo Ek, bo ek, BO EK"); got != "F, G, F" {
+		t.Errorf("scrub of spellings = %q", got)
 	}
 }
