@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) diffCommand() *cobra.Command {
-	var format, project string
+	var read readFlags
+	var format string
 	c := &cobra.Command{
 		Use:   "diff [A [B]]",
 		Short: "Show in what the permissions of two snapshots differ",
@@ -29,25 +30,26 @@ A and B are ids, times (2026-03-31 is the newest snapshot of that day or before,
 in the store's zone), or the words latest and previous, the one before it; B is
 latest where it is left out, A previous. The table lists at most ` + fmt.Sprint(diffRows) + ` changes of
 each kind, csv and json list all, with every value before and after and the two
-walks between which it happened.`,
+walks between which it happened. Persons are named as --mask says.`,
 		Example: `  exporter snapshots diff
   exporter snapshots diff 2026-03-01 2026-03-31
   exporter snapshots diff 20260330T050000Z 20260331T050000Z --format csv`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			ends := append(args, []string{"previous", "latest"}[len(args):]...)
-			return a.diff(c.Context(), ends[0], ends[1], project, format)
+			return a.diff(c.Context(), ends[0], ends[1], &read, format)
 		},
 	}
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
-	c.Flags().StringVar(&project, "project", "", "only this project")
+	c.Flags().StringVar(&read.project, "project", "", "only this project")
+	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	return c
 }
 
 // diffRows is how many changes of one kind a table shows.
 const diffRows = 20
 
-func (a *app) diff(ctx context.Context, from, to, project, format string) error {
+func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format string) error {
 	print, ok := formats[format]
 	if !ok {
 		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
@@ -56,7 +58,6 @@ func (a *app) diff(ctx context.Context, from, to, project, format string) error 
 	if err != nil {
 		return err
 	}
-	read := readFlags{project: project}
 	r, err := read.open(ctx, cfg)
 	if err != nil {
 		return err

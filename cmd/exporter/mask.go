@@ -17,6 +17,13 @@ import (
 // addMask adds --mask; given is its default, "" where the reports say it.
 func (f *readFlags) addMask(c *cobra.Command, a *app, given, meaning string) {
 	c.Flags().StringVar(&f.mask, "mask", given, strings.Join(store.Masks, ", ")+": "+meaning)
+	// An empty one (--mask "$UNSET") would show everything.
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if c.Flags().Changed("mask") {
+			return checkMask(f.mask)
+		}
+		return nil
+	}
 	f.masking = func(snapshot string) {
 		if _, live := terminalWidth(a.stderr); live {
 			fmt.Fprintf(a.stderr, "making the masked copy of snapshot %s, which then stays\n", snapshot)
@@ -25,7 +32,7 @@ func (f *readFlags) addMask(c *cobra.Command, a *app, given, meaning string) {
 }
 
 func checkMask(mask string) error {
-	if mask != "" && !slices.Contains(store.Masks, mask) {
+	if !slices.Contains(store.Masks, mask) {
 		return usage(fmt.Errorf("unknown mask %q", mask), "use "+strings.Join(store.Masks, ", "))
 	}
 	return nil

@@ -32,9 +32,6 @@ func (f *readFlags) add(c *cobra.Command) {
 
 // open opens the state for reading.
 func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error) {
-	if err := checkMask(f.mask); err != nil {
-		return nil, err
-	}
 	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone, Mask: f.mask, Masking: f.masking}
 	if f.asOf != "" {
 		t, err := parseTime(f.asOf, cfg.zone)

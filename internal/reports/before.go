@@ -36,5 +36,7 @@ func (r *runner) recall(t *table) error {
 		}
 		t.vectors[t.index(c.Name)] = values
 	}
+	// What the mask of a column hid has been overwritten.
+	t.hide(r.report.mask)
 	return nil
 }

@@ -247,11 +247,12 @@ func compareMasked(t *testing.T, what string, persons secrets, full, masked *Rep
 func TestMaskedColumns(t *testing.T) {
 	st := storetest.Open(t)
 	storetest.Publish(t, st, handSite(t))
-	dir := queryDir(t, map[string]string{"own.sql": "SELECT access_auth_id, auth_end, tier, person_code FROM permissions LEFT JOIN channels USING (access_control_channel_id) ORDER BY 1"})
+	dir := queryDir(t, map[string]string{"own.sql": "SELECT access_auth_id, auth_end, tier, person_code, auth_end FROM permissions LEFT JOIN channels USING (access_control_channel_id) ORDER BY 1"})
 	d := Definition{Name: "own", Title: "Own", Sections: []Section{{Title: "All", Query: "own.sql", Columns: []Column{
 		{Name: "auth_end", Mask: "standard", Format: "datetime"}, {Name: "access_auth_id", Mask: "pseudonym"}, {Name: "tier", Mask: "standard"}}}}}
 	for mask, want := range map[string]string{
-		"full": "2026-04-02 23:59 a1 sensitive", "standard": "masked a1 masked", "pseudonym": "masked masked masked",
+		"full":     "2026-04-02 23:59 a1 sensitive 2026-04-02 23:59",
+		"standard": "masked a1 masked masked", "pseudonym": "masked masked masked masked",
 	} {
 		r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone, Mask: mask})
 		if err != nil {
@@ -262,7 +263,7 @@ func TestMaskedColumns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := p.tables[0].text(0, 0) + " " + p.tables[0].text(0, 1) + " " + p.tables[0].text(0, 2)
+		got := p.tables[0].text(0, 0) + " " + p.tables[0].text(0, 1) + " " + p.tables[0].text(0, 2) + " " + p.tables[0].text(0, 4)
 		if got != want {
 			t.Errorf("%s: the first row is %q, want %q", mask, got, want)
 		}
@@ -274,5 +275,35 @@ func TestMaskedColumns(t *testing.T) {
 		if !regexp.MustCompile(words).MatchString(pages) {
 			t.Errorf("%s: the pages do not say %q:\n%s", mask, words, pages)
 		}
+	}
+}
+
+// What a column was in the earlier snapshot is hidden as the column is.
+func TestMaskedBefore(t *testing.T) {
+	st := storetest.Open(t)
+	site := handSite(t)
+	before := site
+	before.At = siteAt.AddDate(0, 0, -1)
+	first := storetest.Publish(t, st, before)
+	storetest.Publish(t, st, site)
+	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone, Mask: store.MaskStandard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	base, err := r.Earlier(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer base.Close()
+	dir := queryDir(t, map[string]string{"own.sql": "SELECT access_auth_id, person_code, person_code AS was, project_id FROM permissions ORDER BY 1"})
+	d := Definition{Name: "own", Title: "Own", Sections: []Section{{Title: "All", Query: "own.sql", Key: []string{"access_auth_id"},
+		Columns: []Column{{Name: "person_code"}, {Name: "was", Before: "person_code", Mask: store.MaskStandard}}}}}
+	p, err := Run(t.Context(), r, d, Options{QueryDir: dir, Timezone: siteZone, Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, was := p.tables[0].text(0, 0), p.tables[0].text(0, 1); code != "090909" || was != hidden {
+		t.Errorf("the first row has %q and before %q, want 090909 and %s", code, was, hidden)
 	}
 }

@@ -417,10 +417,16 @@ func (t *table) arrange(names []string) ([]int, error) {
 		t.columns = append(t.columns, c)
 	}
 	for i, name := range names {
-		if !used[i] {
-			order = append(order, i)
-			t.columns = append(t.columns, Column{Name: name})
+		if used[i] {
+			continue
 		}
+		// A second column of one name is no way around what hides the first.
+		c := Column{Name: name}
+		if k := slices.IndexFunc(t.section.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) }); k >= 0 {
+			c.Mask, c.Hidden = t.section.Columns[k].Mask, t.section.Columns[k].Hidden
+		}
+		order = append(order, i)
+		t.columns = append(t.columns, c)
 	}
 	for _, name := range slices.Concat([]string{t.section.Severity, t.section.Group}, t.section.Key, t.section.Compare) {
 		if name != "" && !slices.Contains(names, name) {

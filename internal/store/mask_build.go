@@ -23,9 +23,9 @@ type masker struct {
 	filled  map[string]bool // tables of the memory that have rows
 	known   scrubber
 
-	names, codes map[string]string
-	persons      map[[2]string]string // project and id
-	projects     map[string][]string  // that know an id
+	names, codes, groups map[string]string
+	persons              map[[2]string]string // project and id
+	projects             map[string][]string  // that know an id
 }
 
 // buildMasked writes the masked copy of the snapshot file at path to file.

@@ -31,7 +31,7 @@ const (
 
 // maskRules is the version of what a copy is made by. One that was made by
 // another is made again: raise it with every change of what follows.
-const maskRules = 1
+const maskRules = 3
 
 // treatments has every column of every table of the schema, by what becomes of
 // it.

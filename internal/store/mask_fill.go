@@ -25,7 +25,7 @@ func (m *masker) fill(ctx context.Context) error {
 	if pseudonyms {
 		steps = append(steps, m.fillCodes, m.fillPersons)
 	}
-	for _, step := range append(steps, m.fillTexts, m.fillGroups, m.fillFindings, m.fillEntries) {
+	for _, step := range append(steps, m.fillGroups, m.fillTexts, m.fillFindings, m.fillEntries) {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (m *masker) fillPersons(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
-	taken := map[[2]string]string{}
+	taken := map[[2]string]bool{}
 	keys := map[string][]byte{}
 	for rows.Next() {
 		var project, id string
@@ -157,10 +157,10 @@ func (m *masker) fillPersons(ctx context.Context) error {
 			p = pseudonym(keys[project], id)
 		}
 		at := [2]string{project, p}
-		if other, ok := taken[at]; ok {
-			return fmt.Errorf("persons %q and %q have one pseudonym", other, id)
+		if taken[at] {
+			return fmt.Errorf("project %q: two persons have one pseudonym", project)
 		}
-		taken[at], m.persons[[2]string{project, id}] = id, p
+		taken[at], m.persons[[2]string{project, id}] = true, p
 		m.projects[id] = append(m.projects[id], project)
 		m.known.add(id, p)
 	}
@@ -251,25 +251,32 @@ func (m *masker) fillGroups(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
-	becomes := map[string]string{}
-	var small []string
+	var small, others []string
 	for rows.Next() {
 		var name string
 		var few bool
 		if err := rows.Scan(&name, &few); err != nil {
 			return err
 		}
-		becomes[name] = m.known.scrub(name)
 		if m.profile == MaskPseudonym && few {
 			small = append(small, name)
+		} else {
+			others = append(others, name)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
 	// They are told apart still, so that what counts by them counts as before.
-	maps.Copy(becomes, m.key.tags("group", small, shortTag, func(string) string { return "small group " }))
-	if err := m.replace(ctx, "groups", becomes); err != nil {
+	m.groups = m.key.tags("group", small, shortTag, func(string) string { return "small group " })
+	// They stand in the names of others and of places too.
+	for _, name := range small {
+		m.known.add(name, m.groups[name])
+	}
+	for _, name := range others {
+		m.groups[name] = m.known.scrub(name)
+	}
+	if err := m.replace(ctx, "groups", m.groups); err != nil {
 		return err
 	}
 	m.filled["lists"] = true
@@ -319,6 +326,9 @@ func (m *masker) findingPart(part string, key []string) string {
 		return s
 	}
 	if s, ok := m.codes[part]; ok {
+		return s
+	}
+	if s, ok := m.groups[part]; ok {
 		return s
 	}
 	return part

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,44 +43,53 @@ func pseudonym(projectKey []byte, person string) string {
 // check tells keys apart without giving one away.
 func (k maskKey) check() string { return hex.EncodeToString(k.derive("\x00check"))[:16] }
 
-// tags gives each text face(text) and a tag of n signs after it, so that texts
-// that differ still differ, and what compares them counts as before. Texts that
-// are one but for capitals and blanks have the same letters in their tag, and
-// capitals tell them apart. Empty and blank texts stay.
+// tags gives each text a face and a tag of n signs after it, so that texts that
+// differ still differ, and what compares them counts as before: the blanks around
+// a text stay around its tag, since some trim and some do not. Texts that are one
+// but for capitals and blanks have one face, and the same letters in their tag;
+// capitals tell them apart. Empty and blank texts stay. What there is without its
+// blanks is given too.
 func (k maskKey) tags(label string, texts []string, n int, face func(string) string) map[string]string {
 	key := k.derive("\x00" + label)
 	spellings := map[string][]string{}
 	for _, s := range texts {
-		if normal := normalise(s); normal != "" {
-			spellings[normal] = append(spellings[normal], s)
+		if core := strings.TrimSpace(s); core != "" {
+			normal := normalise(core)
+			spellings[normal] = append(spellings[normal], core)
 		}
 	}
 	all, taken := make(map[string]string, len(texts)), map[string]bool{}
-	for _, s := range texts {
-		all[s] = s
-	}
-	normals := make([]string, 0, len(spellings))
-	for normal := range spellings {
-		normals = append(normals, normal)
-	}
-	slices.Sort(normals)
-	for _, normal := range normals {
+	for _, normal := range slices.Sorted(maps.Keys(spellings)) {
+		slices.Sort(spellings[normal])
 		sum := strings.ToLower(base32.StdEncoding.EncodeToString(mac(key, normal)))
-		tag, front := sum[:n], strings.ToLower(face(normal))
+		// The first has the most blanks, and so its words apart.
+		shown := face(spellings[normal][0])
+		tag, front := sum[:n], normalise(shown)
 		for more := n + 1; taken[front+tag] && more < 52; more++ {
 			tag = sum[:more]
 		}
 		taken[front+tag] = true
-		slices.Sort(spellings[normal])
-		for i, s := range slices.Compact(spellings[normal]) {
-			all[s] = face(s) + capitals(tag, i)
+		for i, core := range slices.Compact(spellings[normal]) {
+			all[core] = shown + capitals(tag, i)
 		}
+	}
+	for _, s := range texts {
+		core := strings.TrimSpace(s)
+		if core == "" {
+			all[s] = s
+			continue
+		}
+		before, after, _ := strings.Cut(s, core)
+		all[s] = before + all[core] + after
 	}
 	return all
 }
 
-// normalise is what a text has in common with its other spellings.
-func normalise(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+// normalise is what a text has in common with its other spellings. The blanks are
+// those that queries/identity_quality.sql leaves out of names, and no more.
+func normalise(s string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", "\u3000", "").Replace(s))
+}
 
 // capitals writes the bits of n into the letters of tag.
 func capitals(tag string, n int) string {

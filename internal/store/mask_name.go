@@ -18,10 +18,11 @@ var compound = strings.Fields(`
 //
 //   - of a name that begins with a Han, Hangul or Kana character that character,
 //     or a compound family name: 张*, 欧阳*, 김*;
-//   - else of several words what stands before a comma, or the last word, which
-//     is where most of the world writes it: Novak *. A word that is not of letters
-//     (a number, an address) is no family name, and one of Han, Hangul or Kana is a
-//     name of its own;
+//   - else of several words the last one before a comma, or the last of all, which
+//     is where most of the world writes it: Novak *. Before a comma particles stay
+//     with it: van der Berg *. A word that is not of letters (a number, an address,
+//     initials) is no family name, and one of Han, Hangul or Kana is a name of its
+//     own;
 //   - else the first letter: M*.
 //
 // A name of one character is hidden whole.
@@ -40,7 +41,7 @@ func hideName(full string) string {
 	words := strings.Fields(full)
 	family := words[len(words)-1]
 	if before, after, ok := strings.Cut(full, ","); ok && strings.TrimSpace(after) != "" {
-		family = strings.TrimSpace(before)
+		family = lastName(strings.Fields(before))
 	}
 	switch first, _ := utf8.DecodeRuneInString(family); {
 	case family != full && ideographic(first):
@@ -53,6 +54,24 @@ func hideName(full string) string {
 	return "*"
 }
 
+// particles are the words that begin a family name of several.
+var particles = strings.Fields("van von der den de del della di da das do dos du la le los las el al bin ibn ben st ter ten te zu zum zur af av vande vander 't")
+
+// lastName is the last of words, with the particles before it where there is
+// nothing else: a given name may stand before the family name.
+func lastName(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	last := len(words) - 1
+	for _, w := range words[:last] {
+		if !slices.Contains(particles, strings.ToLower(w)) {
+			return words[last]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // lettersOnly tells whether s may be a family name: at least two letters, and
 // what joins them.
 func lettersOnly(s string) bool {
@@ -61,7 +80,7 @@ func lettersOnly(s string) bool {
 		switch {
 		case unicode.IsLetter(r):
 			n++
-		case !unicode.IsMark(r) && !strings.ContainsRune(" '’.-", r):
+		case !unicode.IsMark(r) && !strings.ContainsRune(" '’-", r):
 			return false
 		}
 	}

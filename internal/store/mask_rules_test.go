@@ -66,6 +66,9 @@ func TestHideName(t *testing.T) {
 		"Sean O'Neill": "O'Neill *", "Ana García-López": "García-López *", "Иван Зайцев": "Зайцев *", "مريم": "م*",
 		"Cher": "C*", "X Æ": "X*", "张": "*", "": "*", "🙂": "*", "12345678": "*", "John 18212345678": "J*", "ann@example.com": "a*",
 		"Ann ann@example.com": "A*", "=1+1 Trial": "Trial *", "Ann, ": "A*", ", Ann": "*",
+		"Elena Novak, PhD": "Novak *", "Elena.Novak, X": "E*", "Contractor Elena.Novak": "C*", "Elena Novak, Contractor Ltd.": "Novak *",
+		"De la Cruz, Juan": "De la Cruz *", "Jan van der Berg, MSc": "Berg *", "Elena .": "E*", "Dr. Elena Novak": "Novak *",
+		"Novak, Elena, PhD": "Novak *", "Elena，Novak": "E*", "van, Jan": "van *", "Elena\u00a0Novak, PhD": "Novak *",
 	} {
 		if got := hideName(full); got != want {
 			t.Errorf("hideName(%q) = %q, want %q", full, got, want)
@@ -112,6 +115,14 @@ func TestTags(t *testing.T) {
 	if got[""] != "" || got["  "] != "  " {
 		t.Errorf("empty texts become %q and %q", got[""], got["  "])
 	}
+	// Blanks around a text stay around its tag; those within a name do not count.
+	got = key.tags("name", []string{"ZW-1 ", "ZW-1", "\u3000ZW-1", "PetraNovak", "Petra Novak", "petra\u3000novak", " 9 "}, shortTag, hideName)
+	if code := got["ZW-1"]; got["ZW-1 "] != code+" " || got["\u3000ZW-1"] != "\u3000"+code || got["9"] == "" {
+		t.Errorf("tags of blanks around: %q", got)
+	}
+	if a, b, c := lower("PetraNovak"), lower("Petra Novak"), lower("petra\u3000novak"); a != b || a != c || got["PetraNovak"] == got["Petra Novak"] {
+		t.Errorf("tags of blanks within: %q", got)
+	}
 	// A tag that is taken is made longer.
 	many := make([]string, 3000)
 	for i := range many {
@@ -135,9 +146,16 @@ func TestScrub(t *testing.T) {
 		"Office of Ann Lee, Ann and Annette": "Office of A, B and Annette",
 		"张伟的门 12345 Q":                       "C的门 12345 Q", "x1532183396648747008": "x1532183396648747008",
 		"a/1532183396648747008/ZW-1": "a/D/E", "": "", "ZW-12": "ZW-12", "\xff张伟": "\xffC", "nothing": "nothing",
+		"OFFICE OF ANN LEE, ann and ANNETTE": "OFFICE OF A, B and ANNETTE", "İ ann lee, zw-1 İ": "İ A, E İ", "\xffANN\xff": "\xffB\xff",
 	} {
 		if got := s.scrub(text); got != want {
 			t.Errorf("scrub(%q) = %q, want %q", text, got, want)
 		}
+	}
+	// A spelling that is known itself is what it is.
+	s.add("Bo Ek", "F")
+	s.add("bo ek", "G")
+	if got := s.scrub("Bo Ek, bo ek, BO EK"); got != "F, G, F" {
+		t.Errorf("scrub of spellings = %q", got)
 	}
 }

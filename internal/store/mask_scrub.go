@@ -8,30 +8,35 @@ import (
 	"unicode/utf8"
 )
 
-// scrubber replaces what is known of persons where it stands in a longer text:
-// names and numbers, and for pseudonyms their ids and codes too.
+// scrubber replaces what is known of persons where it stands in a longer text, in
+// capitals or not: names and numbers, and for pseudonyms their ids and codes too.
 type scrubber struct {
-	known   map[string]string
-	lengths map[rune][]int // in bytes, longest first, by the first character
+	known   map[string]string // as it was added
+	folded  map[string]string // of several the first
+	lengths map[rune][]int    // of what is folded: in bytes, longest first, by the first character
 }
 
 // add gives a text what it is replaced by. One that is too short to mean a
 // person is passed over.
 func (s *scrubber) add(text, becomes string) {
-	text = strings.TrimSpace(text)
+	text, becomes = strings.TrimSpace(text), strings.TrimSpace(becomes)
 	if !telling(text) {
 		return
 	}
 	if s.known == nil {
-		s.known, s.lengths = map[string]string{}, map[rune][]int{}
+		s.known, s.folded, s.lengths = map[string]string{}, map[string]string{}, map[rune][]int{}
 	}
 	if _, ok := s.known[text]; ok {
 		return
 	}
 	s.known[text] = becomes
-	first, _ := utf8.DecodeRuneInString(text)
-	if !slices.Contains(s.lengths[first], len(text)) {
-		s.lengths[first] = append(s.lengths[first], len(text))
+	folded, _ := fold(text)
+	if _, ok := s.folded[folded]; !ok {
+		s.folded[folded] = becomes
+	}
+	first, _ := utf8.DecodeRuneInString(folded)
+	if !slices.Contains(s.lengths[first], len(folded)) {
+		s.lengths[first] = append(s.lengths[first], len(folded))
 		slices.Sort(s.lengths[first])
 		slices.Reverse(s.lengths[first])
 	}
@@ -49,19 +54,38 @@ func telling(s string) bool {
 	return letters >= 2 || letters > 0 && signs >= 4 || signs >= 6
 }
 
+// fold writes all letters small. at has for each byte of the folded text where its
+// character began, and at the end the length of text.
+func fold(text string) (folded string, at []int) {
+	var b strings.Builder
+	for i, r := range text {
+		// Some capitals have two small letters: Σ has σ and ς.
+		b.WriteRune(unicode.ToLower(unicode.ToUpper(r)))
+		for len(at) < b.Len() {
+			at = append(at, i)
+		}
+	}
+	return b.String(), append(at, len(text))
+}
+
 // scrub replaces all that is known in text. What is a part of a longer word or
 // number means another.
 func (s *scrubber) scrub(text string) string {
 	var b strings.Builder
+	folded, at := fold(text)
 	done, before := 0, rune(-1)
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if n := s.match(text, i, before); n > 0 {
-			b.WriteString(text[done:i])
-			b.WriteString(s.known[text[i:i+n]])
-			before, _ = utf8.DecodeLastRuneInString(text[i : i+n])
+	for i := 0; i < len(folded); {
+		r, size := utf8.DecodeRuneInString(folded[i:])
+		if n := s.match(folded, i, before); n > 0 {
+			b.WriteString(text[done:at[i]])
+			becomes, exactly := s.known[text[at[i]:at[i+n]]]
+			if !exactly {
+				becomes = s.folded[folded[i:i+n]]
+			}
+			b.WriteString(becomes)
+			before, _ = utf8.DecodeLastRuneInString(folded[i : i+n])
 			i += n
-			done = i
+			done = at[i]
 			continue
 		}
 		before = r
@@ -73,7 +97,7 @@ func (s *scrubber) scrub(text string) string {
 	return b.String() + text[done:]
 }
 
-// match is the length of what is known at i.
+// match is the length of what is known at i of a folded text.
 func (s *scrubber) match(text string, i int, before rune) int {
 	first, _ := utf8.DecodeRuneInString(text[i:])
 	if inWord(before) && inWord(first) {
@@ -83,7 +107,7 @@ func (s *scrubber) match(text string, i int, before rune) int {
 		if i+n > len(text) {
 			continue
 		}
-		if _, ok := s.known[text[i:i+n]]; !ok {
+		if _, ok := s.folded[text[i:i+n]]; !ok {
 			continue
 		}
 		last, _ := utf8.DecodeLastRuneInString(text[i : i+n])

@@ -20,7 +20,7 @@ import (
 // What names the persons of [maskSite], each to be found in its own file.
 var (
 	siteGiven   = []string{"Quirin", "Ottoline"}
-	siteNames   = []string{"Quirin Zwolle", "Ottoline Brandaris", "诸葛云霄", "Anneke", "Old Zwolle-Brand", "Wim Aanvrager"}
+	siteNames   = []string{"Quirin Zwolle", "Ottoline Brandaris", "诸葛云霄", "诸葛　云霄", "OTTOLINE BRANDARIS", "Anneke", "Old Zwolle-Brand", "Wim Aanvrager"}
 	siteMobiles = []string{"18255512940", "18255519931", "0655512345"}
 	siteCodes   = []string{"ZW-55512", "090909", "OB-77123"}
 	siteIDs     = []string{"7770001112223334441", "7770001112223334442", "7770001112223334443", "7770001112223334444", "7770001112223334445"}
@@ -39,19 +39,22 @@ func maskSite(t *testing.T, project string, n int, path string) storetest.Site {
 		"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,sensitive,Quirin Zwolle,zwolle@example.com,phone the desk\n",
 		"roster":           "person_code,status,terminated_at,organisation,manager,manager_email\nZW-55512,terminated,2026-01-01,Vault crew,Wim Aanvrager,zwolle@example.com\n",
 		"exceptions": "report,finding_key,reason,approved_by,expires_on\nleavers,c1/" + id[0] + ",lost her badge,Wim Aanvrager,2030-01-01\n" +
-			"identity-quality,ZW-55512,asked by Quirin Zwolle,Wim Aanvrager,2030-01-01\n",
+			"identity-quality,ZW-55512,asked by Quirin Zwolle,Wim Aanvrager,2030-01-01\n" +
+			"drift,Vault crew/c9,agreed,Wim Aanvrager,2030-01-01\n",
 	}, Rows: rows{
 		"permissions": list(
 			"{"+who(0, "Quirin Zwolle", `,"access_auth_id":"a1","person_code":"ZW-55512","structure_ids":["s1","s2"],"access_control_channel_id":"c1","access_control_channel_name":"Office of Quirin Zwolle"}`),
 			"{"+who(1, "Ottoline Brandaris", `,"access_auth_id":"a2","person_code":"OB-77123","structure_ids":["s2"],"access_control_channel_id":"c1","access_control_channel_name":"Office of Quirin Zwolle"}`),
 			"{"+who(2, "诸葛云霄", `,"access_auth_id":"a3","person_code":"090909","structure_ids":["s2"],"access_control_channel_id":"c2","business_device_name":"诸葛云霄的门"}`)),
-		"persons": list(fmt.Sprintf(`{"person_id":%q,"name":"quirin  zwolle","person_code":"ZW-55512"}`, id[0]),
+		"persons": list(fmt.Sprintf(`{"person_id":%q,"name":"quirin  zwolle","person_code":"ZW-55512 "}`, id[0]),
+			fmt.Sprintf(`{"person_id":%q,"name":"OttolineBrandaris","person_code":"OB-77123"}`, id[1]),
+			fmt.Sprintf(`{"person_id":%q,"name":"诸葛　云霄 ","person_code":" 090909"}`, id[2]),
 			fmt.Sprintf(`{"person_id":%q,"name":"Anneke","person_code":""}`, id[3])),
 		"structures": list(`{"structure_id":"s1","structure_name":"Vault crew","remark":"sits beside the lift","alias_code":"090909"}`,
 			`{"structure_id":"s2","structure_name":"Everybody","parent_structure_id":"s3"}`, `{"structure_id":"s3","structure_name":"Company"}`),
 		"rules": list(fmt.Sprintf(`{"auth_relation_id":"r1","auth_id":%q,"relation_type":1,"relation_id":"g1","relation_name":"Anneke"}`, id[0]),
-			fmt.Sprintf(`{"auth_relation_id":"r2","auth_id":%q,"relation_type":2,"relation_id":"c1"}`, id[4]),
-			`{"auth_relation_id":"r3","auth_id":"s2","relation_type":2,"relation_id":"c2"}`),
+			fmt.Sprintf(`{"auth_relation_id":"r2","auth_id":%q,"relation_type":2,"relation_id":"c1","relation_name":"VAULT CREW, of OTTOLINE BRANDARIS"}`, id[4]),
+			`{"auth_relation_id":"r3","auth_id":"s2","relation_type":2,"relation_id":"c2","relation_name":"Vault crew"}`),
 		"rule_channels": {"r1": {fmt.Sprintf(`{"relation_id":%q}`, id[1]), `{"relation_id":"c2"}`}},
 		"tasks":         list(`{"auth_task_id":"t1","auth_num":1,"access_control_channel_name":"Office of Quirin Zwolle"}`),
 		"records":       {"t1": {"{" + who(0, "Old Zwolle-Brand", `,"auth_task_record_id":"e1","structure_name":"Vault crew"}`)}},
@@ -92,7 +95,7 @@ func maskedStore(t *testing.T) (*store.Store, []string) {
 func secrets(mask string) []string {
 	list := slices.Concat(siteNames, siteGiven, siteMobiles, siteTexts)
 	if mask == store.MaskPseudonym {
-		list = slices.Concat(list, siteCodes, siteIDs, []string{"Vault crew", "Zwolle", "Brandaris", "诸葛"})
+		list = slices.Concat(list, siteCodes, siteIDs, []string{"Vault crew", "VAULT CREW", "BRANDARIS", "Zwolle", "Brandaris", "诸葛"})
 	}
 	return list
 }
@@ -162,10 +165,11 @@ func maskValues(t *testing.T, st *store.Store, ids []string) {
 		"masked,true,c1/"+siteIDs[0]+",2030-01-01")
 	check(t, r, "SELECT owner_email, note, owner LIKE 'Zwolle *______' FROM channel_register", "masked,masked,true")
 	// Two spellings of a name are two, and one where capitals and blanks do not count.
-	check(t, r, `SELECT p.name <> a.name, lower(p.name) = lower(a.name) FROM persons AS p JOIN permissions AS a USING (person_id)`, "true,true")
+	check(t, r, `SELECT p.name <> a.name, lower(trim(p.name)) = lower(a.name) FROM persons AS p JOIN permissions AS a USING (person_id)`,
+		"true,true", "true,true", "true,true")
 
 	r = read(t, st, store.ReadOptions{Mask: store.MaskPseudonym, Project: "p1"})
-	check(t, r, "SELECT count(*) FROM permissions WHERE regexp_full_match(person_id, '[A-Z2-7]{12}') AND regexp_full_match(name, '[a-z2-7]{8}') AND mobile_country = 'masked'", "3")
+	check(t, r, "SELECT count(*) FROM permissions WHERE regexp_full_match(person_id, '[A-Z2-7]{12}') AND regexp_full_match(name, '[a-zA-Z2-7]{8}') AND mobile_country = 'masked'", "3")
 	check(t, r, "SELECT auth_relation_id, source_kind, source_name = name FROM rules LEFT JOIN persons ON person_id = auth_id ORDER BY ALL",
 		"r1,person,true", "r2,unknown,", "r3,structure,")
 	check(t, r, "SELECT count(*) FROM rule_channels AS c JOIN permissions AS p ON p.person_id = c.access_control_channel_id", "1")
@@ -174,6 +178,8 @@ func maskValues(t *testing.T, st *store.Store, ids []string) {
 	check(t, r, "SELECT count(*) FROM exceptions JOIN permissions ON finding_key = person_code", "1")
 	check(t, r, "SELECT regexp_replace(structure_name, '^small group [a-z2-7]{6}$', 'small'), remark, alias_code FROM structures ORDER BY structure_id",
 		"small,masked,masked", "Everybody,,", "Company,,")
+	check(t, r, "SELECT relation_name = structure_name FROM rules, structures WHERE auth_relation_id = 'r3' AND structure_id = 's1'", "true")
+	check(t, r, "SELECT finding_key = structure_name || '/c9' FROM exceptions, structures WHERE line = 4 AND structure_id = 's1'", "true")
 	check(t, r, "SELECT structure_names[1] = structure_name AND structure_names[2] = 'Everybody' FROM permissions, structures WHERE access_auth_id = 'a1' AND structure_id = 's1'", "true")
 	check(t, r, "SELECT kind, detail, line_sha256 = 'masked' FROM journal ORDER BY kind",
 		`new-kind,"{""who"":""masked""}",true`, `prune,"{""bytes"":7}",false`,
@@ -208,6 +214,11 @@ func tieToFull(t *testing.T, st *store.Store, ids []string) {
 			"FROM tie_outs ORDER BY ALL", "FROM code_contingency ORDER BY ALL", "SELECT sha256 FROM registers ORDER BY ALL",
 			"SELECT access_auth_id, auth_end_time, structure_ids, first_snapshot FROM permission_history ORDER BY ALL",
 			"SELECT count(DISTINCT name), count(DISTINCT lower(name)), count(DISTINCT (project_id, person_id)) FROM permissions",
+			"SELECT count(*) FROM roster AS r JOIN persons AS p ON trim(p.person_code) = trim(r.person_code)",
+			"SELECT count(*) FROM roster AS r JOIN persons AS p USING (person_code)",
+			"SELECT count(*) FROM persons AS p JOIN permissions AS a ON trim(p.person_code) = a.person_code",
+			`SELECT count(DISTINCT lower(replace(replace(name, ' ', ''), chr(12288), ''))) AS plain, count(DISTINCT name), count(DISTINCT trim(name))
+				FROM (SELECT name FROM persons UNION ALL SELECT name FROM permissions)`,
 			"SELECT source_kind, count(*) FROM rules GROUP BY ALL ORDER BY ALL",
 			"SELECT access_control_channel_id, tier, named_by FROM channels ORDER BY ALL",
 			"SELECT auth_task_id, channel_match FROM tasks ORDER BY ALL",

@@ -239,7 +239,7 @@ SET lock_configuration = true;`)
 	if err != nil {
 		return nil, fmt.Errorf("empty store: %w", errors.Join(err, db.Close()))
 	}
-	return &Reader{db: db, earlier: func(_ context.Context, id string) (*Reader, error) {
+	return &Reader{db: db, mask: MaskFull, earlier: func(_ context.Context, id string) (*Reader, error) {
 		return nil, notPublished(ReadOptions{Snapshot: id})
 	}}, nil
 }

@@ -327,6 +327,9 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { empty.Close() })
+	if empty.Mask() != store.MaskFull {
+		t.Errorf("the mask of an empty store is %q", empty.Mask())
+	}
 	for _, r := range []*store.Reader{empty, read(t, st, store.ReadOptions{})} {
 		for _, c := range []struct {
 			query               string
