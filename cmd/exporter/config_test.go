@@ -72,6 +72,8 @@ func TestLoadConfigSaysWhatIsWrong(t *testing.T) {
 		{"an item of a list", strings.Replace(plain, `["1424615984265764001"]`, "\n    - a\n    - a", 1), `:8:7: cloud.projects[1]: "a" is not a project id, or stands twice` + "\n     8 |     - a", ""},
 		{"a report under an alias", plain + "mail: {from: &q none.sql}\nreports:\n  - {name: x, title: X, sections: [{title: A, query: *q}]}\n", ":10:47: report x: section 1: query \"none.sql\" is not in", ""},
 		{"the second report of a name", plain + "reports:\n- name: failed-issues\n- name: failed-issues\n  title: X\n", ":10:3: report failed-issues: defined twice", ""},
+		{"unknown key merged", plain + "reports:\n- name: failed-issues\n  <<: {qestion: x}\n", `:10:8: unknown key "qestion"`, `did you mean "question"?`},
+		{"unknown key merged with others", plain + "mail: &m {from: a}\nreports:\n- name: failed-issues\n  <<: [{question: x}, {qestion: x}]\n", `unknown key "qestion"`, ""},
 		{"how GET parameters travel", strings.Replace(plain, "  client_id", "  get_params: post\n  client_id", 1), `:4:3: cloud.get_params: "post" is not one of`, ""},
 		{"a URL without encryption", strings.Replace(plain, "https:", "http:", 1), `:3:3: cloud.url: url of host "openapi.tuyaeu.com" is not https`, ""},
 		{"not yaml", "cloud: [", "reports.yaml", ""},

@@ -121,15 +121,15 @@ func (a *app) sayFindings(all []made) {
 	order := []string{"critical", "high", "medium", "low", "good", ""}
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(x, y made) int {
-		return cmp.Compare(slices.Index(order, x.report.Severity()), slices.Index(order, y.report.Severity()))
+		return cmp.Compare(slices.Index(order, x.severity), slices.Index(order, y.severity))
 	})
 	g := grouped{columns: []column{{title: "severity"}, {title: "report"}, {title: "finding", wrap: true}}}
 	for _, m := range all {
-		finding, _, more := strings.Cut(m.report.Answer(), ". ")
+		finding, _, more := strings.Cut(m.answer, ". ")
 		if more {
 			finding += "."
 		}
-		g.add(painted{colors[m.report.Severity()], 0}, cmp.Or(m.report.Severity(), "–"), m.report.Name(), finding)
+		g.add(painted{colors[m.severity], 0}, cmp.Or(m.severity, "–"), m.name, finding)
 	}
 	width, _ := terminalWidth(a.stdout)
 	a.printGrouped(g, width)

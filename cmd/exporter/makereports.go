@@ -21,11 +21,13 @@ type reportRun struct {
 	set    map[string]string
 }
 
-// made is a report with its files.
+// made is what is told of a report when its rows are gone.
 type made struct {
-	report *reports.Report
-	files  []file
-	entry  map[string]any // for the journal
+	name, title, answer, severity string
+	complete                      bool
+	lacks                         []string // where it is not
+	files                         []file
+	entry                         map[string]any // for the journal
 }
 
 // result is a report that was made, or why it was not.
@@ -68,9 +70,7 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 	for _, c := range results {
 		x := <-c
 		if x.err == nil {
-			if _, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", x.entry); err != nil {
-				x.err = fmt.Errorf("report %s: %w", x.report.Name(), explainDisk(err))
-			}
+			x.err = a.settleReport(r, x.made)
 		}
 		if x.err != nil {
 			failed = append(failed, x.err)
@@ -91,7 +91,23 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 	return done, nil
 }
 
-// make makes one report and writes its files.
+// settleReport enters a report in the journal and only then gives its files
+// their names: a file of a name is one that the journal knows.
+func (a *app) settleReport(r *reportRun, m made) error {
+	_, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", m.entry)
+	if err != nil {
+		err = errors.Join(err, removeDrafts(m.files))
+	} else {
+		err = nameOutputs(r.flags.out, m.files)
+	}
+	if err != nil {
+		return fmt.Errorf("report %s: %w", m.name, explainDisk(err))
+	}
+	return nil
+}
+
+// make makes one report and writes the drafts of its files. The report itself is
+// let go, for it holds all its rows.
 func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error) {
 	report, err := r.run(ctx, d)
 	if err != nil {
@@ -101,7 +117,8 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	if len(formats) == 0 {
 		formats = d.OutputFormats()
 	}
-	m := made{report: report}
+	m := made{name: d.Name, title: report.Title(), answer: report.Answer(), severity: report.Severity()}
+	m.complete, m.lacks = report.Complete()
 	if m.files, err = writeOutputs(ctx, r.flags.out, report, formats, r.fonts); err != nil {
 		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
 	}

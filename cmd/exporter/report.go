@@ -186,18 +186,15 @@ func checkSet(chosen []reports.Definition, set map[string]string) error {
 type file struct {
 	path, sha256 string
 	notes        []reports.Note
-	draft        string // where it is until all are written
+	draft        string // where it is until the journal has its report
 }
 
-// writeOutputs writes a report in formats to dir and reads each file back.
-// After an error no file is new, and those that were there before are as they
-// were.
+// writeOutputs writes a report in formats to drafts in dir, brings them to the
+// disk and reads each back. After an error none is left.
 func writeOutputs(ctx context.Context, dir string, report *reports.Report, formats []string, fonts reports.Fonts) (files []file, err error) {
 	defer func() {
-		for _, x := range files {
-			if e := os.Remove(x.draft); e != nil && !errors.Is(e, fs.ErrNotExist) {
-				err = errors.Join(err, e)
-			}
+		if err != nil {
+			err = errors.Join(err, removeDrafts(files))
 		}
 	}()
 	for _, format := range formats {
@@ -220,12 +217,32 @@ func writeOutputs(ctx context.Context, dir string, report *reports.Report, forma
 			}
 		}
 	}
-	for _, x := range files {
+	return files, nil
+}
+
+// nameOutputs gives drafts in dir their files' names. Where one cannot have
+// its name, those before it are new and the rest as they were.
+func nameOutputs(dir string, files []file) error {
+	for i, x := range files {
 		if err := os.Rename(x.draft, x.path); err != nil {
-			return files, err
+			return errors.Join(err, removeDrafts(files[i:]))
 		}
 	}
-	return files, nil
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func removeDrafts(files []file) error {
+	var errs []error
+	for _, x := range files {
+		if err := os.Remove(x.draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // settle brings a file to the disk and returns its SHA-256.
@@ -247,14 +264,13 @@ const maxFilesNamed = 4
 
 // sayReport tells on standard error what a report answers and where it is.
 func (a *app) sayReport(m made) {
-	ok, lacks := m.report.Complete()
 	width, _ := terminalWidth(a.stderr)
-	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, m.report.Title()))
-	for line := range strings.Lines(text.WrapSoft(m.report.Answer(), width-2)) {
+	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, m.title))
+	for line := range strings.Lines(text.WrapSoft(m.answer, width-2)) {
 		fmt.Fprintf(a.stderr, "  %s\n", strings.TrimSpace(line))
 	}
-	if !ok {
-		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(lacks, "; "))
+	if !m.complete {
+		fmt.Fprintf(a.stderr, "  %s %s\n", paint(a.stderr, text.FgHiYellow, "incomplete:"), strings.Join(m.lacks, "; "))
 	}
 	if len(m.files) > maxFilesNamed {
 		first := m.files[0].path

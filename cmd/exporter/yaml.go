@@ -216,7 +216,15 @@ func (s source) unknownKeys(body ast.Node) []*configError {
 			switch field, known := yamlField(t, key.Value); {
 			case t.Kind() == reflect.Map:
 				walk(n.Value, t.Elem())
-			case t.Kind() != reflect.Struct || n.Key.IsMergeKey():
+			case n.Key.IsMergeKey():
+				merged := []ast.Node{n.Value}
+				if several, ok := n.Value.(*ast.SequenceNode); ok {
+					merged = several.Values
+				}
+				for _, m := range merged {
+					walk(m, t) // an alias's keys are walked where its anchor is
+				}
+			case t.Kind() != reflect.Struct:
 			case known:
 				walk(n.Value, field)
 			default:

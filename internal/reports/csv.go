@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -249,9 +250,9 @@ const byteOrderMark = "\uFEFF"
 // writeExcelCSV writes a section for a spreadsheet that opens it by a double
 // click: a byte order mark, lines that end in CR LF, the workbook's titles and
 // times in the report's zone. A text has an apostrophe before it where the
-// spreadsheet would run it as a formula or read it as another number than it
-// says, as an id of 19 digits or 090909; and where it begins with one, so that
-// taking one apostrophe away gives each text back.
+// spreadsheet would run it as a formula or read it as a date, a time or another
+// number than it says, as 3-2, an id of 19 digits or 090909; and where it begins
+// with one, so that taking one apostrophe away gives each text back.
 func (p part) writeExcelCSV(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	e := &excelText{}
@@ -289,7 +290,7 @@ func (p part) checkExcelCSV(r *bufio.Reader) error {
 // excelText makes texts that a spreadsheet takes for what they are.
 type excelText struct {
 	cellCounts
-	numbers int // texts that it would read as another number
+	numbers int // texts that it would read as a date or another number
 }
 
 // cell is a cell's text.
@@ -320,14 +321,20 @@ func (e *excelText) escape(s string) string {
 	return "'" + s
 }
 
-// otherNumber reports whether a spreadsheet would read a text as a number and
-// not show it as it is: it keeps 15 digits, and no zeros before them.
+// dateOrNumber are texts that a spreadsheet may read as a number, a date or a
+// time.
+var dateOrNumber = regexp.MustCompile(`(?i)^(?:[-+\d/:.,%\s()$€£¥]|\d\.?e|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|` +
+	`aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)*(?:\d\s*[ap]m?)?$`)
+
+// otherNumber reports whether a spreadsheet may read a text as a number, a date
+// or a time and not show it as it is: of numbers it keeps 15 digits and no zeros
+// before them, and 3-2 and 10.11 are dates in one country or another.
 func otherNumber(s string) bool {
-	x, err := strconv.ParseFloat(s, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) || strings.ContainsAny(s, "xX_nN") {
+	digits := strings.Trim(s, "0123456789") == ""
+	if digits && len(s) <= 15 && (s == "0" || !strings.HasPrefix(s, "0")) {
 		return false
 	}
-	return len(s) > 15 || strconv.FormatFloat(x, 'f', -1, 64) != s
+	return strings.ContainsAny(s, "0123456789") && dateOrNumber.MatchString(s)
 }
 
 // notes says what was done to texts, as far as anything was.
@@ -338,7 +345,7 @@ func (e *excelText) notes(rows int) []Note {
 	}
 	return slices.DeleteFunc([]Note{
 		{e.formulas, "texts like formulas have an apostrophe before them", false},
-		{e.numbers, "texts that would be read as another number have an apostrophe before them", true},
+		{e.numbers, "texts that would be read as a date or another number have an apostrophe before them", true},
 		{e.controls, "control characters are replaced by \uFFFD", false},
 		{e.invalid, "bytes that are no UTF-8 are replaced by \uFFFD", false},
 		{e.cut, "texts are cut that are longer than a cell holds", false},

@@ -371,6 +371,20 @@ func TestExcelCSV(t *testing.T) {
 			t.Errorf("row %d is %q, want %q", row, got[row][2], want)
 		}
 	}
+	for text, marked := range map[string]bool{
+		"0": false, "12": false, "123456789012345": false, "1234567890123456": true, "007": true, "": false, " ": false, "-": true,
+		"3-2": true, "1/2": true, "10-11": true, "10.11": true, "1.5": true, "2026-01-02": true, "1:30": true, "1:30 pm": true,
+		"12%": true, "1,234": true, "1 1/2": true, "(5)": true, "$ 5": true, "1E5": true, "Mar 3": true, "3. March 2026": true, "5-Dec": true,
+		"March": false, "B-2": false, "2nd": false, "Room 3": false, "3 May St": false, "12 channels": false, "A1": false, "E1": false, "2 a": true, "18:30 Uhr": false,
+	} {
+		want := text
+		if marked {
+			want = "'" + text
+		}
+		if got := (&excelText{}).escape(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
 	// Those that begin with an apostrophe of their own are not counted, here 3.
 	if said := notes[0].Count + notes[1].Count; !strings.Contains(notes[0].Text, "like formulas have an apostrophe") || said != marked-3 {
 		t.Errorf("%d fields have an apostrophe, notes %v", marked, notes)

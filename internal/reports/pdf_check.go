@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 )
@@ -28,7 +29,7 @@ const (
 // has the checksum that it carries, that the pages are as many as the document
 // says, and that the strings drawn for the rows are, in their order, the
 // characters of the query's rows: as many as pdf_rows lets in, of a cell that
-// was cut short its beginning. It does not prove that a font draws a
+// does not fit as much as does. It does not prove that a font draws a
 // character's shape, nor where on the page it stands.
 func (p part) checkPDF(r *bufio.Reader) error {
 	data, err := io.ReadAll(r)
@@ -66,10 +67,13 @@ func (p part) checkDrawn(set *typesetter, t *table, rows []string) error {
 	if shown := p.shownRows(t); len(rows) != shown {
 		return fmt.Errorf("section %s: %s drawn, not %s", t.section.sheet(), plural(len(rows), "row", "rows"), number(int64(shown)))
 	}
-	y := &tally{t: t}
+	y, fits := &tally{t: t}, set.fitting(t)
 	for _, got := range rows {
-		for _, i := range t.onPages() {
-			rest, ok := drawnCell(got, set.characters(t, y.row, i))
+		for n, i := range t.onPages() {
+			rest, ok := strings.CutPrefix(got, set.characters(t, y.row, i))
+			if !ok {
+				rest, ok = cutAny(got, fits(y.row, n))
+			}
 			if !ok {
 				return y.differs(i, got, t.text(y.row, i))
 			}
@@ -111,17 +115,37 @@ func withoutSpaces(s string) string {
 	}, s)
 }
 
-// drawnCell takes a cell off the beginning of what was drawn of a row: all of
-// it, or its beginning with an ellipsis.
-func drawnCell(drawn, cell string) (rest string, ok bool) {
-	if rest, ok := strings.CutPrefix(drawn, cell); ok {
-		return rest, true
+// fitting returns what a page shows of a cell that it cuts short, without
+// spaces: one text for each way a page may lie. Column n is the n-th on pages.
+func (set *typesetter) fitting(t *table) func(row, n int) []string {
+	layouts := sync.OnceValue(func() []pageTable {
+		c := &canvas{set: set}
+		return []pageTable{c.layout(t, t.onPages(), portrait.width(), maxLines), c.layout(t, t.onPages(), landscape.width(), maxLines)}
+	})
+	return func(row, n int) []string {
+		var texts []string
+		for _, p := range layouts() {
+			var b strings.Builder
+			for _, l := range set.cellLines(p, row, n) {
+				for _, r := range l.runs {
+					b.WriteString(r.text)
+				}
+			}
+			texts = append(texts, withoutSpaces(b.String()))
+		}
+		return texts
 	}
-	n := 0
-	for n < len(drawn) && n < len(cell) && drawn[n] == cell[n] {
-		n++
+}
+
+// cutAny takes the first of some texts that drawn begins with off it; none is
+// empty.
+func cutAny(drawn string, texts []string) (rest string, ok bool) {
+	for _, s := range texts {
+		if rest, ok := strings.CutPrefix(drawn, s); ok && s != "" {
+			return rest, true
+		}
 	}
-	return strings.CutPrefix(drawn[n:], "…")
+	return drawn, false
 }
 
 // pdfFile is a PDF by its objects.

@@ -183,16 +183,23 @@ func (c *canvas) setRow(p pageTable, row int) setRow {
 			s.high = max(s.high, chipHigh-0.6)
 			continue
 		}
-		size, st := cellType(col.kind)
-		k := ink
-		if text == nothing || col.kind == formatID {
-			k = muted
-		}
-		s.cells[i] = c.set.wrap([]piece{{text, st, k}}, size, col.width, p.most)
+		size, _ := cellType(col.kind)
+		s.cells[i] = c.set.cellLines(p, row, i)
 		s.high = max(s.high, height(len(s.cells[i]), size))
 	}
 	s.high += 2 * rowPad
 	return s
+}
+
+// cellLines sets the cell of the n-th column, if it is not a severity.
+func (t *typesetter) cellLines(p pageTable, row, n int) []line {
+	col := p.columns[n]
+	text, k := p.t.text(row, col.index), ink
+	if text == nothing || col.kind == formatID {
+		k = muted
+	}
+	size, st := cellType(col.kind)
+	return t.wrap([]piece{{text, st, k}}, size, col.width, p.most)
 }
 
 // drawRow draws a set row at y and returns the y below its rule.

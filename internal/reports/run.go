@@ -213,13 +213,28 @@ func (r *runner) query(in state, name string) (*sql.Rows, error) {
 	return rows, nil
 }
 
-// inDir reports whether dir has a query of its own.
+// inDir reports whether dir has a query of its own, be it one that cannot be
+// read.
 func inDir(dir, name string) bool {
-	if dir == "" || validQuery(name) != nil {
+	if validQuery(name) != nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-	return err == nil
+	_, err := ownQuery(dir, name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// ownQuery reads a query by its name from dir, "" for none. A link does not lead
+// out of dir. Where there is no such query, the error is [fs.ErrNotExist].
+func ownQuery(dir, name string) ([]byte, error) {
+	if dir == "" {
+		return nil, fs.ErrNotExist
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.ReadFile(filepath.FromSlash(name))
 }
 
 // queryFile reads a query by its name from dir, or else from the built-in
@@ -228,20 +243,11 @@ func queryFile(dir, name string) ([]byte, error) {
 	if err := validQuery(name); err != nil {
 		return nil, err
 	}
-	if dir != "" {
-		root, err := os.OpenRoot(dir)
-		if err == nil {
-			defer root.Close()
-			text, err := root.ReadFile(filepath.FromSlash(name))
-			if err == nil || !errors.Is(err, fs.ErrNotExist) {
-				return text, err
-			}
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+	text, err := ownQuery(dir, name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return text, err
 	}
-	text, err := queries.Files.ReadFile(name)
-	if err != nil {
+	if text, err = queries.Files.ReadFile(name); err != nil {
 		where := "among the built-in ones"
 		if dir != "" {
 			where = "in " + dir + " nor " + where

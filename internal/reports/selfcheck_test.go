@@ -64,6 +64,7 @@ func TestSelfCheckFindsAnotherAnswer(t *testing.T) {
 		{"another id", another(main, all, column("access_auth_id", "15711346000000000018")), "row 18"},
 		{"a minute later", another(main, all, column("auth_end", handAsOf.Add(126*time.Hour+time.Minute))), "row 18"},
 		{"no name", another(main, all, column("name", nil)), "row 18"},
+		{"an ellipsis for a name", another(main, all, column("name", "…")), "row 18"},
 		{"no rows", another(main, nil, nil), ""},
 	} {
 		other := *r
@@ -79,6 +80,28 @@ func TestSelfCheckFindsAnotherAnswer(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s, %s: the check says %v, want an error with %q", c.name, format.name, err, want)
 			}
+		}
+	}
+}
+
+// TestSelfCheckOfCutCells takes a cell that a page cuts short as far as it fits
+// there, and no shorter.
+func TestSelfCheckOfCutCells(t *testing.T) {
+	r := handReport{rows: 40}.report(t)
+	pdf := formats[slices.IndexFunc(formats, func(f format) bool { return f.name == "pdf" })]
+	named := func(name string) part {
+		other := *r
+		rows := make([]int, 40)
+		main := another(r.tables[0], rows, func(_ int, values []any) { values[r.tables[0].index("name")] = name })
+		other.tables = []*table{main, r.tables[1]}
+		return part{&other, testFonts(t), main}
+	}
+	long := named(strings.Repeat("长", 10000))
+	for name, ok := range map[string]bool{strings.Repeat("长", 10000): true, "长长长…": false, "…": false, strings.Repeat("长", 9): false} {
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, pdf, path, named(name))
+		if err := pdf.check(t.Context(), path, long); (err == nil) != ok {
+			t.Errorf("%.30s: the check says %v", name, err)
 		}
 	}
 }

@@ -219,9 +219,6 @@ func typeOf(tag []byte) string {
 		return ""
 	}
 	kind, _, _ := bytes.Cut(rest, []byte{'"'})
-	if string(kind) == "inlineStr" {
-		return "inlineStr"
-	}
 	return string(kind)
 }
 

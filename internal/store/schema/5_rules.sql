@@ -35,7 +35,7 @@ SELECT
     s.landed_snapshot,
     s.landed_line
 FROM base.current_structures AS s;
-COMMENT ON VIEW structures IS 'One organisation of the tree.';
+COMMENT ON VIEW structures IS 'One organization of the tree.';
 COMMENT ON COLUMN structures.project_id IS 'The project that was asked (projectId of the request)';
 COMMENT ON COLUMN structures.structure_id IS 'API match-auth-structure and list-auth-structure: structureId';
 COMMENT ON COLUMN structures.parent_structure_id IS 'API match-auth-structure and list-auth-structure: parentStructureId';
@@ -115,7 +115,7 @@ COMMENT ON COLUMN rules.auth_end_time IS 'API query-rules: authEndTime';
 COMMENT ON COLUMN rules.auth_start IS 'Derived: auth_start_time as a time; NULL where absent or outside the years 1 to 9999';
 COMMENT ON COLUMN rules.auth_end IS 'Derived: auth_end_time as a time; NULL where absent or outside the years 1 to 9999';
 COMMENT ON COLUMN rules.permanent IS 'Derived: auth_end_time is 2050-12-31 23:59:59 or later, in whichever zone; NULL where absent';
-COMMENT ON COLUMN rules.source_kind IS 'Derived: person where auth_id is the id of a person (persons, permissions), structure where it is one of an organisation (structures), else unknown; the API does not say';
+COMMENT ON COLUMN rules.source_kind IS 'Derived: person where auth_id is the id of a person (persons, permissions), structure where it is one of an organization (structures), else unknown; the API does not say';
 COMMENT ON COLUMN rules.source_name IS 'Derived: the name that persons, else permissions, or structures give auth_id; NULL where source_kind is unknown';
 COMMENT ON COLUMN rules.first_snapshot IS 'Ours: the snapshot that first had the row as it stands';
 COMMENT ON COLUMN rules.landed_snapshot IS 'Ours: the snapshot whose raw pages hold the row';
