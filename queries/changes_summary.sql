@@ -119,7 +119,8 @@ told AS (
             if(c.extended > 0, format('{:,}', c.extended) || if(c.extended = 1, ' was', ' were') || ' extended', NULL),
             if(c.shortened > 0, format('{:,}', c.shortened) || if(c.shortened = 1, ' was', ' were') || ' shortened', NULL),
             if(c.recreated > 0, format('{:,}', c.recreated) || if(c.recreated = 1, ' was', ' were') || ' re-created', NULL),
-            if(c.ranges > 0, format('{:,}', c.ranges) || ' changed the time range', NULL)
+            if(c.ranges > 0, format('{:,}', c.ranges) || ' changed the time range', NULL),
+            if(c.states > 0, format('{:,}', c.states) || if(c.states = 1, ' credential state', ' credential states') || ' changed', NULL)
         ) AS others
     FROM counted AS c
     CROSS JOIN balance AS b
@@ -204,19 +205,10 @@ SELECT
         ELSE 'start + added − removed differs'
     END AS balance_note,
     CASE
-        WHEN states + persons = 0 THEN ''
+        WHEN persons = 0 THEN ''
         ELSE
-            'Also listed: '
-            || concat_ws(
-                ' and ',
-                if(states > 0, format('{:,}', states) || if(states = 1, ' credential state', ' credential states'), NULL),
-                if(
-                    persons > 0,
-                    format('{:,}', persons) || if(persons = 1, ' person', ' persons') || ' of whom name or organization or channel changed',
-                    NULL
-                )
-            )
-            || '.'
+            'Also listed: ' || format('{:,}', persons) || if(persons = 1, ' person', ' persons')
+            || ' of whom name or organization or channel changed.'
     END AS also_note,
     coalesce(since, 'the first collection') AS since
 FROM told

@@ -2,6 +2,7 @@
 --
 -- Question    How many persons may open the channels that matter most?
 -- A row is    one of twelve channels: sensitive ones, then those with most persons.
+--             Long names that begin alike are shortened in the middle.
 -- Counted     persons with a permission in force, as in channel_access_list.sql.
 WITH asked AS (
     SELECT CAST($as_of AS TIMESTAMPTZ) AS as_of
@@ -20,11 +21,20 @@ per_channel AS (
     WHERE coalesce(p.auth_start <= a.as_of, true)
         AND coalesce(p.auth_end > a.as_of, true)
     GROUP BY p.project_id, p.access_control_channel_id
+),
+top_channels AS (
+    SELECT *
+    FROM per_channel
+    ORDER BY sensitive DESC, persons DESC, channel, project_id, access_control_channel_id
+    LIMIT 12
 )
 SELECT
-    channel,
-    if(sensitive, 0, persons) AS other,
-    if(sensitive, persons, 0) AS sensitive
-FROM per_channel
-ORDER BY per_channel.sensitive DESC, persons DESC, channel, project_id, access_control_channel_id
-LIMIT 12
+    if(
+        length(t.channel) > 16 AND count(*) OVER (PARTITION BY left(t.channel, 8)) > 1,
+        left(t.channel, 4) || '… ' || right(t.channel, 10),
+        t.channel
+    ) AS channel,
+    if(t.sensitive, 0, t.persons) AS other,
+    if(t.sensitive, t.persons, 0) AS sensitive
+FROM top_channels AS t
+ORDER BY t.sensitive DESC, t.persons DESC, t.channel, t.project_id, t.access_control_channel_id

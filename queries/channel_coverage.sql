@@ -206,7 +206,7 @@ SELECT
         WHEN max_people > 0 AND effective > max_people THEN 'medium'
         ELSE 'good'
     END AS severity,
-    coalesce(access_control_channel_name, access_control_channel_id) AS channel,
+    coalesce(access_control_channel_name, 'channel without a name ' || access_control_channel_id) AS channel,
     access_control_channel_no,
     access_channel_position_path,
     business_device_name,

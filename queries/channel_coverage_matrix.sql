@@ -38,7 +38,7 @@ universe AS (
     SELECT
         c.project_id,
         c.access_control_channel_id,
-        coalesce(c.access_control_channel_name, c.access_control_channel_id) AS name,
+        coalesce(c.access_control_channel_name, 'channel without a name ' || c.access_control_channel_id) AS name,
         coalesce(lower(trim(c.tier)) IN ('sensitive', '1'), false) AS sensitive
     FROM channels AS c
     CROSS JOIN asked AS a

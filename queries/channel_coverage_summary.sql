@@ -113,11 +113,11 @@ totals AS (
         count(*) FILTER (WHERE list_contains(named_by, 'register')) AS by_register,
         count(*) FILTER (WHERE list_contains(named_by, 'history')) AS by_history,
         list(
-            coalesce(access_control_channel_name, access_control_channel_id)
+            coalesce(access_control_channel_name, 'channel without a name ' || access_control_channel_id)
             ORDER BY sensitive DESC, access_control_channel_name, access_control_channel_id
         ) FILTER (WHERE effective = 0) AS nobody_names,
         list(
-            coalesce(access_control_channel_name, access_control_channel_id)
+            coalesce(access_control_channel_name, 'channel without a name ' || access_control_channel_id)
             ORDER BY sensitive DESC, access_control_channel_name, access_control_channel_id
         ) FILTER (WHERE effective > 0 AND effective < min_people) AS too_few_names
     FROM per_channel

@@ -38,7 +38,11 @@ SELECT
         WHEN expected = 0 THEN '**No day of the period is known.**'
         WHEN missing > 0 THEN
             '**On ' || format('{:,}', missing) || ' of ' || format('{:,}', expected) || if(expected = 1, ' day', ' days')
-            || ' there is no whole snapshot**, ' || period || '; the last such day is ' || strftime(last_gap, '%Y-%m-%d') || '.'
+            || if(expected < $days * projects, ' since the first snapshot', '') || ' there is no whole snapshot**, ' || period || '; the last such day is ' || strftime(last_gap, '%Y-%m-%d') || '.'
+        WHEN expected < $days * projects THEN
+            '**There is a whole snapshot of '
+            || if(expected = 1, 'the one day', 'each of the ' || format('{:,}', expected) || ' days')
+            || ' since the first snapshot**, ' || period || '; of the ' || $days || ' days asked for, those before are not known.'
         ELSE '**There is a whole snapshot of every day**, ' || period || ': ' || format('{:,}', expected)
             || if(expected = 1, ' day.', ' days.')
     END
@@ -49,7 +53,7 @@ SELECT
     CASE
         WHEN missing > 0 THEN '**Give a reason for each gap, sign it, and file it with this report**; then see why the schedule did not run.'
         WHEN unsealed > 0 THEN 'See why the journal lacks them: exporter verify tells.'
-        WHEN expected < $days THEN 'Nothing is to be done. The period is shorter than ' || $days || ' days, for the first snapshot is of ' || strftime(first_day, '%Y-%m-%d') || '.'
+        WHEN expected < $days * projects THEN 'Nothing is to be done. The period is shorter than ' || $days || ' days, for the first snapshot is of ' || strftime(first_day, '%Y-%m-%d') || '.'
         ELSE 'Nothing is to be done.'
     END AS what_to_do,
     CASE

@@ -6,7 +6,9 @@
 -- A row is    the whole report.
 -- Counted     as in failed_deletions.sql (the views failed_deletions and
 --             record_coverage of the snapshot). Leavers: status terminated in the
---             roster. Oldest: since the deletion first failed.
+--             roster. Not told: persons whose work number is unknown, or whom the
+--             roster does not have; that nobody of them has left is not
+--             concluded. Oldest: since the deletion first failed.
 -- Limits      as in failed_deletions.sql. Where results were not read for all
 --             records, that there are no more cannot be concluded.
 WITH asked AS (
@@ -26,6 +28,9 @@ counted AS (
         count(DISTINCT (project_id, person_id)) FILTER (WHERE open) AS persons,
         count(*) FILTER (WHERE open AND roster_status = 'terminated') AS of_leavers,
         count(DISTINCT (project_id, person_id)) FILTER (WHERE open AND roster_status = 'terminated') AS leavers,
+        count(DISTINCT (project_id, person_id)) FILTER (
+            WHERE open AND roster_status IN ('unknown', 'not in the roster')
+        ) AS not_told,
         count(*) FILTER (WHERE open AND permission_listed) AS still_permitted,
         count(*) FILTER (WHERE NOT open) AS inferred,
         max(days) FILTER (WHERE open) AS oldest,
@@ -69,7 +74,12 @@ SELECT
                 WHEN leavers = 1 THEN '; **one of them has left**'
                 WHEN leavers > 1 THEN '; **' || format('{:,}', leavers) || ' of them have left**'
                 WHEN rostered = 0 THEN '; no roster says who of them has left'
+                WHEN not_told = persons THEN '; **who of them has left cannot be told**: the roster settles none'
                 ELSE ''
+            END
+            || CASE
+                WHEN rostered = 0 OR not_told = 0 OR not_told = persons THEN ''
+                ELSE '; of ' || format('{:,}', not_told) || if(not_told = 1, ' person', ' persons') || ' the roster does not tell'
             END
             || '. The oldest has been open for ' || format('{:,}', oldest) || if(oldest = 1, ' day', ' days')
             || if(all_read, '.', '; there may be more, for not all results were read.')
@@ -100,9 +110,23 @@ SELECT
         WHEN inferred = 0 THEN 'on ' || format('{:,}', devices) || if(devices = 1, ' device', ' devices')
         ELSE 'and ' || format('{:,}', inferred) || ' that a later task may have cleared'
     END AS open_note,
-    CASE WHEN rostered > 0 THEN of_leavers END AS of_leavers,
-    if(rostered = 0, 'no roster', 'of ' || format('{:,}', leavers) || if(leavers = 1, ' person who has left', ' persons who have left'))
-        AS of_leavers_note,
+    CASE
+        WHEN rostered = 0 THEN NULL
+        WHEN of_leavers > 0 OR not_told = 0 AND (open_deletions > 0 OR all_read) THEN of_leavers
+    END AS of_leavers,
+    CASE
+        WHEN rostered = 0 THEN 'no roster'
+        WHEN leavers = 0 AND not_told = 0 AND open_deletions = 0 AND NOT all_read THEN 'not all results were read'
+        ELSE
+            concat_ws(
+                '; ',
+                CASE WHEN leavers > 0 THEN 'of ' || format('{:,}', leavers) || if(leavers = 1, ' person', ' persons') END,
+                CASE
+                    WHEN not_told > 0 THEN 'cannot be told for ' || format('{:,}', not_told) || if(not_told = 1, ' person', ' persons')
+                    WHEN leavers = 0 THEN 'by the roster'
+                END
+            )
+    END AS of_leavers_note,
     oldest,
     if(open_deletions = 0, 'none is open', 'since the oldest first failed') AS oldest_note,
     CASE WHEN records > 0 THEN records_read / records END AS read_share,

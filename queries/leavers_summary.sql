@@ -5,8 +5,10 @@
 -- A row is    the whole report.
 -- Counted     as in leavers.sql, leavers_deletions.sql and leavers_unsettled.sql.
 --             Match rate: of the persons with a permission, the share whose work
---             number the roster has.
--- Parameters  $as_of.
+--             number the roster has. Accepted: permissions whose person, or
+--             person on the channel, an exception that holds names; they are not
+--             to be deleted.
+-- Parameters  $as_of, $timezone.
 -- Limits      With no roster, or with none that has the persons' work numbers,
 --             nothing can be concluded.
 WITH gone AS (
@@ -43,6 +45,19 @@ counted AS (
     JOIN held AS h
         ON h.project_id = g.project_id AND h.person_id = g.person_id
 ),
+excepted AS (
+    SELECT finding_key
+    FROM exception_states(CAST($as_of AS TIMESTAMPTZ), $timezone, 30, '')
+    WHERE report = 'leavers' AND holds
+),
+spared AS (
+    SELECT count(*) AS accepted
+    FROM permissions AS p
+    SEMI JOIN gone AS g
+        ON g.project_id = p.project_id AND g.person_id = p.person_id
+    SEMI JOIN excepted AS e
+        ON e.finding_key IN (p.person_id, p.person_id || '/' || p.access_control_channel_id)
+),
 persons_with AS (
     SELECT
         count(*) AS persons,
@@ -53,12 +68,13 @@ persons_with AS (
 ),
 removals AS (
     SELECT
-        count(*) AS deletions,
-        count(DISTINCT (d.project_id, d.person_id)) AS deletion_persons
+        count(*) FILTER (WHERE r.standing = 'terminated') AS deletions,
+        count(DISTINCT (d.project_id, d.person_id)) FILTER (WHERE r.standing = 'terminated') AS deletion_persons,
+        count(DISTINCT (d.project_id, d.person_id)) FILTER (WHERE r.standing IS NULL) AS deletions_not_told
     FROM failed_deletions AS d
-    JOIN roster_codes(CAST($as_of AS TIMESTAMPTZ)) AS r
+    LEFT JOIN roster_codes(CAST($as_of AS TIMESTAMPTZ)) AS r
         ON r.person_code = trim(d.person_code)
-    WHERE r.standing = 'terminated' AND d.cleared_by_task_id IS NULL
+    WHERE d.cleared_by_task_id IS NULL
 ),
 listed AS (
     SELECT
@@ -75,9 +91,11 @@ listed AS (
 told AS (
     SELECT
         *,
+        permissions - accepted AS to_delete,
         CASE WHEN roster_lines > 0 AND persons > 0 THEN matched / persons END AS match_share,
         format('{:,}', unsettled) || if(unsettled = 1, ' person', ' persons') AS unsettled_persons
     FROM counted
+    CROSS JOIN spared
     CROSS JOIN persons_with
     CROSS JOIN removals
     CROSS JOIN listed
@@ -90,6 +108,10 @@ SELECT
             '**' || format('{:,}', leavers) || if(leavers = 1, ' person who has left still has ', ' persons who have left still have ')
             || format('{:,}', permissions) || if(permissions = 1, ' permission', ' permissions') || '**'
             || if(on_sensitive > 0, ', ' || format('{:,}', on_sensitive) || ' of them on sensitive channels', '')
+            || CASE
+                WHEN accepted = 0 THEN ''
+                ELSE '; ' || format('{:,}', accepted) || ' of the permissions' || if(accepted = 1, ' is', ' are') || ' accepted as exceptions'
+            END
             || '.'
         WHEN matched = 0 THEN
             '**Cannot conclude: the roster has none of the persons'' work numbers.**'
@@ -103,13 +125,31 @@ SELECT
     || CASE
         WHEN roster_lines = 0 OR unsettled = 0 OR matched = 0 AND leavers = 0 THEN ''
         ELSE ' Of ' || unsettled_persons || ' more it cannot be told: the roster does not settle them.'
+    END
+    || CASE
+        WHEN roster_lines = 0 OR deletions_not_told = 0 THEN ''
+        ELSE ' Whether ' || format('{:,}', deletions_not_told)
+            || if(deletions_not_told = 1, ' person whose deletion failed has', ' persons whose deletions failed have')
+            || ' left cannot be told.'
     END AS answer,
     CASE
         WHEN roster_lines = 0 THEN
             '**Give the roster**: a file roster.csv with person_code, status and terminated_at, named under inputs, before the next collection.'
         WHEN leavers > 0 OR deletions > 0 THEN
             concat_ws(' ',
-                CASE WHEN leavers > 0 THEN '**Delete the ' || if(permissions = 1, 'permission', format('{:,}', permissions) || ' permissions') || ' today**, and have the managers confirm the end dates.' END,
+                CASE
+                    WHEN to_delete > 0 THEN
+                        '**Delete '
+                        || CASE
+                            WHEN accepted > 0 THEN
+                                format('{:,}', to_delete) || if(to_delete = 1, ' permission', ' permissions') || ' today**, all but the '
+                                || format('{:,}', accepted) || ' accepted as exceptions'
+                            WHEN permissions = 1 THEN 'the permission today**'
+                            ELSE 'the ' || format('{:,}', permissions) || ' permissions today**'
+                        END
+                        || ', and have the managers confirm the end dates.'
+                    WHEN leavers > 0 THEN 'All their permissions are accepted as exceptions: see that each still holds.'
+                END,
                 CASE WHEN deletions > 0 THEN 'Delete the credentials whose deletion failed at the device.' END,
                 CASE WHEN unsettled > 0 THEN 'Then have HR settle the ' || unsettled_persons || '.' END
             )
@@ -125,8 +165,20 @@ SELECT
     if(roster_lines > 0, leavers, NULL) AS leavers,
     if(roster_lines > 0, 'with ' || format('{:,}', permissions) || ' permissions, ' || format('{:,}', can_enter)
         || ' with one in force', 'no roster') AS leavers_note,
-    if(roster_lines > 0, deletions, NULL) AS deletions,
-    if(roster_lines > 0, 'of ' || format('{:,}', deletion_persons) || if(deletion_persons = 1, ' person', ' persons') || ' who left', 'no roster') AS deletions_note,
+    CASE WHEN roster_lines > 0 AND (deletions > 0 OR deletions_not_told = 0) THEN deletions END AS deletions,
+    CASE
+        WHEN roster_lines = 0 THEN 'no roster'
+        WHEN deletions = 0 AND deletions_not_told = 0 THEN 'none is known'
+        ELSE
+            concat_ws(
+                '; ',
+                CASE WHEN deletions > 0 THEN 'of ' || format('{:,}', deletion_persons) || if(deletion_persons = 1, ' person', ' persons') || ' who left' END,
+                CASE
+                    WHEN deletions_not_told > 0 THEN 'cannot be told for '
+                        || format('{:,}', deletions_not_told) || if(deletions_not_told = 1, ' person', ' persons')
+                END
+            )
+    END AS deletions_note,
     match_share,
     if(roster_lines > 0, format('{:,}', matched) || ' of ' || format('{:,}', persons) || ' persons with a permission', 'no roster') AS match_note,
     unsettled,

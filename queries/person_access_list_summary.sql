@@ -45,6 +45,11 @@ counted AS (
         count(*) FILTER (WHERE len(means) = 0) AS without_means
     FROM per_person
 ),
+tied AS (
+    SELECT count(*) AS with_most
+    FROM per_person
+    WHERE channels = (SELECT max(channels) FROM per_person)
+),
 others AS (
     SELECT
         count(*) FILTER (WHERE c.listed AND p.person_id IS NULL) AS listed_without,
@@ -62,7 +67,8 @@ SELECT
         ELSE
             '**' || format('{:,}', persons) || if(persons = 1, ' person has access', ' persons have access') || '**'
             || if(median_channels < 2, '', ', half of them to ' || CAST(round(median_channels) AS BIGINT) || ' channels or more')
-            || '; ' || most_name || ' has most: **' || format('{:,}', most) || if(most = 1, ' channel', ' channels') || '**.'
+            || '; ' || if(with_most = 1, most_name || ' has', format('{:,}', with_most) || ' persons have') || ' most: **'
+            || format('{:,}', most) || if(most = 1, ' channel', ' channels') || if(with_most = 1, '', ' each') || '**.'
             || CASE
                 WHEN registered = 0 THEN ''
                 WHEN with_sensitive = 0 THEN ' Nobody can open a sensitive channel.'
@@ -83,12 +89,17 @@ SELECT
     CASE WHEN registered > 0 THEN with_sensitive END AS with_sensitive,
     if(registered = 0, 'no channel register gives a tier', 'at most ' || coalesce(most_sensitive, 0) || if(most_sensitive = 1, ' such channel each', ' such channels each')) AS sensitive_note,
     most,
-    coalesce(most_name, '') AS most_name,
+    CASE
+        WHEN persons = 0 THEN ''
+        WHEN with_most = 1 THEN most_name
+        ELSE format('{:,}', with_most) || ' persons have as many'
+    END AS most_name,
     without_means,
     'no credential of theirs is on any device' AS without_means_note,
     listed_without,
     linked,
     median_channels
 FROM counted
+CROSS JOIN tied
 CROSS JOIN others
 CROSS JOIN register

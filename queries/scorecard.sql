@@ -9,8 +9,8 @@
 -- Severity    good: met; medium: unknown; of a missed target critical, high or
 --             medium as the number weighs: critical where somebody may enter who
 --             may not.
--- Rows        how many rows behind the number the named sheet of the report has:
---             those that miss the target; of hours, those measured.
+-- Rows        how many rows of the named sheet of the report miss the target: of
+--             hours, the devices over it; of results read, the resources short.
 -- Parameters  $as_of, $timezone, $stuck_hours, $critical_hours, $task_days,
 --             $delivery_days, $target_hours, $calendar_days.
 -- Limits      Revocations in time, reviews of access and door events are not in

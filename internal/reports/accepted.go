@@ -103,9 +103,9 @@ func (p *Report) acceptedWords() string {
 	var parts []string
 	switch {
 	case p.accepted == 1:
-		parts = append(parts, "1 of these is accepted as an exception")
+		parts = append(parts, "1 finding listed here is accepted as an exception")
 	case p.accepted > 1:
-		parts = append(parts, number(int64(p.accepted))+" of these are accepted as exceptions")
+		parts = append(parts, number(int64(p.accepted))+" findings listed here are accepted as exceptions")
 	}
 	switch {
 	case p.lapsed == 1:

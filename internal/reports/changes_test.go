@@ -211,7 +211,7 @@ func TestExceptions(t *testing.T) {
 	if got := column(all, "channel", "accepted"); !slices.Equal(got, want) {
 		t.Errorf("accepted:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if want := "Seen. 3 of these are accepted as exceptions; 2 exceptions hold no longer."; p.Answer() != want {
+	if want := "Seen. 3 findings listed here are accepted as exceptions; 2 exceptions hold no longer."; p.Answer() != want {
 		t.Errorf("answer %q, want %q", p.Answer(), want)
 	}
 	if got := all.firstRows(); !slices.Equal(got, []int{1, 3, 5}) {

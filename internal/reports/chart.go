@@ -44,9 +44,10 @@ func (ch *chartTable) format() string {
 }
 
 // heading is the title with the day, and how many things bars stand for: a sum
-// over what goes up and down, or over the days of a line, is no such number.
+// over what goes up and down, over the days of a line, or over bars that count the
+// same thing twice, is no such number.
 func (ch *chartTable) heading(day string) string {
-	if low, _ := ch.bounds(); ch.lines() || low < 0 {
+	if low, _ := ch.bounds(); ch.lines() || low < 0 || ch.def.Overlap {
 		return fmt.Sprintf("%s (as of %s)", ch.title, day)
 	}
 	return fmt.Sprintf("%s (n = %s, as of %s)", ch.title, number(int64(ch.total)), day)

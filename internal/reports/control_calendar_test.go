@@ -55,7 +55,7 @@ func TestControlCalendar(t *testing.T) {
 	equal(t, "gaps", picked(t, r, "Gaps", "first_day", "last_day", "days", "without_snapshot"), []string{
 		"2026-03-30 | 2026-03-30 | 1 | 1", "2026-03-26 | 2026-03-28 | 3 | 2"})
 	equal(t, "figures", figuresOf(r), []string{"42.9 % days done", "3 gaps", "1 not whole", "5 snapshots"}) // 3 of 7
-	if want := "**On 4 of 7 days there is no whole snapshot**, from 2026-03-25 to 2026-03-31; the last such day is 2026-03-30. 2 are not sealed by a line of the journal."; r.answer != want || r.tone != high {
+	if want := "**On 4 of 7 days since the first snapshot there is no whole snapshot**, from 2026-03-25 to 2026-03-31; the last such day is 2026-03-30. 2 are not sealed by a line of the journal."; r.answer != want || r.tone != high {
 		t.Errorf("answer %q (%s), want %q", r.answer, r.tone, want)
 	}
 	if r := makeReport(t, readerOf(t, st), "control-calendar", map[string]any{"days": 1}); r.tone != good || r.figures[0].value != "100 %" {

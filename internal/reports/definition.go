@@ -109,6 +109,7 @@ type Chart struct {
 	Section string   `yaml:"section"` // name of a section, instead of a query
 	Split   string   `yaml:"split"`   // column of the section
 	Label   string   `yaml:"label"`   // column that names a mark
+	Overlap bool     `yaml:"overlap"` // one thing may stand in several bars, so their sum is not named
 	Series  []Series `yaml:"series"`
 }
 

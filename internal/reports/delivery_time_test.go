@@ -59,7 +59,7 @@ func TestDeliveryTime(t *testing.T) {
 	equal(t, "open", picked(t, r, "Open", "severity", "access_auth_id", "open_seconds"), []string{"medium | a4 | 1 d 12 h"})
 	// Delivered in 2, 25 and 30 hours: half within 25, 95 of 100 within 30; 3 of 4.
 	equal(t, "figures", figuresOf(r), []string{"25 hours, half take no longer", "30 hours, 95 of 100", "75 % delivered", "1 still open"})
-	if want := "**95 of 100 permissions that reach their device do so within 30.0 hours**; 1 of 4 has not reached it yet, the oldest for 36.0 hours."; r.answer != want || r.tone != high {
+	if want := "**95 of 100 permissions that reach their device do so within 30.0 hours**; 1 of 4 has not reached it yet, the oldest for 36.0 hours. **2 of 2 devices miss the target.**"; r.answer != want || r.tone != high {
 		t.Errorf("answer %q (%s), want %q", r.answer, r.tone, want)
 	}
 }

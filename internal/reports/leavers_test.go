@@ -8,7 +8,7 @@ import (
 // leaversReport is of a site with seven persons. p1 and p2 have left, p3 will,
 // p4 is employed, p5 is not in the roster, p6 has no work number, p7 is
 // employed, p8 has left and has nothing. It is 2026-03-31 13:00:30 in Beijing.
-func leaversReport(t testing.TB, roster string) *Report {
+func leaversReport(t testing.TB, roster string, exceptions ...string) *Report {
 	began := beijing("2026-01-01", "00:00:00")
 	codes := map[string]string{"p1": "001", "p2": " 002 ", "p3": "003", "p4": "004", "p5": "005", "p6": " ", "p7": "007", "p8": "008"}
 	permission := func(id, person, channel string, end int64, sent int) fields {
@@ -38,6 +38,9 @@ func leaversReport(t testing.TB, roster string) *Report {
 	site.Registers = map[string]string{"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,sensitive,,,\n"}
 	if roster != "" {
 		site.Registers["roster"] = "person_code,status,terminated_at,organisation,manager,manager_email\n" + roster
+	}
+	if len(exceptions) > 0 {
+		site.Registers["exceptions"] = "report,finding_key,reason,approved_by,expires_on\n" + strings.Join(exceptions, "\n") + "\n"
 	}
 	return makeReport(t, reader(t, site), "leavers", nil)
 }
@@ -75,6 +78,24 @@ func TestLeavers(t *testing.T) {
 	if want := "**2 persons who have left still have 3 permissions**, 1 of them on sensitive channels. **1 deletion of such persons has failed**. " +
 		"Of 2 persons more it cannot be told: the roster does not settle them."; r.answer != want || r.tone != critical {
 		t.Errorf("answer %q (%s), want %q", r.answer, r.tone, want)
+	}
+}
+
+// TestLeaversAccepted does not advise to delete what an exception accepts: all of
+// p2 and one permission of p1; the exception of the other has expired.
+func TestLeaversAccepted(t *testing.T) {
+	r := leaversReport(t, "001,terminated,2026-03-01,,,\n002,terminated,,,,\n",
+		"leavers,p2,x,Lin,", "leavers,p1/c1,x,Lin,2026-12-31", "leavers,p1/c2,x,Lin,2026-01-01", "drift,p1,x,Lin,")
+	if want := "; 2 of the permissions are accepted as exceptions. "; !strings.Contains(r.answer, want) {
+		t.Errorf("answer %q lacks %q", r.answer, want)
+	}
+	if want := "**Delete 1 permission today**, all but the 2 accepted as exceptions, "; !strings.HasPrefix(r.whatToDo, want) {
+		t.Errorf("what to do %q, want %q", r.whatToDo, want)
+	}
+	// The work numbers of p8 and p4, whose deletions failed, are not in this roster.
+	figures := figuresOf(r)
+	if !strings.HasPrefix(figures[1], "unknown ") {
+		t.Errorf("deletions of leavers: %q, want unknown", figures[1])
 	}
 }
 
