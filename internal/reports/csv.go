@@ -297,6 +297,9 @@ type excelText struct {
 func (e *excelText) cell(t *table, row, column int) string {
 	switch x := t.vectors[column].at(row).(type) {
 	case int64, float64:
+		if seconds, ok := x.(int64); ok && seconds >= 0 && t.columns[column].Format == formatDuration {
+			return fmt.Sprintf("%d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
+		}
 		if rightAligned(t.columns[column].Format) {
 			return t.vectors[column].exact(row, t.zone)
 		}
