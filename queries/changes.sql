@@ -256,7 +256,7 @@ listed AS (
             WHEN kind = 'became permanent' THEN 'medium'
             ELSE 'low'
         END AS severity,
-        kind,
+        if(kind = 'credential state changed', 'state changed', kind) AS kind,
         name,
         person_code,
         coalesce(access_control_channel_name, access_control_channel_id) AS channel,
@@ -311,7 +311,7 @@ ORDER BY
     list_position(['critical', 'high', 'medium', 'low'], severity),
     list_position(
         ['added', 'removed', 'became permanent', 'extended', 'shortened', 're-created', 'time range changed', 'moved',
-            'renamed', 'credential state changed'],
+            'renamed', 'state changed'],
         kind
     ),
     channel,

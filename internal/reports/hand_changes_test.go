@@ -96,7 +96,7 @@ func TestChangesOfHandSite(t *testing.T) {
 		"low extended a2",
 		"low shortened a4",
 		"low re-created b5",
-		"low credential state changed a6",
+		"low state changed a6",
 		"low moved u3", // once for the person, not for each of a6 and b5
 	}, column(p.tables[0], "severity", "kind", "subject_id"))
 	same(t, "balance", []string{"6 3 1 8 agrees"}, column(p.tables[1], "rows_before", "added", "removed", "rows_after", "result"))

@@ -111,7 +111,7 @@ func (x pair) kinds() (kinds []string) {
 	for i, c := range x.before.credentials() {
 		changed = changed || c.state() != x.after.credentials()[i].state()
 	}
-	add(changed, "credential state changed")
+	add(changed, "state changed")
 	return kinds
 }
 
@@ -279,7 +279,7 @@ func (x pair) said(a ask, kind string, p *cloudPermission) any {
 	switch kind {
 	case "time range changed":
 		return p.HoursText
-	case "credential state changed":
+	case "state changed":
 		var words []string
 		for i, c := range p.credentials() {
 			if x.before.credentials()[i].state() != x.after.credentials()[i].state() {
