@@ -54,7 +54,7 @@ func TestMatrixTiesOut(t *testing.T) {
 	for _, row := range m.rows {
 		got = append(got, fmt.Sprint(row.name, row.cells, row.tone, row.total))
 	}
-	want := []string{"Archive[1 1]2", "Roof[NaN NaN]medium0", "Server room 2[2 NaN]2", "c4[NaN NaN]high0", "第三宿舍 102[1 2]3"}
+	want := []string{"Archive[1 1]2", "Roof[NaN NaN]medium0", "Server room 2[2 NaN]2", "channel without a name c4[NaN NaN]high0", "第三宿舍 102[1 2]3"}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("matrix mismatch (-want +got):\n%s", diff)
 	}

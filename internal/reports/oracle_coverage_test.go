@@ -124,7 +124,7 @@ func coverageRow(a ask, c channel, holders map[string]*holder) fields {
 	case effective == 0, n["none_delivered"] > 0, n["face_only"] > 0, a.maxPeople > 0 && effective > a.maxPeople:
 		severity = medium
 	}
-	row := fields{"severity": severity, "channel": c.name.or(said(c.id)), "access_control_channel_name": c.name,
+	row := fields{"severity": severity, "channel": c.name.or(said("channel without a name " + c.id)), "access_control_channel_name": c.name,
 		"access_control_channel_no": c.no, "access_channel_position_path": c.path, "business_device_name": c.device,
 		"access_channel_room_id": c.room, "tier": c.tier, "owner": c.owner, "named_by": c.namedBy,
 		"access_control_channel_id": c.id, "finding": finding(a, n, only)}
