@@ -12,14 +12,16 @@
 --             register is not: the cloud itself has no tiers.
 -- Severity    high: the channel is sensitive and at most 7 days are left; else
 --             medium.
--- Granted by  the rule on the same channel whose source is the person or one
---             of the person's organizations. Of several, the one that ends
---             when the permission does; if that is not one, "several rules".
---             Without a rule, what the cloud's detail names as the source.
--- Limits      Rules of person groups name no members, and whether a rule of an
---             organization holds for those below it is not documented; such
---             permissions find no rule. An end date says when the permission
---             ends in the cloud, not that the device enforces it.
+-- Granted by  the rule that is found for it (permission_sources, a view of the
+--             snapshot): on the same channel, for the person or one of the
+--             person's organizations; where there is none, for one above
+--             those. Of several, the one that ends when the permission does;
+--             if that is not one, "several rules". Without a rule, what the
+--             cloud's detail names as the source.
+-- Limits      Rules of person groups name no members; such permissions find no
+--             rule. Whether a rule of an organization holds for those below it
+--             is not documented. An end date says when the permission ends in
+--             the cloud, not that the device enforces it.
 WITH asked AS (
     SELECT
         CAST($as_of AS TIMESTAMPTZ) AS as_of,
@@ -50,60 +52,6 @@ due AS (
         AND p.auth_end > a.as_of
         AND p.auth_end <= a.latest
 ),
-candidates AS (
-    SELECT DISTINCT
-        d.project_id,
-        d.access_auth_id,
-        r.auth_relation_id,
-        r.source_kind,
-        r.source_name,
-        r.auth_end,
-        r.permanent,
-        coalesce(r.auth_end_time = d.auth_end_time, false) AS same_end
-    FROM due AS d
-    JOIN rule_channels AS k
-        ON k.project_id = d.project_id
-        AND k.access_control_channel_id = d.access_control_channel_id
-    JOIN rules AS r
-        ON r.project_id = k.project_id
-        AND r.auth_relation_id = k.auth_relation_id
-    WHERE (r.source_kind = 'person' AND r.auth_id = d.person_id)
-        OR (r.source_kind = 'structure' AND list_contains(d.structure_ids, r.auth_id))
-),
--- One struct, not a value at a time: arg_min passes over NULL, so that the name
--- of a source without one would be that of another rule.
-chosen AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        count(*) AS rules,
-        count(*) = 1 OR count(*) FILTER (WHERE same_end) = 1 AS known,
-        arg_min(
-            {
-                'auth_relation_id': auth_relation_id,
-                'source_kind': source_kind,
-                'source_name': source_name,
-                'auth_end': auth_end,
-                'permanent': permanent
-            },
-            (NOT same_end, auth_relation_id)
-        ) AS rule
-    FROM candidates
-    GROUP BY project_id, access_auth_id
-),
-matches AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        rules,
-        known,
-        rule.auth_relation_id AS auth_relation_id,
-        rule.source_kind AS source_kind,
-        rule.source_name AS source_name,
-        rule.auth_end AS rule_end,
-        rule.permanent AS rule_permanent
-    FROM chosen
-),
 memberships AS (
     SELECT
         d.project_id,
@@ -129,22 +77,13 @@ suggested AS (
     SELECT
         d.*,
         o.names AS organizations,
-        CASE
-            WHEN m.known AND m.source_kind = 'person' THEN 'rule of the person'
-            WHEN m.known THEN 'organization ' || coalesce(m.source_name, '(no name)')
-            WHEN m.rules > 1 THEN 'several rules (' || m.rules || ')'
-            WHEN d.auth_source_str <> '' THEN d.auth_source_str
-            ELSE 'unknown'
-        END AS granted_by,
-        CASE WHEN m.known THEN m.auth_relation_id END AS auth_relation_id,
-        CASE WHEN m.known AND NOT m.rule_permanent THEN m.rule_end END AS rule_end,
-        coalesce(m.known AND (m.rule_permanent OR m.rule_end > d.auth_end), false)
-            AS rule_ends_later,
-        count(*) OVER (
-            PARTITION BY d.project_id, CASE WHEN m.known THEN m.auth_relation_id END
-        ) AS of_same_rule
+        m.granted_by,
+        m.auth_relation_id,
+        m.rule_end,
+        coalesce(m.rule_permanent OR m.rule_end > d.auth_end, false) AS rule_ends_later,
+        count(*) OVER (PARTITION BY d.project_id, m.auth_relation_id) AS of_same_rule
     FROM due AS d
-    LEFT JOIN matches AS m
+    JOIN permission_sources AS m
         ON m.project_id = d.project_id
         AND m.access_auth_id = d.access_auth_id
     LEFT JOIN organizations AS o

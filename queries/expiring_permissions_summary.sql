@@ -39,74 +39,25 @@ due AS (
         AND p.auth_end > a.as_of
         AND p.auth_end <= a.latest
 ),
-candidates AS (
-    SELECT DISTINCT
-        d.project_id,
-        d.access_auth_id,
-        r.auth_relation_id,
-        r.source_kind,
-        r.source_name,
-        r.auth_end,
-        r.permanent,
-        coalesce(r.auth_end_time = d.auth_end_time, false) AS same_end
-    FROM due AS d
-    JOIN rule_channels AS k
-        ON k.project_id = d.project_id
-        AND k.access_control_channel_id = d.access_control_channel_id
-    JOIN rules AS r
-        ON r.project_id = k.project_id
-        AND r.auth_relation_id = k.auth_relation_id
-    WHERE (r.source_kind = 'person' AND r.auth_id = d.person_id)
-        OR (r.source_kind = 'structure' AND list_contains(d.structure_ids, r.auth_id))
-),
--- One struct, not a value at a time: arg_min passes over NULL, so that the name
--- of a source without one would be that of another rule.
-chosen AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        count(*) AS rules,
-        count(*) = 1 OR count(*) FILTER (WHERE same_end) = 1 AS known,
-        arg_min(
-            {
-                'auth_relation_id': auth_relation_id,
-                'source_kind': source_kind,
-                'source_name': source_name,
-                'auth_end': auth_end,
-                'permanent': permanent
-            },
-            (NOT same_end, auth_relation_id)
-        ) AS rule
-    FROM candidates
-    GROUP BY project_id, access_auth_id
-),
-matches AS (
-    SELECT
-        project_id,
-        access_auth_id,
-        rules,
-        known,
-        rule.auth_relation_id AS auth_relation_id,
-        rule.source_kind AS source_kind,
-        rule.source_name AS source_name,
-        rule.auth_end AS rule_end,
-        rule.permanent AS rule_permanent
-    FROM chosen
-),
 per_rule AS (
     SELECT
-        m.project_id,
-        m.auth_relation_id,
+        s.project_id,
+        s.auth_relation_id,
         any_value(
-            CASE m.source_kind
-                WHEN 'person' THEN 'the rule of the person ' || coalesce(m.source_name, '(no name)')
-                ELSE 'the rule of ' || coalesce(m.source_name, 'an organization without a name')
+            CASE r.source_kind
+                WHEN 'person' THEN 'the rule of the person ' || coalesce(r.source_name, '(no name)')
+                ELSE 'the rule of ' || coalesce(r.source_name, 'an organization without a name')
             END
         ) AS rule,
         count(*) AS permissions
-    FROM matches AS m
-    WHERE m.known
-    GROUP BY m.project_id, m.auth_relation_id
+    FROM due AS d
+    JOIN permission_sources AS s
+        ON s.project_id = d.project_id
+        AND s.access_auth_id = d.access_auth_id
+    JOIN rules AS r
+        ON r.project_id = s.project_id
+        AND r.auth_relation_id = s.auth_relation_id
+    GROUP BY s.project_id, s.auth_relation_id
     HAVING count(*) > 1
 ),
 several AS (

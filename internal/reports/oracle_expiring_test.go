@@ -14,20 +14,19 @@ type grantor struct {
 }
 
 // grantorOf finds the rules on the permission's channel that are for its person
-// or one of the person's organizations: the only one, else the only one that ends
-// with it.
+// or one of the person's organizations, and where there is none those for one
+// above: the only one, else the only one that ends with it.
 func (k *knownProject) grantorOf(p cloudPermission) grantor {
+	grants := k.grantsOf(p)
+	nearer := slices.ContainsFunc(grants, func(g grant) bool { return g.near < 2 })
 	var all, ending []cloudRule
-	for _, r := range k.granting[p.Channel.v] {
-		switch kind := k.sources[r.ID].kind; {
-		case kind == "person" && r.Source == p.Person:
-		case kind == "structure" && slices.Contains(p.Structures, r.Source.v):
-		default:
+	for _, g := range grants {
+		if nearer && g.near == 2 {
 			continue
 		}
-		all = append(all, r)
-		if r.End == p.End {
-			ending = append(ending, r)
+		all = append(all, g.cloudRule)
+		if g.End == p.End {
+			ending = append(ending, g.cloudRule)
 		}
 	}
 	switch {
