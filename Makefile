@@ -13,7 +13,7 @@ demo: tools build
 	./exporter demo --out demo
 
 test: test-tools
-	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 # race looks for races where goroutines of ours meet: the client, the walks, the
 # sandbox, reports side by side.
