@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"exporter/internal/store"
 )
 
 // A Definition says what a report asks, which queries answer it, and how the
@@ -167,7 +169,6 @@ var severities = []string{critical, high, medium, low, good}
 var (
 	chartKinds = []string{"bars", "lines"}
 	onlyWords  = []string{"new", "changed", "all"}
-	masks      = []string{"full", "standard", "pseudonym"}
 
 	// given are the parameters that every query may name.
 	given = []string{"as_of", "timezone", "snapshot", "since_snapshot", "since"}
@@ -351,7 +352,7 @@ func oneOf(add fault, key, where, word string, words []string) {
 func (d Definition) validateChanges(add fault) {
 	oneOf(add, "since", "since", cmp.Or(d.Since, previous), []string{previous})
 	oneOf(add, "only", "only", cmp.Or(d.Only, "all"), onlyWords)
-	oneOf(add, "mask", "mask", cmp.Or(d.Mask, masks[0]), masks)
+	oneOf(add, "mask", "mask", cmp.Or(d.Mask, store.MaskFull), store.Masks)
 	if d.ComparesAlways() && d.Only != "" && !slices.ContainsFunc(d.Sections, func(s Section) bool { return len(s.Key) > 0 }) {
 		add("only", "only: no section has a key, so no finding can be told to be %s", d.Only)
 	}
@@ -431,7 +432,7 @@ func (s Section) validateColumns(add fault, key, where string) {
 			oneOf(add, key+".format", at+": format", c.Format, columnFormats)
 		}
 		if c.Mask != "" {
-			oneOf(add, key+".mask", at+": mask", c.Mask, masks[1:])
+			oneOf(add, key+".mask", at+": mask", c.Mask, store.Masks[1:])
 			if slices.Contains(slices.Concat(s.Key, s.Compare, []string{s.Severity, s.Group}), c.Name) {
 				add(key+".mask", "%s: mask: findings are told apart or judged by it; ids and names of persons are masked without", at)
 			}

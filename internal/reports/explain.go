@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"exporter/internal/store"
 )
 
 // Asked is the question with the parameters' defaults in it.
@@ -39,7 +41,7 @@ func (d Definition) Explain(queryDir string) (string, error) {
 	e.pair("", "Evidence for", strings.Join(d.Controls, "; "), 14)
 	e.pair("", "Not covered", strings.Join(d.NotCovered, "; "), 14)
 	e.pair("", "Made from", strings.Join(d.Resources, ", "), 14)
-	e.pair("", "Made as", strings.Join(d.OutputFormats(), ", ")+"; mask: "+cmp.Or(d.Mask, masks[0]), 14)
+	e.pair("", "Made as", strings.Join(d.OutputFormats(), ", ")+"; mask: "+cmp.Or(d.Mask, store.MaskFull), 14)
 	changes := "since the snapshot that --since names"
 	if d.ComparesAlways() {
 		changes = "since the snapshot before, or the one that --since names"
