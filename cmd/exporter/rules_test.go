@@ -35,6 +35,7 @@ func TestImports(t *testing.T) {
 		"github.com/xuri/excelize":    "internal/reports",
 		"codeberg.org/go-pdf/fpdf":    "internal/reports",
 		"github.com/robfig/cron":      "internal/schedule",
+		"github.com/prometheus":       "cmd/exporter",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
 	cmd.Stderr = os.Stderr
