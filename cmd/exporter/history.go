@@ -78,12 +78,13 @@ type slotEntry struct {
 
 // slotDetail are the members of a slot's detail that are read again.
 type slotDetail struct {
-	Snapshot string `json:"snapshot"`
-	Since    string `json:"since"`
-	Verdict  string `json:"verdict"`
-	Requests int64  `json:"requests"`
-	Retries  int64  `json:"retries"`
-	Trouble  string `json:"trouble"`
+	Snapshot string   `json:"snapshot"`
+	Since    string   `json:"since"`
+	Verdict  string   `json:"verdict"`
+	Requests int64    `json:"requests"`
+	Retries  int64    `json:"retries"`
+	Trouble  string   `json:"trouble"`
+	Notices  []string `json:"notices"`
 }
 
 // clockEntry is the detail of kind "clock": a clock was accepted although entries

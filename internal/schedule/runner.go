@@ -71,6 +71,9 @@ type Entry struct {
 	Detail            map[string]any
 }
 
+// NotRunning begins the reason of a slot that was missed because no [Runner] ran.
+const NotRunning = "nothing was running at that time"
+
 // Runner runs jobs, each by itself and never beside itself.
 type Runner struct {
 	Jobs []Job
@@ -150,7 +153,7 @@ func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry,
 	if missed {
 		switch {
 		case !at.After(r.began):
-			e.Why = "nothing was running at that time"
+			e.Why = NotRunning
 		case !at.After(free):
 			e.Why = "the slot before was still running"
 		default:
