@@ -23,6 +23,7 @@ func TestImports(t *testing.T) {
 		"internal/sandbox":         {},
 		"internal/store":           {},
 		"internal/journal":         {},
+		"internal/schedule":        {},
 		"internal/store/storetest": {"internal/store"},
 		"internal/collect":         {"internal/cloud", "internal/store"},
 		"internal/reports":         {"internal/store", "queries"},
@@ -33,6 +34,8 @@ func TestImports(t *testing.T) {
 		"github.com/duckdb/duckdb-go": "internal/store",
 		"github.com/xuri/excelize":    "internal/reports",
 		"codeberg.org/go-pdf/fpdf":    "internal/reports",
+		"github.com/robfig/cron":      "internal/schedule",
+		"github.com/prometheus":       "cmd/exporter",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
 	cmd.Stderr = os.Stderr
