@@ -15,19 +15,26 @@ import (
 	"golang.org/x/sys/unix"
 
 	"exporter/internal/cloud"
+	"exporter/internal/deliver"
+	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var mailTo string
+	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check configuration, credentials, clock, data centre, disk and fonts",
-		Long: `Tries what a collection and a report need, and says of each what works, what
-does not, and what to do. It asks the
-cloud one page for each project, and makes the store's folder if there is none.`,
-		Example: "  exporter check",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.check(c.Context()) },
+		Short: "Check configuration, credentials, clock, data centre, disk, fonts and mail",
+		Long: `Tries what a collection, a report and its mails need, and says of each what
+works, what does not, and what to do. It asks the cloud one page for each
+project, makes the store's folder if there is none, and says hello to the mail
+server, if one is set; with --mail it sends a test mail at once.`,
+		Example: `  exporter check
+  exporter check --mail you@example.com`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.check(c.Context(), mailTo) },
 	}
+	c.Flags().StringVar(&mailTo, "mail", "", "send a test mail to this address")
+	return c
 }
 
 // maxSkew is how far this machine's clock may be off before check says so; the
@@ -38,7 +45,7 @@ const maxSkew = time.Minute
 const minFree = 1 << 30
 
 // check prints one line for each thing and errs when one does not work.
-func (a *app) check(ctx context.Context) error {
+func (a *app) check(ctx context.Context, mailTo string) error {
 	failures := 0
 	say := func(what string, err error, format string, args ...any) {
 		if err == nil {
@@ -54,6 +61,11 @@ func (a *app) check(ctx context.Context) error {
 	cfg, err := a.loadReports(ctx, true)
 	if err != nil {
 		return err
+	}
+	if mailTo != "" {
+		if err := cfg.Mail.checkRecipient(mailTo); err != nil {
+			return usage(fmt.Errorf("--mail: %w", err), "")
+		}
 	}
 	say("configuration", nil, "%s", cfg.path)
 	a.checkCloud(ctx, cfg, say)
@@ -85,6 +97,9 @@ func (a *app) check(ctx context.Context) error {
 			"Debian: apt-get install fonts-droid-fallback; or name a TrueType file under fonts: in reports.yaml"}
 	}
 	say("fonts", err, "%s", strings.Join(fonts.Paths(), ", "))
+	if cfg.Mail.Server != "" || mailTo != "" {
+		a.checkMail(ctx, cfg, mailTo, say)
+	}
 	if failures > 0 {
 		return fmt.Errorf("check: %d of these do not work", failures)
 	}
@@ -121,6 +136,42 @@ func (a *app) checkCloud(ctx context.Context, cfg *config, say func(string, erro
 		return
 	}
 	say("clock", nil, "within %s of the cloud's", offset.Abs())
+}
+
+// checkMail says hello to the mail server, and sends a test mail unless to is "".
+func (a *app) checkMail(ctx context.Context, cfg *config, to string, say func(string, error, string, ...any)) {
+	server, err := cfg.Mail.mailServer()
+	if err != nil {
+		say("mail", err, "")
+		return
+	}
+	server.Step = func(step, what string) { say("mail", nil, "%s: %s", step, what) }
+	if to == "" {
+		if err := server.Hello(ctx); err != nil {
+			say("mail", err, "")
+		}
+		return
+	}
+	host, _ := os.Hostname()
+	now := a.now().In(cfg.zone)
+	m := deliver.Message{
+		ID:   deliver.MessageID("test", now, to, deliver.Domain(cfg.Mail.From)),
+		From: cfg.Mail.From, ReplyTo: cfg.Mail.ReplyTo, To: to, Date: now, Subject: "Test mail of exporter",
+		Text: fmt.Sprintf("This is the test mail that was asked for on %s. Mails of reports come the same way.\n", host),
+	}
+	raw, err := deliver.Compose(m)
+	answer := ""
+	if err == nil {
+		answer, err = server.Send(ctx, deliver.Envelope{From: m.Sender(), To: to}, raw)
+	}
+	if err == nil {
+		_, err = journal.Open(cfg.journalPath(), a.now).Append("mail", deliver.Attempt{
+			MessageID: m.ID, Report: "check", Slot: now, To: to, Attempt: 1, Outcome: deliver.Accepted, Code: 250, Answer: answer,
+		})
+	}
+	if err != nil {
+		say("mail", err, "")
+	}
 }
 
 func freeSpace(dir string) (uint64, error) {

@@ -88,12 +88,6 @@ type budgetConfig struct {
 	Month int64 `yaml:"month"`
 }
 
-type mailConfig struct {
-	Server   string       `yaml:"server"`
-	Password cloud.Secret `yaml:"password"`
-	From     string       `yaml:"from"`
-}
-
 // reportConfig is a definition with what is done with its outputs.
 type reportConfig struct {
 	reports.Definition `yaml:",inline"`
@@ -106,6 +100,7 @@ func defaultConfig() config {
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
+		Mail:    mailConfig{MaxAttachment: "10MB", GiveUp: 72 * time.Hour},
 		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second},
 	}
 }
@@ -168,6 +163,7 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 		if err := errors.Join(x.errs...); err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
+		cfg.Mail.noPassword = x.noPassword
 		faults = text.unknownKeys(file.Docs[0].Body)
 		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg); err != nil {
 			return nil, &exitError{exitUsage, errors.Join(joinFaults(faults), text.yamlError(err))}
@@ -239,6 +235,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	for i := range c.Fonts {
 		c.Fonts[i] = c.abs(c.Fonts[i])
 	}
+	c.validateMail(fault)
 	c.validateReports(tell)
 	c.validateServe(fault)
 }

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
+		"queue": queueMails,
 	})
 }
 
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox":  startSandbox,
+			"smtpd":    startMailServer,
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,

@@ -85,6 +85,8 @@ type expander struct {
 	errs []error
 	// skipCloud passes over the cloud's section.
 	skipCloud bool
+	// noPassword is why mail.password has no value, for those who need it.
+	noPassword error
 }
 
 func (x *expander) Visit(n ast.Node) ast.Visitor {
@@ -100,6 +102,10 @@ func (x *expander) Visit(n ast.Node) ast.Visitor {
 		return x
 	}
 	v, err := x.expand(s.Value)
+	if err != nil && n.GetPath() == "$.mail.password" {
+		x.noPassword = x.src.fault(s.Token, "mail.password: "+err.Error())
+		return x
+	}
 	if err != nil {
 		x.errs = append(x.errs, x.src.fault(s.Token, err.Error()))
 		return x
@@ -290,6 +296,8 @@ func kindName(t reflect.Type) string {
 var (
 	secretName = regexp.MustCompile(`(?i)(secret|password)$`)
 	secretKey  = regexp.MustCompile(`(?i)(secret|password)["']?\s*:`)
+	// secretURL is a password where none belongs.
+	secretURL = regexp.MustCompile(`(://[^\s/@]*:)[^\s/]*@`)
 )
 
 // excerpt is the line at which tk begins, up to the first secret in it.
@@ -312,9 +320,9 @@ func (s source) excerpt(tk *token.Token) string {
 	}
 	line := strings.TrimRight(string(lines[tk.Position.Line-1]), "\r ")
 	if at := secretKey.FindStringIndex(line); at != nil {
-		return line[:at[1]] + " [secret]"
+		line = line[:at[1]] + " [secret]"
 	}
-	return line
+	return secretURL.ReplaceAllString(line, "$1[secret]@")
 }
 
 // yamlKeys are the keys that t and what it holds know.

@@ -70,11 +70,14 @@ func CheckAddress(s string) error {
 		return fmt.Errorf("%q: an address has letters of ASCII only; write the domain as xn--...", clip(s))
 	case len(s) > 254:
 		return fmt.Errorf("%q is too long for a mail address", clip(s))
-	case Domain(s) == "" || strings.HasPrefix(Domain(s), "["):
-		return fmt.Errorf("%q has no domain", clip(s))
+	case !domainName.MatchString(Domain(s)):
+		return fmt.Errorf("%q has no domain such as example.com", clip(s))
 	}
 	return nil
 }
+
+// domainName is what a mail's domain may look like.
+var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
 // Domain is the domain of an address, in lower case.
 func Domain(address string) string {
@@ -96,6 +99,15 @@ func parseSender(s string) (*netmail.Address, error) {
 func CheckSender(s string) error {
 	_, err := parseSender(s)
 	return err
+}
+
+// Sender is the address that m is from, without its name.
+func (m Message) Sender() string {
+	a, err := parseSender(m.From)
+	if err != nil {
+		return m.From
+	}
+	return a.Address
 }
 
 // maxHeader is how many characters of a header field are kept.

@@ -145,13 +145,9 @@ func (o *Outbox) store(stem string, m Message) error {
 	if len(o.Domains) > 0 && !slices.Contains(o.Domains, Domain(m.To)) {
 		return fmt.Errorf("mail to %s: its domain is not allowed", m.To)
 	}
-	from, err := parseSender(m.From)
-	if err != nil {
-		return err
-	}
 	sum, now := sha256.Sum256(raw), o.Now().UTC()
 	e := Entry{
-		MessageID: m.ID, Report: m.Report, Slot: m.Slot, From: from.Address, To: m.To, Subject: headerText(m.Subject),
+		MessageID: m.ID, Report: m.Report, Slot: m.Slot, From: m.Sender(), To: m.To, Subject: headerText(m.Subject),
 		Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:]),
 		Queued: now, Next: now, Deadline: now.Add(o.GiveUp), State: Waiting,
 	}

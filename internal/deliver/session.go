@@ -44,6 +44,17 @@ func (s *Server) Send(ctx context.Context, e Envelope, message []byte) (answer s
 	return c.send(ctx, e, message)
 }
 
+// Hello connects, encrypts and authenticates, and sends nothing. Its error is a
+// [Failure], or of ctx.
+func (s *Server) Hello(ctx context.Context) error {
+	c, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	c.close()
+	return nil
+}
+
 // session is a connection that has said who it is, and takes one message after
 // the other. The end of its context ends it at once.
 type session struct {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"log"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +32,8 @@ type Options struct {
 	Ways           []string
 	// MaxBytes is the largest message, announced as SIZE; 0 for any.
 	MaxBytes int64
+	// Dir is where each mail is also left, as 0001.eml; "" for nowhere.
+	Dir string
 	// Pipe serves [Server.Dial] alone, in place of a port on loopback: for
 	// testing/synctest.
 	Pipe bool
@@ -291,7 +295,11 @@ func (c *session) Data(r io.Reader) error {
 	if _, refused := errors.AsType[*smtp.SMTPError](err); !refused {
 		c.server.mu.Lock()
 		c.server.mails = append(c.server.mails, Mail{c.from, c.to, b})
+		name := fmt.Sprintf("%04d.eml", len(c.server.mails))
 		c.server.mu.Unlock()
+		if c.server.options.Dir != "" {
+			return errors.Join(err, os.WriteFile(filepath.Join(c.server.options.Dir, name), b, 0o600))
+		}
 	}
 	return err
 }

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"exporter/internal/cloud"
+	"exporter/internal/deliver"
+	"exporter/internal/journal"
+)
+
+// mailConfig says how mails leave, from whom, and whom they may go to.
+type mailConfig struct {
+	Server   string       `yaml:"server"`
+	Password cloud.Secret `yaml:"password"`
+	From     string       `yaml:"from"`
+	ReplyTo  string       `yaml:"reply_to"`
+	// Operator is told of mails that could not be delivered.
+	Operator string `yaml:"operator"`
+	// Domains are those that mails may go to; none: any.
+	Domains []string `yaml:"domains"`
+	CAFile  string   `yaml:"ca_file"`
+	// MaxAttachment is the size of a mail's files above which not all of them
+	// are attached.
+	MaxAttachment string `yaml:"max_attachment"`
+	// GiveUp is how long a mail is tried.
+	GiveUp time.Duration `yaml:"give_up"`
+
+	maxAttachment int64 // bytes
+	// noPassword is why the password could not be read. Who only reads the store
+	// needs none.
+	noPassword error
+}
+
+// validateMail checks the section of mails, and the recipients of reports.
+func (c *config) validateMail(fault func(key, format string, args ...any)) {
+	m := &c.Mail
+	m.CAFile = c.abs(m.CAFile)
+	if m.Server != "" {
+		password := string(m.Password)
+		if m.noPassword != nil {
+			password = "not read"
+		}
+		if _, err := deliver.ParseServer(m.Server, password, ""); err != nil {
+			fault("mail.server", "%v", err)
+		}
+		if m.From == "" {
+			fault("mail.from", "missing")
+		}
+	}
+	for key, sender := range map[string]string{"mail.from": m.From, "mail.reply_to": m.ReplyTo} {
+		if sender != "" {
+			if err := deliver.CheckSender(sender); err != nil {
+				fault(key, "%v", err)
+			}
+		}
+	}
+	for i, d := range m.Domains {
+		m.Domains[i] = strings.ToLower(d)
+		if deliver.CheckAddress("a@"+d) != nil || !strings.Contains(d, ".") {
+			fault(fmt.Sprintf("mail.domains[%d]", i), "%q is no domain such as example.com", d)
+		}
+	}
+	if m.Operator != "" {
+		if err := m.checkRecipient(m.Operator); err != nil {
+			fault("mail.operator", "%v", err)
+		}
+	}
+	var err error
+	if m.maxAttachment, err = parseSize(m.MaxAttachment); err != nil {
+		fault("mail.max_attachment", "%v", err)
+	}
+	if m.GiveUp < time.Minute {
+		fault("mail.give_up", "must be a minute at least")
+	}
+	for i, r := range c.Reports {
+		seen := map[string]bool{}
+		for j, to := range r.To {
+			key := fmt.Sprintf("reports[%d].to[%d]", i, j)
+			if err := m.checkRecipient(to); err != nil {
+				fault(key, "%v", err)
+			} else if seen[strings.ToLower(to)] {
+				fault(key, "%s stands twice", to)
+			}
+			seen[strings.ToLower(to)] = true
+		}
+		if len(r.To) > 0 && m.From == "" && m.Server == "" {
+			fault("mail.from", "missing, although reports[%d] has recipients", i)
+		}
+	}
+}
+
+// checkRecipient errs unless a mail may go to the address.
+func (m *mailConfig) checkRecipient(address string) error {
+	if err := deliver.CheckAddress(address); err != nil {
+		return err
+	}
+	if len(m.Domains) > 0 && !slices.Contains(m.Domains, deliver.Domain(address)) {
+		return fmt.Errorf("%s: its domain is not one of mail.domains", address)
+	}
+	return nil
+}
+
+// parseSize reads a size such as 10MB, 500 kB or 1000000 as bytes.
+func parseSize(s string) (int64, error) {
+	digits := strings.TrimRight(s, "kMGB ")
+	unit, known := map[string]float64{"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[strings.TrimSpace(s[len(digits):])]
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !known || !(n > 0) || n*unit > 1e12 {
+		return 0, fmt.Errorf("%q is no size such as 10MB", s)
+	}
+	return int64(n * unit), nil
+}
+
+// newOutbox is the outbox of the store, without a server to send by.
+func (a *app) newOutbox(cfg *config) *deliver.Outbox {
+	return &deliver.Outbox{
+		Dir: filepath.Join(cfg.Store.Dir, "outbox"), Now: a.now, GiveUp: cfg.Mail.GiveUp, Domains: cfg.Mail.Domains,
+	}
+}
+
+// mailServer is the configured one.
+func (m *mailConfig) mailServer() (*deliver.Server, error) {
+	if m.Server == "" {
+		return nil, usage(errors.New("there is no mail server"), "set mail.server and mail.from in reports.yaml")
+	}
+	if m.noPassword != nil {
+		return nil, usage(m.noPassword, "")
+	}
+	s, err := deliver.ParseServer(m.Server, string(m.Password), m.CAFile)
+	if err != nil {
+		return nil, usage(fmt.Errorf("mail.server: %w", err), "")
+	}
+	return s, nil
+}
+
+// sent is what came of a pass over the outbox.
+type sent struct {
+	accepted, waiting, refused int // mails
+	next                       time.Time
+}
+
+// sendOutbox tries all mails that are due, enters each attempt into the journal,
+// and tells the operator of those that were refused. Beside an error what it
+// returns holds for the mails that it got to.
+func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
+	o := a.newOutbox(cfg)
+	if entries, err := o.List(); len(entries) == 0 && err == nil {
+		return s, nil
+	}
+	if o.Server, err = cfg.Mail.mailServer(); err != nil {
+		return s, err
+	}
+	s, err = a.sendDue(ctx, cfg, o)
+	if ctx.Err() != nil {
+		return s, err
+	}
+	told, tellErr := a.tellOperator(ctx, cfg, o)
+	err = errors.Join(err, tellErr)
+	if told {
+		more, moreErr := a.sendDue(ctx, cfg, o)
+		s.waiting, s.next = more.waiting, more.next
+		err = errors.Join(err, moreErr)
+	}
+	return s, explainDisk(err)
+}
+
+// sendDue makes one pass over the outbox.
+func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s sent, err error) {
+	j := journal.Open(cfg.journalPath(), a.now)
+	known := func() (map[string]bool, error) { return acceptedMails(cfg.journalPath()) }
+	s.next, err = o.Send(ctx, known, func(t deliver.Attempt) error {
+		switch {
+		case t.Outcome == deliver.Accepted:
+			s.accepted++
+		case t.MessageID == "":
+			a.log.Warn("mail server", "mails", t.Mails, "outcome", t.Outcome, "answer", t.Answer)
+		default:
+			a.log.Warn("mail", "report", t.Report, "recipient", t.To, "outcome", t.Outcome, "answer", t.Answer)
+		}
+		if t.Outcome == deliver.Refused {
+			s.refused++
+		}
+		_, err := j.Append("mail", t)
+		return err
+	})
+	for _, d := range damaged(err) {
+		_, appendErr := j.Append("outbox", map[string]any{"action": "set aside", "mail": d.Name, "why": d.Err.Error()})
+		err = errors.Join(err, appendErr)
+	}
+	entries, _ := o.List() // what is damaged has been said
+	for _, e := range entries {
+		if e.State == deliver.Waiting {
+			s.waiting++
+		}
+	}
+	return s, err
+}
+
+// damaged are the entries that err says cannot be read.
+func damaged(err error) (all []*deliver.Damaged) {
+	switch e := err.(type) {
+	case *deliver.Damaged:
+		return []*deliver.Damaged{e}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			all = append(all, damaged(inner)...)
+		}
+	case interface{ Unwrap() error }:
+		return damaged(e.Unwrap())
+	}
+	return all
+}
+
+// acceptedMails are the IDs of the messages that the journal says a server took.
+func acceptedMails(path string) (map[string]bool, error) {
+	ids := map[string]bool{}
+	_, err := journal.Read(path, func(e journal.Entry) error {
+		if e.Kind != "mail" {
+			return nil
+		}
+		var t deliver.Attempt
+		err := json.Unmarshal(e.Detail, &t)
+		if t.Outcome == deliver.Accepted {
+			ids[t.MessageID] = true
+		}
+		return err
+	})
+	// What stands behind a break cannot be read; mails wait for no repair.
+	if _, broken := errors.AsType[*journal.Broken](err); broken {
+		err = nil
+	}
+	return ids, err
+}
+
+// tellOperator puts one mail into the outbox that names the refused mails which
+// the operator does not know of, and says whether it did.
+func (a *app) tellOperator(ctx context.Context, cfg *config, o *deliver.Outbox) (put bool, err error) {
+	entries, _ := o.List()
+	refused := slices.DeleteFunc(entries, func(e deliver.Entry) bool {
+		return e.State != deliver.Refused || e.Told || e.Report == operatorReport
+	})
+	if len(refused) == 0 || cfg.Mail.Operator == "" {
+		return false, nil
+	}
+	// The run is called for what it tells, so that a crash before MarkTold does
+	// not tell it twice.
+	h := sha256.New()
+	var names []string
+	for _, e := range refused {
+		fmt.Fprintln(h, e.MessageID, e.Deadline)
+		names = append(names, e.Name())
+	}
+	run := fmt.Sprintf("%s-%x", operatorReport, h.Sum(nil)[:12])
+	err = o.Put(run, one(a.operatorMail(cfg, run, refused)))
+	if errors.Is(err, deliver.ErrExists) {
+		return false, o.MarkTold(ctx, names)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, o.MarkTold(ctx, names)
+}
+
+// operatorReport is the report of mails to the operator; nobody is told of those.
+const operatorReport = "operator"
+
+func (a *app) operatorMail(cfg *config, run string, refused []deliver.Entry) deliver.Message {
+	now := a.now().In(cfg.zone).Truncate(time.Second)
+	which := "--all"
+	if len(refused) == 1 {
+		which = refused[0].Name()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s could not be delivered, and will not be tried again:\n", plural(int64(len(refused)), "mail"))
+	for _, e := range refused {
+		fmt.Fprintf(&b, "\n%s\n  to       %s\n  of       %s, %s\n  because  %s\n  mail     %s\n", e.Subject, e.To, e.Report,
+			e.Slot.In(cfg.zone).Format("2 January 2006 15:04"), e.LastAnswer, e.Name())
+	}
+	fmt.Fprintf(&b, "\nCorrect the address or the server's settings, then run:\n\n"+
+		"  exporter outbox retry %s\n\nor, where it need not be delivered any more:\n\n  exporter outbox drop %s\n", which, which)
+	return deliver.Message{
+		ID:   deliver.MessageID(run, time.Time{}, cfg.Mail.Operator, deliver.Domain(cfg.Mail.From)),
+		From: cfg.Mail.From, To: cfg.Mail.Operator, Subject: plural(int64(len(refused)), "mail") + " could not be delivered",
+		Text: b.String(), Date: now, Report: operatorReport, Slot: now,
+	}
+}
+
+// one is a single message for [deliver.Outbox.Put].
+func one(m deliver.Message) iter.Seq2[deliver.Message, error] {
+	return func(yield func(deliver.Message, error) bool) { yield(m, nil) }
+}

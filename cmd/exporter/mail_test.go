@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"exporter/internal/deliver"
+	"exporter/internal/deliver/delivertest"
+)
+
+// startMailServer is `smtpd [-tls starttls] [-user U] [-password P] [-refuse
+// ADDRESS]`: it runs a mail server until the script ends, and adds it to
+// reports.yaml. What it takes is left in the folder mail.
+func startMailServer(ts *testscript.TestScript, neg bool, args []string) {
+	flags := flag.NewFlagSet("smtpd", flag.ContinueOnError)
+	var o delivertest.Options
+	flags.StringVar(&o.TLS, "tls", "", "")
+	flags.StringVar(&o.User, "user", "", "")
+	flags.StringVar(&o.Password, "password", "", "")
+	refuse := flags.String("refuse", "", "")
+	if err := flags.Parse(args); neg || err != nil {
+		ts.Fatalf("usage: smtpd [-tls starttls] [-user U] [-password P] [-refuse ADDRESS]")
+	}
+	o.Dir = ts.MkAbs("mail")
+	ts.Check(os.MkdirAll(o.Dir, 0o700))
+	o.Fault = func(e delivertest.Event) error {
+		if e.At == "rcpt" && e.To == *refuse {
+			return delivertest.Answer(550, "no such mailbox")
+		}
+		return nil
+	}
+	s, err := delivertest.Start(o)
+	ts.Check(err)
+	ts.Defer(s.Close)
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), s.CA, 0o600))
+	server := s.Addr
+	if o.User != "" {
+		server = o.User + "@" + server
+	}
+	section := fmt.Sprintf("mail: {server: 'smtp://%s', password: '%s', from: Compliance <compliance@example.com>, operator: operator@example.com, domains: [example.com]", server, o.Password)
+	if s.CA != nil {
+		section += ", ca_file: ca.pem"
+	}
+	config := ts.ReadFile("reports.yaml")
+	ts.Check(os.WriteFile(ts.MkAbs("reports.yaml"), []byte(config+section+"}\n"), 0o600))
+}
+
+// queueMails is the program `queue STORE RUN SIZE ADDRESS...`: it puts a mail of
+// so many bytes for each address into the outbox of a store.
+func queueMails() {
+	var size int
+	fmt.Sscan(os.Args[3], &size)
+	o := &deliver.Outbox{Dir: filepath.Join(os.Args[1], "outbox"), Now: time.Now, GiveUp: 72 * time.Hour}
+	slot := time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)
+	err := o.Put(os.Args[2], func(yield func(deliver.Message, error) bool) {
+		for _, to := range os.Args[4:] {
+			m := deliver.Message{
+				ID: deliver.MessageID(os.Args[2], slot, to, "example.com"), From: "compliance@example.com", To: to, Date: slot,
+				Subject: "[2 high] Expiring permissions", Text: "14 permissions end.\n", Report: "expiring-permissions", Slot: slot,
+				Attach: []deliver.File{{Name: "expiring.xlsx", Bytes: bytes.Repeat([]byte{'x'}, size)}},
+			}
+			if !yield(m, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func TestMailConfig(t *testing.T) {
+	const good = "store: {dir: data}\n"
+	for _, test := range []struct{ name, text, want string }{
+		{"no scheme", "mail: {server: mail.example.com, from: a@example.com}", `:2:8: mail.server: "mail.example.com" does not begin with smtp:// or smtps://`},
+		{"password in the URL", "mail: {server: 'smtp://u:topsecret@mail.example.com', from: a@example.com}", "a password does not belong into the URL, but into mail.password"},
+		{"a user without password", "mail: {server: 'smtp://u@mail.example.com', from: a@example.com}", "mail.server: there is a user, but no password"},
+		{"no sender", "mail: {server: 'smtp://mail.example.com'}", "mail.from: missing"},
+		{"sender is no address", "mail: {from: compliance}", `:2:8: mail.from: "compliance" is no mail address`},
+		{"operator outside", "mail: {domains: [example.com], operator: a@other.example, from: a@example.com}", "mail.operator: a@other.example: its domain is not one of mail.domains"},
+		{"no domain", "mail: {domains: ['*.example.com']}", `mail.domains[0]: "*.example.com" is no domain`},
+		{"no size", "mail: {max_attachment: lots}", `mail.max_attachment: "lots" is no size such as 10MB`},
+		{"no time", "mail: {give_up: 0s}", "mail.give_up: must be a minute at least"},
+		{"recipient is no address", "mail: {from: a@example.com}\nreports:\n- name: leavers\n  to: [a@example.com, Boss]", `:5:23: reports[0].to[1]: "Boss" is no mail address`},
+		{"recipient with a line break", "mail: {from: a@example.com}\nreports:\n- name: leavers\n  to: [\"a@example.com\\r\\nBcc: b@example.com\"]", "is no mail address"},
+		{"recipient outside", "mail: {from: a@example.com, domains: [EXAMPLE.com]}\nreports:\n- name: leavers\n  to: [A@Example.com, b@sub.example.com]", ":5:23: reports[0].to[1]: b@sub.example.com: its domain is not one"},
+		{"recipient twice", "mail: {from: a@example.com}\nreports:\n- name: leavers\n  to: [a@example.com, A@example.com]", "reports[0].to[1]: A@example.com stands twice"},
+		{"recipients without a sender", "reports:\n- name: leavers\n  to: [a@example.com]", "mail.from: missing, although reports[0] has recipients"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := loadConfig(writeConfig(t, good+test.text+"\n"), false)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v does not say %q", err, test.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "topsecret") {
+				t.Errorf("error shows the secret: %v", err)
+			}
+		})
+	}
+}
+
+// Who only reads the store needs no password of the mail server; who sends is
+// told which is missing.
+func TestMailPasswordIsReadLate(t *testing.T) {
+	cfg, err := loadConfig(writeConfig(t, "store: {dir: data}\nmail:\n  server: smtp://u@mail.example.com\n  from: a@example.com\n  password: ${file:none}\n"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cfg.Mail.mailServer(); err == nil || !strings.Contains(err.Error(), ":5:13: mail.password: open") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{"10MB": 10_000_000, "500 kB": 500_000, "1.5GB": 1_500_000_000, "1234": 1234, "7B": 7} {
+		if got, err := parseSize(text); got != want || err != nil {
+			t.Errorf("parseSize(%q) = %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "MB", "-1MB", "10 M B", "10MiB", "0", "1e99GB", "NaN"} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("parseSize(%q) = %d", text, got)
+		}
+	}
+}
