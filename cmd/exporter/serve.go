@@ -53,11 +53,16 @@ type server struct {
 	runner  schedule.Runner
 	send    func(context.Context) (sent, error) // tries the mails that are due
 	put     chan struct{}                       // has one when a report may have put mails
+	look    time.Duration                       // how often the outbox is looked into for what others put there
 }
 
 // serve runs the schedules until ctx ends, which is no error.
 func (a *app) serve(ctx context.Context, acceptClock bool) error {
-	s, err := a.newServer(ctx)
+	cfg, err := a.loadServe(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := a.newServer(cfg)
 	if err != nil {
 		return err
 	}
@@ -106,10 +111,6 @@ func (s *server) run(ctx context.Context) error {
 	return err
 }
 
-// lookForMails is how often the outbox is looked into: another process may have
-// put mails there.
-const lookForMails = 30 * time.Second
-
 // sendMails sends what is in the outbox, at once or when it is due again, until ctx
 // ends. A mail under way then has the grace time.
 func (s *server) sendMails(ctx context.Context) {
@@ -130,7 +131,7 @@ func (s *server) sendMails(ctx context.Context) {
 		if result.accepted > 0 {
 			s.log.Info("mails", "accepted", result.accepted, "waiting", result.waiting)
 		}
-		pause := lookForMails
+		pause := s.look
 		if !result.next.IsZero() {
 			pause = max(time.Second, min(pause, result.next.Sub(s.app.now())))
 		}
@@ -143,16 +144,19 @@ func (s *server) sendMails(ctx context.Context) {
 	}
 }
 
-// newServer reads the configuration and the journal.
-func (a *app) newServer(ctx context.Context) (*server, error) {
+// loadServe reads the configuration with what serve needs of it: only who collects
+// needs the cloud's credentials.
+func (a *app) loadServe(ctx context.Context) (*config, error) {
 	cfg, err := a.loadConfig(false)
 	if err != nil {
 		return nil, err
 	}
-	// Only who collects needs the cloud's credentials.
-	if cfg, err = a.loadReports(ctx, cfg.Collect.Due.spec != nil); err != nil {
-		return nil, err
-	}
+	return a.loadReports(ctx, cfg.Collect.Due.spec != nil)
+}
+
+// newServer is a serve of a configuration that has not been started. It refuses a
+// journal that is broken.
+func (a *app) newServer(cfg *config) (*server, error) {
 	st, err := openStore(cfg)
 	if err != nil {
 		return nil, err
@@ -160,24 +164,25 @@ func (a *app) newServer(ctx context.Context) (*server, error) {
 	if err := st.Create(); err != nil {
 		return nil, explainDisk(err)
 	}
-	broken, _ := errors.AsType[*journal.Broken](journalError(cfg))
-	if broken != nil && !broken.Torn {
+	_, err = journal.Verify(cfg.journalPath())
+	if broken, _ := errors.AsType[*journal.Broken](err); broken != nil && !broken.Torn {
 		return nil, &hintError{fmt.Errorf("serve: journal: %w", broken), "what follows that line cannot be trusted; compare it with a backup, or move the journal away to begin a new one"}
+	} else if broken == nil && err != nil {
+		return nil, fmt.Errorf("serve: %w", explainDisk(err))
 	}
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
-	s := &server{app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()), put: make(chan struct{}, 1)}
+	s := &server{
+		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()),
+		put: make(chan struct{}, 1), look: 30 * time.Second,
+	}
+	quiet.acceptedMails = s.history.acceptedMails
 	s.send = func(ctx context.Context) (sent, error) { return s.app.sendOutbox(ctx, cfg) }
 	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
 	if len(s.runner.Jobs) == 0 {
 		return nil, usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
 	}
 	return s, nil
-}
-
-func journalError(cfg *config) error {
-	_, err := journal.Verify(cfg.journalPath())
-	return err
 }
 
 // lockServe takes the store for one serve until release is called.
@@ -226,7 +231,7 @@ func (s *server) checkClock(ctx context.Context, accept bool) error {
 	what := "an entry of its journal"
 	for _, x := range snapshots {
 		id = max(id, x.ID)
-		if at := x.Started; x.ID > s.history.accepted && at.After(newest) {
+		if at := x.Started; x.ID > s.history.believed && at.After(newest) {
 			newest, what = at, "its snapshot "+x.ID
 		}
 	}
