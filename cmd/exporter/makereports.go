@@ -19,6 +19,7 @@ type reportRun struct {
 	states reportStates
 	fonts  reports.Fonts
 	set    map[string]string
+	drafts string // the folder in which files are written until they have their names
 }
 
 // made is what is told of a report when its rows are gone.
@@ -96,12 +97,12 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 func (a *app) settleReport(r *reportRun, m made) error {
 	_, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", m.entry)
 	if err != nil {
-		err = errors.Join(err, removeDrafts(m.files))
+		err = explainDisk(errors.Join(err, removeDrafts(m.files)))
 	} else {
-		err = nameOutputs(r.flags.out, m.files)
+		err = explainOut(nameOutputs(r.flags.out, m.files))
 	}
 	if err != nil {
-		return fmt.Errorf("report %s: %w", m.name, explainDisk(err))
+		return fmt.Errorf("report %s: %w", m.name, err)
 	}
 	return nil
 }
@@ -119,8 +120,8 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	}
 	m := made{name: d.Name, title: report.Title(), answer: report.Answer(), severity: report.Severity()}
 	m.complete, m.lacks = report.Complete()
-	if m.files, err = writeOutputs(ctx, r.flags.out, report, formats, r.fonts); err != nil {
-		return made{}, fmt.Errorf("report %s: %w", d.Name, explainDisk(err))
+	if m.files, err = r.write(ctx, report, formats); err != nil {
+		return made{}, fmt.Errorf("report %s: %w", d.Name, explainOut(err))
 	}
 	at := r.states[r.flags.maskOf(d)].r
 	m.entry = map[string]any{"report": d.Name, "snapshot": at.Snapshot(), "as_of": at.AsOf().UTC(), "mask": at.Mask(), "program_version": version}

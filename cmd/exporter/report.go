@@ -137,11 +137,16 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
 		return nil, explainDisk(err)
 	}
-	if err := os.MkdirAll(f.out, 0o700); err != nil {
-		return nil, &hintError{err, "--out names the folder for the files; it must be writable for this account"}
+	d, err := openDrafts(f.out)
+	if err != nil {
+		return nil, err
 	}
-	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set}
-	return a.collectReports(run, run.start(ctx, chosen))
+	if n := len(d.left); n > 0 {
+		fmt.Fprintf(a.stderr, "Removed from %s what a killed run left: %s\n", f.out, strings.Join(d.left, ", "))
+	}
+	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir}
+	done, err := a.collectReports(run, run.start(ctx, chosen))
+	return done, errors.Join(err, d.close())
 }
 
 func checkFormats(formats []string) error {
@@ -189,18 +194,18 @@ type file struct {
 	draft        string // where it is until the journal has its report
 }
 
-// writeOutputs writes a report in formats to drafts in dir, brings them to the
-// disk and reads each back. After an error none is left.
-func writeOutputs(ctx context.Context, dir string, report *reports.Report, formats []string, fonts reports.Fonts) (files []file, err error) {
+// write writes a report in formats to drafts, brings them to the disk and reads
+// each back. After an error none is left.
+func (r *reportRun) write(ctx context.Context, report *reports.Report, formats []string) (files []file, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, removeDrafts(files))
 		}
 	}()
 	for _, format := range formats {
-		for _, o := range report.Outputs(format, fonts) {
-			path := filepath.Join(dir, o.Name)
-			f, err := os.CreateTemp(dir, "."+o.Name+".*")
+		for _, o := range report.Outputs(format, r.fonts) {
+			path := filepath.Join(r.flags.out, o.Name)
+			f, err := os.CreateTemp(r.drafts, o.Name+".*")
 			if err != nil {
 				return files, err
 			}
@@ -220,7 +225,7 @@ func writeOutputs(ctx context.Context, dir string, report *reports.Report, forma
 	return files, nil
 }
 
-// nameOutputs gives drafts in dir their files' names. Where one cannot have
+// nameOutputs gives drafts their files' names in dir. Where one cannot have
 // its name, those before it are new and the rest as they were.
 func nameOutputs(dir string, files []file) error {
 	for i, x := range files {
