@@ -33,6 +33,7 @@ type Definition struct {
 	Summary  string   `yaml:"summary"`
 	Answer   string   `yaml:"answer"`
 	WhatToDo string   `yaml:"what_to_do"`
+	Subject  string   `yaml:"subject"` // what the subject of a mail counts; names of numbers, dates, yes or no
 	Figures  []Figure `yaml:"figures"`
 	Chart    *Chart   `yaml:"chart"`
 	Matrix   *Matrix  `yaml:"matrix"`
@@ -76,6 +77,7 @@ type First struct {
 	Rows    int      `yaml:"rows"` // 5 when 0
 	Columns []string `yaml:"columns"`
 	Each    []string `yaml:"each"` // columns; of the rows that are alike in them only one is shown
+	Mail    []string `yaml:"mail"` // columns of the list in a mail; the first four when empty
 }
 
 // A Column says how a column of a query's result is shown. A column of the

@@ -111,8 +111,7 @@ func (r *runner) all(given map[string]any) (err error) {
 	if err := r.matrix(); err != nil {
 		return err
 	}
-	r.tell()
-	return nil
+	return r.tell()
 }
 
 // section makes the table of a section.
@@ -411,7 +410,7 @@ func newChartTable(c Chart, title string, t *table) *chartTable {
 }
 
 // tell fills the templates of the first page.
-func (r *runner) tell() {
+func (r *runner) tell() (err error) {
 	p, d := r.report, r.report.def
 	p.question = fill(d.Question, r.lookup)
 	p.answer = fill(cmp.Or(d.Answer, "{answer}"), r.lookup)
@@ -441,6 +440,8 @@ func (r *runner) tell() {
 		}
 		p.figures = append(p.figures, v)
 	}
+	p.counted, err = r.subjectWords()
+	return err
 }
 
 // countedAnswer is the sentence of a report whose queries give none.
