@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
@@ -158,20 +157,24 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 		return nil, err
 	}
 	at := places{}
-	var faults []*configError
 	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
-		ast.Walk(at, file.Docs[0].Body)
-		ast.Walk(&x, file.Docs[0].Body)
-		if err := errors.Join(x.errs...); err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
-		faults = text.unknownKeys(file.Docs[0].Body)
-		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg); err != nil {
-			return nil, &exitError{exitUsage, errors.Join(joinFaults(faults), text.yamlError(err))}
+		body := file.Docs[0].Body
+		ast.Walk(at, body)
+		ast.Walk(&x, body)
+		x.faults = append(x.faults, text.unknownKeys(body)...)
+		wrong, paths, err := text.decode(body, &cfg)
+		x.faults, x.paths = append(x.faults, wrong...), append(x.paths, paths...)
+		if err != nil {
+			return nil, &exitError{exitUsage, errors.Join(joinFaults(x.faults), err)}
 		}
 	}
-	tell := func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) }
+	faults := x.faults
+	tell := func(key, msg string) {
+		if !within(x.paths, key) { // the value is not the one that was meant
+			faults = append(faults, text.fault(at.find(key), msg))
+		}
+	}
 	cfg.validate(talksToCloud, tell)
 	if compile != nil {
 		if err := cfg.compile(compile, tell); err != nil {

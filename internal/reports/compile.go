@@ -183,19 +183,6 @@ func (c *compiler) need(key, where, query string, columns []string, name string)
 	c.add(key, "%s: column %q: the query %s does not return it%s", where, cut(name, 100), query, meant(name, columns))
 }
 
-// meant names the one of names that was meant, or else all.
-func meant(name string, names []string) string {
-	near := nearest(name, names)
-	switch {
-	case near == "":
-		return ""
-	case distance(name, near) <= (len(name)+2)/3:
-		return fmt.Sprintf("; did you mean %q?", near)
-	default:
-		return "; there is " + cut(strings.Join(names, ", "), 200)
-	}
-}
-
 var lineOfError = regexp.MustCompile(`(?m)^LINE (\d+): `)
 
 // sqlWords is what the database says of a query, in one line.
