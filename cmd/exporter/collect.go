@@ -41,7 +41,8 @@ says for how long).`,
 			if dryRun {
 				return a.forecast(c.Context(), cfg)
 			}
-			return a.collect(c.Context(), cfg, acceptDrop)
+			_, err = a.collect(c.Context(), cfg, acceptDrop)
+			return err
 		},
 	}
 	c.Flags().StringVar(&project, "project", "", "only this project of the configuration")
@@ -101,11 +102,12 @@ func (cfg *config) collectOptions(a *app) collect.Options {
 	}
 }
 
-// collect runs one collection with its journal entry and says what came of it.
-func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
+// collect runs one collection with its journal entry and says what came of it. It
+// returns its result also with an error where a snapshot was published.
+func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*collect.Result, error) {
 	st, err := openStore(cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	host := strings.TrimPrefix(strings.TrimPrefix(cfg.Cloud.URL, "https://"), "http://")
 	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, text.FgHiBlue, strings.Join(cfg.Cloud.Projects, ", ")),
@@ -117,7 +119,7 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 	collector := collect.New(st, o)
 	client, err := a.newClient(cfg, collector.Observe)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	result, err := collector.Run(ctx, client.Reader())
 	bars.stop()
@@ -127,7 +129,7 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 		if ctx.Err() != nil && o.Resume > 0 {
 			fmt.Fprintf(a.stderr, "what has come is kept for %s; exporter collect goes on from there\n", duration(o.Resume))
 		}
-		return fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
+		return nil, fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
 	a.sayCollected(result)
 	if journalled == nil {
@@ -138,12 +140,12 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) error {
 		}
 	}
 	if journalled != nil {
-		return &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
+		return result, &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
 	}
 	if result.Verdict == store.Partial {
-		return &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
+		return result, &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
 	}
-	return nil
+	return result, nil
 }
 
 // explainCollect adds what a person can do to an error of the disk or of another

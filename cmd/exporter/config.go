@@ -26,6 +26,7 @@ type config struct {
 	Inputs  inputsConfig  `yaml:"inputs"`
 	Collect collectConfig `yaml:"collect"`
 	Mail    mailConfig    `yaml:"mail"`
+	Serve   serveConfig   `yaml:"serve"`
 	Fonts   []string      `yaml:"fonts"`
 
 	Reports []reportConfig `yaml:"reports"`
@@ -68,8 +69,8 @@ type inputsConfig struct {
 }
 
 type collectConfig struct {
-	Schedule string       `yaml:"schedule"`
-	Budget   budgetConfig `yaml:"budget"`
+	Due    scheduleConfig `yaml:",inline"`
+	Budget budgetConfig   `yaml:"budget"`
 	// TieOuts is how many requests a run may make only to compare the cloud's
 	// own counts with ours, beside the budget.
 	TieOuts int `yaml:"tie_outs"`
@@ -95,8 +96,8 @@ type mailConfig struct {
 // reportConfig is a definition with what is done with its outputs.
 type reportConfig struct {
 	reports.Definition `yaml:",inline"`
-	Schedule           string   `yaml:"schedule"`
-	To                 []string `yaml:"to"`
+	Due                scheduleConfig `yaml:",inline"`
+	To                 []string       `yaml:"to"`
 }
 
 func defaultConfig() config {
@@ -104,6 +105,7 @@ func defaultConfig() config {
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
+		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second},
 	}
 }
 
@@ -241,6 +243,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 		c.Fonts[i] = c.abs(c.Fonts[i])
 	}
 	c.validateReports(tell)
+	c.validateServe(fault)
 }
 
 // validateReports lays the configuration's reports over the built-in ones.

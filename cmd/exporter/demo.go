@@ -87,12 +87,12 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
-	if err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, false); err != nil {
 		return err
 	}
 	back.Store(0)
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
-	if err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, false); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",

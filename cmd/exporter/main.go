@@ -116,8 +116,8 @@ For your own site:           exporter init, then exporter check, exporter collec
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err, "see: "+c.CommandPath()+" --help")
 	})
-	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.snapshotsCommand(),
-		a.sqlCommand(), a.apiCommand(), a.sandboxCommand(), a.checkCommand(), a.versionCommand())
+	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
+		a.snapshotsCommand(), a.sqlCommand(), a.apiCommand(), a.sandboxCommand(), a.checkCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}

@@ -19,20 +19,27 @@ import (
 // import which of ours, and where each big library may be imported.
 func TestImports(t *testing.T) {
 	ours := map[string][]string{
-		"internal/cloud":           {},
-		"internal/sandbox":         {},
-		"internal/store":           {},
-		"internal/journal":         {},
-		"internal/store/storetest": {"internal/store"},
-		"internal/collect":         {"internal/cloud", "internal/store"},
-		"internal/reports":         {"internal/store", "queries"},
-		"queries":                  {},
-		"cmd/exporter":             nil, // wires them all
+		"internal/cloud":               {},
+		"internal/sandbox":             {},
+		"internal/store":               {},
+		"internal/journal":             {},
+		"internal/schedule":            {},
+		"internal/store/storetest":     {"internal/store"},
+		"internal/collect":             {"internal/cloud", "internal/store"},
+		"internal/reports":             {"internal/store", "queries"},
+		"queries":                      {},
+		"cmd/exporter":                 nil, // wires them all
+		"internal/deliver":             {},
+		"internal/deliver/delivertest": {},
 	}
 	libraries := map[string]string{
 		"github.com/duckdb/duckdb-go": "internal/store",
 		"github.com/xuri/excelize":    "internal/reports",
 		"codeberg.org/go-pdf/fpdf":    "internal/reports",
+		"github.com/robfig/cron":      "internal/schedule",
+		"github.com/prometheus":       "cmd/exporter",
+		"github.com/wneessen/go-mail": "internal/deliver",
+		"github.com/emersion":         "internal/deliver/delivertest",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
 	cmd.Stderr = os.Stderr

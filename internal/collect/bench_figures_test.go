@@ -75,6 +75,7 @@ func BenchmarkFigures(b *testing.B) {
 	b.Run("again", func(b *testing.B) { againFigures(b, f) })
 	b.Run("million", func(b *testing.B) { millionFigures(b, f) })
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
+	b.Run("catalogue", func(b *testing.B) { catalogueFigures(b, f, program) })
 	f.print()
 }
 

@@ -65,8 +65,7 @@ func or(s, other string) string {
 // expired: such a row says so in a column of its own.
 func (r *runner) accept(t *table) {
 	words := &vector{}
-	t.accepted = map[int]bool{}
-	found := false
+	t.accepted, t.lapsed = map[int]bool{}, map[int]bool{}
 	for row := range t.rows {
 		e, ok := r.exceptions[t.key(row, "/")]
 		switch {
@@ -75,14 +74,14 @@ func (r *runner) accept(t *table) {
 			continue
 		case e.holds:
 			t.accepted[row] = true
-			r.report.accepted++
 		default:
-			r.report.lapsed++
+			t.lapsed[row] = true
 		}
-		found = true
 		words.add(e.words)
 	}
-	if !found {
+	r.report.accepted += len(t.accepted)
+	r.report.lapsed += len(t.lapsed)
+	if len(t.accepted)+len(t.lapsed) == 0 {
 		return
 	}
 	at := slices.IndexFunc(t.columns, func(c Column) bool { return c.Format == formatID })

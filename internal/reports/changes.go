@@ -16,8 +16,9 @@ type comparison struct {
 // changeCount counts the findings of one section: those that are new since the
 // earlier snapshot, changed or as before, and those that were in it and are gone.
 type changeCount struct {
-	section                    string
-	fresh, changed, kept, gone int
+	section              string
+	fresh, changed, gone int
+	kept                 int // -1 where it is not known
 }
 
 // What has become of a finding, as the lists of changes have it.
@@ -37,20 +38,30 @@ func (r *runner) compareWith() error {
 	if r.before.reader == nil {
 		if p.def.ComparesAlways() {
 			p.since = &comparison{}
-			p.trust.limits = append(p.trust.limits, "there is no earlier snapshot, so nothing is told of changes")
 		}
+	} else {
+		t, err := r.trustOf(r.before.reader)
+		if err != nil {
+			return err
+		}
+		p.since = &comparison{trust: t}
+	}
+	p.trust.limits = append(p.trust.limits, p.since.limits()...)
+	return nil
+}
+
+// limits say what a reader has to know of the earlier snapshot.
+func (c *comparison) limits() []string {
+	switch {
+	case c == nil:
+		return nil
+	case c.trust.snapshot == "":
+		return []string{"there is no earlier snapshot, so nothing is told of changes"}
+	case c.trust.complete():
 		return nil
 	}
-	t, err := r.trustOf(r.before.reader)
-	if err != nil {
-		return err
-	}
-	p.since = &comparison{trust: t}
-	if !t.complete() {
-		p.trust.limits = append(p.trust.limits, "the earlier snapshot "+t.snapshot+
-			" is partial, so that a change may be older than it: "+strings.ReplaceAll(strings.Join(t.lacks, "; "), "in this snapshot", "in it"))
-	}
-	return nil
+	return []string{"the earlier snapshot " + c.trust.snapshot + " is partial, so that a change may be older than it: " +
+		strings.ReplaceAll(strings.Join(c.trust.lacks, "; "), "in this snapshot", "in it")}
 }
 
 // comparable reports whether a query can be compared with what it gave in the
@@ -99,15 +110,22 @@ func (r *runner) compare(t *table) (*table, error) {
 	base := p.since.trust.snapshot
 	list.section.Title = joinWords("Changes since "+base, t.section.Title)
 	list.section.Empty = "Nothing is new, changed or gone since " + base + "."
-	list.note = fmt.Sprintf("%s new, %s changed, %s gone; %s as before. What has the same %s is the same finding.",
-		number(int64(count.fresh)), number(int64(count.changed)), number(int64(count.gone)), number(int64(count.kept)),
-		andWords(t.named(t.section.Key)))
+	list.note = count.words(t)
 	p.since.counts = append(p.since.counts, count)
 	r.changes = append(r.changes, list.table)
 	if p.def.onlySome() {
 		return r.only(t, became), nil
 	}
 	return t, nil
+}
+
+// words counts what has become of the findings of a section.
+func (c changeCount) words(t *table) string {
+	s := fmt.Sprintf("%s new, %s changed, %s gone", number(int64(c.fresh)), number(int64(c.changed)), number(int64(c.gone)))
+	if c.kept >= 0 {
+		s += "; " + number(int64(c.kept)) + " as before"
+	}
+	return s + ". What has the same " + andWords(t.named(t.section.Key)) + " is the same finding."
 }
 
 // only keeps of a section what is new, or new or changed, and says so.
@@ -128,6 +146,7 @@ func (r *runner) only(t *table, became []string) *table {
 		words, p.since.trust.snapshot, number(int64(len(rows))), plural(t.rows, "row", "rows"), left)
 	p.trust.limits = append(p.trust.limits, "in "+t.section.Title+" "+told)
 	kept := t.pick(rows)
+	kept.only = words
 	kept.note = joinSentences(t.note, upperFirst(told)+".")
 	if len(rows) == 0 && t.rows > 0 {
 		kept.section.Empty = "Nothing is " + words + " since " + p.since.trust.snapshot + "; " + left + " left out."
@@ -302,6 +321,15 @@ func (v *vector) alike() *vector {
 func (t *table) pick(rows []int) *table {
 	p := *t
 	p.rows, p.vectors = len(rows), make([]*vector, len(t.vectors))
+	p.accepted, p.lapsed = map[int]bool{}, map[int]bool{}
+	for i, row := range rows {
+		if t.accepted[row] {
+			p.accepted[i] = true
+		}
+		if t.lapsed[row] {
+			p.lapsed[i] = true
+		}
+	}
 	for i, v := range t.vectors {
 		p.vectors[i] = v.alike()
 		for _, row := range rows {

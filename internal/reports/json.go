@@ -39,6 +39,16 @@ type reportJSON struct {
 	Rows       int      `json:"rows"`
 	Accepted   int      `json:"accepted"` // findings that an exception accepts
 	Lapsed     int      `json:"lapsed"`   // findings whose exception does so no longer
+
+	Part *partJSON `json:"part,omitempty"`
+}
+
+// partJSON says which rows of a report the part of a recipient has.
+type partJSON struct {
+	Name   string         `json:"name"`
+	Column string         `json:"column"`
+	Values []string       `json:"values"`
+	Whole  map[string]int `json:"whole"` // rows of the sections before they were parted
 }
 
 // sinceJSON is the earlier snapshot that findings are compared with.
@@ -55,7 +65,7 @@ type changeJSON struct {
 	New     int    `json:"new"`
 	Changed int    `json:"changed"`
 	Gone    int    `json:"gone"`
-	Kept    int    `json:"as_before"`
+	Kept    *int   `json:"as_before"` // null where it is not known
 }
 
 type trustJSON struct {
@@ -198,10 +208,17 @@ func (r *Report) document() document {
 			Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
 			Digest: t.digest(), Mask: r.Mask(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
 	}
+	if p := r.part; p != nil {
+		d.Report.Part = &partJSON{p.name, p.column, p.values, p.whole}
+	}
 	if s := r.since; s != nil && s.trust.snapshot != "" {
 		d.Since = &sinceJSON{Snapshot: s.trust.snapshot, AsOf: at(s.trust.asOf), Verdict: s.trust.verdict(), Digest: s.trust.digest()}
 		for _, c := range s.counts {
-			d.Since.Sections = append(d.Since.Sections, changeJSON{c.section, c.fresh, c.changed, c.gone, c.kept})
+			x := changeJSON{Section: c.section, New: c.fresh, Changed: c.changed, Gone: c.gone}
+			if c.kept >= 0 {
+				x.Kept = &c.kept
+			}
+			d.Since.Sections = append(d.Since.Sections, x)
 		}
 	}
 	for _, p := range t.projects {

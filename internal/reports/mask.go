@@ -53,7 +53,7 @@ func (r *Report) seal() string {
 
 // footer is what every page says of the report that it is from.
 func (r *Report) footer() string {
-	s := r.Title() + " · " + r.trust.snapshot + " · " + r.digest()
+	s := joinWords(r.Title(), r.part.heading(), r.trust.snapshot, r.digest())
 	if r.Mask() != store.MaskFull {
 		s += " · mask " + r.Mask()
 	}

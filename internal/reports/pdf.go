@@ -240,14 +240,23 @@ func (t *table) firstRows() []int {
 // firstColumns are the columns of the list of first rows.
 func (t *table) firstColumns() []int {
 	var indexes []int
-	for _, name := range t.section.First.Columns {
-		if i := t.index(name); i >= 0 {
-			indexes = append(indexes, i)
-		}
+	if f := t.section.First; f != nil {
+		indexes = t.indexes(f.Columns)
 	}
 	if len(indexes) == 0 {
 		all := t.onPages()
 		return all[:min(7, len(all))]
+	}
+	return indexes
+}
+
+// indexes are the columns of these names that there are.
+func (t *table) indexes(names []string) []int {
+	var indexes []int
+	for _, name := range names {
+		if i := t.index(name); i >= 0 {
+			indexes = append(indexes, i)
+		}
 	}
 	return indexes
 }

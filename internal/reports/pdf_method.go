@@ -133,6 +133,7 @@ func (r *Report) methodFacts() []namedText {
 		{"Report", joinWords(r.def.ID, r.Name(), r.Title())},
 		{"Question", r.question},
 		{"Controls", strings.Join(r.def.Controls, ", ")},
+		{"Part", upperFirst(r.part.words())},
 	}
 	for _, p := range t.projects {
 		facts = append(facts, namedText{"Project", p.id + ": " + strings.ReplaceAll(p.verdict, "_", " ") +

@@ -40,8 +40,9 @@ type Report struct {
 	chart      *chartTable
 	matrix     *matrix // nil where the definition has none
 	tables     []*table
-	accepted   int // findings that an exception accepts
-	lapsed     int // findings whose exception does so no longer
+	part       *partOf // nil of a whole report
+	accepted   int     // findings that an exception accepts
+	lapsed     int     // findings whose exception does so no longer
 	parameters []namedText
 	queries    []queryText
 }
@@ -101,16 +102,16 @@ func (r *Report) rows() int {
 	return n
 }
 
-// subject names the project or the projects, for a page's first line.
+// subject names the project or the projects, for a page's first line, and the part.
 func (r *Report) subject() string {
-	switch n := len(r.trust.projects); n {
-	case 0:
-		return "no project"
-	case 1:
-		return "Project " + r.trust.projects[0].id
-	default:
-		return number(int64(n)) + " projects"
+	project := "no project"
+	switch n := len(r.trust.projects); {
+	case n == 1:
+		project = "Project " + r.trust.projects[0].id
+	case n > 1:
+		project = number(int64(n)) + " projects"
 	}
+	return joinWords(project, r.part.heading())
 }
 
 // digest returns the first characters of the digest of what was reported on.

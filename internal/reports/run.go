@@ -350,13 +350,19 @@ func (r *runner) countedChart(c Chart) error {
 		return fmt.Errorf("chart: there is no section %q", c.Section)
 	}
 	t := r.report.tables[i]
-	label, split := t.index(c.Label), t.index(c.Split)
-	if label < 0 || split < 0 {
+	if t.index(c.Label) < 0 || t.index(c.Split) < 0 {
 		return fmt.Errorf("chart: section %s has no column %s or %s", c.Section, c.Label, c.Split)
 	}
+	r.report.chart = countChart(c, fill(c.Title, r.lookup), t)
+	return nil
+}
+
+// countChart counts the rows of a table that has the chart's columns.
+func countChart(c Chart, title string, t *table) *chartTable {
+	label, split := t.index(c.Label), t.index(c.Split)
 	counts := map[string][]float64{}
 	totals := map[string]float64{}
-	chart := &chartTable{def: c, title: fill(c.Title, r.lookup), values: make([][]float64, len(c.Series))}
+	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
 	for row := range t.rows {
 		name, part := t.text(row, label), t.text(row, split)
 		if counts[name] == nil {
@@ -377,8 +383,7 @@ func (r *runner) countedChart(c Chart) error {
 			chart.values[s] = append(chart.values[s], n)
 		}
 	}
-	r.report.chart = chart
-	return nil
+	return chart
 }
 
 func newChartTable(c Chart, title string, t *table) *chartTable {

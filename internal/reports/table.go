@@ -29,6 +29,8 @@ type table struct {
 	changes bool // a list of changes, not a section of the definition
 
 	accepted map[int]bool // rows that an exception accepts
+	lapsed   map[int]bool // rows whose exception does so no longer
+	only     string       // new, or new or changed, where rows that are not are left out
 }
 
 // kind is what a vector's numbers stand for.

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"exporter/internal/journal"
+	"exporter/internal/schedule"
+	"exporter/internal/store"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var acceptClock bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Collect, report and mail by the schedules until stopped",
+		Long: `Runs what has a schedule in reports.yaml until it is stopped: collections, and
+reports with their mails, each for the time at which it was due. Every due time
+leaves one entry in the journal: ran, late, caught up, skipped and why, failed
+and why; exporter why tells of it. What was missed while serve did not run is
+run once, unless the schedule says all or skip.
+
+A signal to end (SIGTERM, Ctrl-C) leaves what is running serve.grace to finish;
+what is given up then is caught up at the next start. Health and metrics are
+told on serve.listen: /healthz, /readyz, /metrics.`,
+		Example: `  exporter serve
+  exporter serve --log-format json`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), acceptClock) },
+	}
+	c.Flags().BoolVar(&acceptClock, "accept-clock", false, "go by this machine's clock although the store is of a later time")
+	return c
+}
+
+// server is what a running serve holds.
+type server struct {
+	app     *app // what it prints for people goes nowhere; the log has it
+	cfg     *config
+	log     *slog.Logger
+	journal *journal.Journal
+	history *history
+	runner  schedule.Runner
+}
+
+// serve runs the schedules until ctx ends, which is no error.
+func (a *app) serve(ctx context.Context, acceptClock bool) (err error) {
+	s, err := a.newServer(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := lockServe(s.cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := s.checkClock(ctx, acceptClock); err != nil {
+		return err
+	}
+	stopTelling, err := s.tell()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTelling()) }()
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if err := s.runner.Run(ctx); err != nil {
+		return err
+	}
+	why := context.Cause(ctx).Error()
+	s.log.Info("stopped", "why", why)
+	_, err = s.journal.Append("serve", serveEntry{Event: "stop", Why: why})
+	return explainDisk(err)
+}
+
+// newServer reads the configuration and the journal.
+func (a *app) newServer(ctx context.Context) (*server, error) {
+	cfg, err := a.loadConfig(false)
+	if err != nil {
+		return nil, err
+	}
+	// Only who collects needs the cloud's credentials.
+	if cfg, err = a.loadReports(ctx, cfg.Collect.Due.spec != nil); err != nil {
+		return nil, err
+	}
+	st, err := openStore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Create(); err != nil {
+		return nil, explainDisk(err)
+	}
+	broken, _ := errors.AsType[*journal.Broken](journalError(cfg))
+	if broken != nil && !broken.Torn {
+		return nil, &hintError{fmt.Errorf("serve: journal: %w", broken), "what follows that line cannot be trusted; compare it with a backup, or move the journal away to begin a new one"}
+	}
+	quiet := *a
+	quiet.stdout, quiet.stderr = io.Discard, io.Discard
+	s := &server{app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath())}
+	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
+	if len(s.runner.Jobs) == 0 {
+		return nil, usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
+	}
+	return s, nil
+}
+
+func journalError(cfg *config) error {
+	_, err := journal.Verify(cfg.journalPath())
+	return err
+}
+
+// lockServe takes the store for one serve until release is called.
+func lockServe(cfg *config) (release func() error, err error) {
+	path := filepath.Join(cfg.Store.Dir, "serve.lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, explainDisk(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		err = errors.Join(err, f.Close())
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			holder, _ := os.ReadFile(path)
+			err = &hintError{fmt.Errorf("serve: the schedules of %s are run by %s already", cfg.Store.Dir, strings.TrimSpace(string(holder))),
+				"one serve for each store: stop that one, or leave it to its work"}
+		}
+		return nil, err
+	}
+	host, _ := os.Hostname()
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "process %d on %s\n", os.Getpid(), host)
+	}
+	if err != nil {
+		return nil, errors.Join(explainDisk(err), f.Close())
+	}
+	return func() error { return errors.Join(f.Truncate(0), f.Close()) }, nil
+}
+
+// maxAhead is how much later than this machine's clock the store may be.
+const maxAhead = 5 * time.Minute
+
+// checkClock refuses a clock that is behind what the store holds, unless it is to
+// be accepted, which the journal then says.
+func (s *server) checkClock(ctx context.Context, accept bool) error {
+	if err := s.history.refresh(); err != nil {
+		return err
+	}
+	st, err := openStore(s.cfg)
+	if err != nil {
+		return err
+	}
+	// Of a damaged file nothing is known here; reading it will say so.
+	snapshots, _ := st.Snapshots(ctx)
+	newest, id := s.history.newest, ""
+	what := "an entry of its journal"
+	for _, x := range snapshots {
+		id = max(id, x.ID)
+		if at := x.Started; x.ID > s.history.accepted && at.After(newest) {
+			newest, what = at, "its snapshot "+x.ID
+		}
+	}
+	now := s.app.now()
+	if newest.Sub(now) <= maxAhead {
+		return nil
+	}
+	if accept {
+		_, err := s.journal.Append("clock", clockEntry{Newest: newest.UTC(), Snapshot: id})
+		return explainDisk(err)
+	}
+	return &hintError{
+		fmt.Errorf("serve: this machine's clock shows %s, but %s is of %s", s.words(now), what, s.words(newest)),
+		"set the clock, for example: timedatectl set-ntp true. Where the clock is right and the store was written by a wrong one: exporter serve --accept-clock",
+	}
+}
+
+func (s *server) words(t time.Time) string { return t.In(s.cfg.zone).Format("2006-01-02 15:04 MST") }
+
+// begin enters the start in the journal, and gives each job where it goes on.
+func (s *server) begin() error {
+	entry := serveEntry{Event: "start", ProgramVersion: version}
+	for _, j := range s.runner.Jobs {
+		entry.Schedules = append(entry.Schedules, scheduleEntry{j.Name, j.Spec.String(), j.Spec.Zone().String(), j.Missed})
+	}
+	if _, err := s.journal.Append("serve", entry); err != nil {
+		return explainDisk(err)
+	}
+	if err := s.history.refresh(); err != nil {
+		return err
+	}
+	for i := range s.runner.Jobs {
+		j := &s.runner.Jobs[i]
+		j.Since = s.history.state(j.Name).since
+		s.log.Info("scheduled", "schedule", j.Name, "next", j.Spec.Next(j.Since).Format(time.RFC3339))
+	}
+	return nil
+}
+
+// account enters a slot in the journal and the log.
+func (s *server) account(e schedule.Entry) error {
+	_, err := s.journal.Append("slot", struct {
+		Schedule string         `json:"schedule"`
+		Slot     time.Time      `json:"slot"`
+		Outcome  string         `json:"outcome"`
+		Why      string         `json:"why,omitempty"`
+		Started  time.Time      `json:"started,omitzero"`
+		Finished time.Time      `json:"finished,omitzero"`
+		Detail   map[string]any `json:"detail,omitempty"`
+	}{e.Schedule, e.Slot, e.Outcome, e.Why, e.Started.UTC(), e.Finished.UTC(), e.Detail})
+	if err == nil {
+		err = s.history.refresh()
+	}
+	if err != nil {
+		s.log.Error("a slot cannot be accounted for yet", "schedule", e.Schedule, "slot", e.Slot, "error", err)
+		return err
+	}
+	level := slog.LevelInfo
+	switch e.Outcome {
+	case schedule.Failed:
+		level = slog.LevelError
+	case schedule.Skipped:
+		level = slog.LevelWarn
+	}
+	log := s.log.With("schedule", e.Schedule, "slot", e.Slot.Format(time.RFC3339), "took", e.Finished.Sub(e.Started).Round(time.Millisecond))
+	if e.Why != "" {
+		log = log.With("why", e.Why)
+	}
+	log.Log(context.Background(), level, e.Outcome)
+	return nil
+}
+
+// tell answers on serve.listen until the returned function is called.
+func (s *server) tell() (stop func() error, err error) {
+	if s.cfg.Serve.Listen == "" {
+		return func() error { return nil }, nil
+	}
+	l, err := net.Listen("tcp", s.cfg.Serve.Listen)
+	if err != nil {
+		return nil, &hintError{fmt.Errorf("serve: %w", err), "another program may hold the port: name another as serve.listen in reports.yaml, or off"}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l, s.handler()) }()
+	s.log.Info("listening", "address", l.Addr().String())
+	return func() error { cancel(); return <-done }, nil
+}
+
+// hold keeps a job from failing only because another process has the store for a
+// while.
+func (s *server) hold(ctx context.Context, try func() error) error {
+	end := s.app.now().Add(s.cfg.Serve.Wait)
+	for {
+		err := try()
+		if _, held := errors.AsType[*store.Locked](err); !held || !s.app.now().Before(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Second):
+		}
+	}
+}

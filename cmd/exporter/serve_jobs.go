@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"exporter/internal/collect"
+	"exporter/internal/schedule"
+)
+
+// collecting is the schedule of collections; a report's is called "report NAME".
+const collecting = "collect"
+
+// jobs are what the configuration has a schedule for.
+func (s *server) jobs() []schedule.Job {
+	var all []schedule.Job
+	first := ""
+	if due := s.cfg.Collect.Due; due.spec != nil {
+		first = collecting
+		all = append(all, schedule.Job{Name: collecting, Spec: due.spec, Missed: due.Missed, Run: s.runCollect})
+	}
+	for i, d := range s.cfg.definitions {
+		if s.cfg.from[i] < 0 {
+			continue
+		}
+		r := s.cfg.Reports[s.cfg.from[i]]
+		if r.Due.spec == nil {
+			continue
+		}
+		all = append(all, schedule.Job{
+			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
+			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
+				return s.app.runReportSlot(ctx, s.cfg, d, r, s.reportSlot(d.Name, slot))
+			},
+		})
+	}
+	return all
+}
+
+// runCollect runs the collection of a slot. A snapshot that lacks something is a
+// result; the detail says what.
+func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
+	var result *collect.Result
+	err := s.hold(ctx, func() (err error) {
+		result, err = s.app.collect(ctx, s.cfg, false)
+		return err
+	})
+	if result == nil {
+		return nil, err
+	}
+	detail := map[string]any{"snapshot": result.Snapshot, "verdict": result.Verdict, "requests": result.Requests}
+	var retries int64
+	for _, p := range result.Projects {
+		for _, r := range p.Resources {
+			retries += r.Retries
+		}
+	}
+	detail["retries"] = retries
+	if err != nil {
+		detail["trouble"] = err.Error()
+	}
+	return detail, nil
+}
+
+// reportSlot is what a report of a slot is made from: the snapshot of the newest
+// collection that was due by then.
+func (s *server) reportSlot(name string, slot schedule.Slot) reportSlot {
+	r := reportSlot{At: slot.At, CaughtUp: slot.CaughtUp, Late: slot.Late, SincePrevious: s.history.state("report " + name).snapshot}
+	if s.cfg.Collect.Due.spec == nil {
+		return r // whoever collects, the current snapshot is the one
+	}
+	const instead = "; this report is made from the newest snapshot there is"
+	due := func(t time.Time) string { return t.Format("2 January 2006 15:04") }
+	collected := s.history.upTo(collecting, slot.At)
+	switch {
+	case slot.WaitedInVain:
+		r.Notices = append(r.Notices, fmt.Sprintf("The collection for this report was still not done after %s%s.", s.cfg.Serve.Wait, instead))
+	case collected.Slot.IsZero():
+		r.Notices = append(r.Notices, "No collection was due before this report"+instead+".")
+	case collected.Detail.Snapshot == "":
+		at := collected.Slot.In(s.cfg.Collect.Due.spec.Zone())
+		r.Notices = append(r.Notices, fmt.Sprintf("The collection due on %s %s (%s)%s.", due(at), collected.Outcome, collected.Why, instead))
+	default:
+		r.Snapshot = collected.Detail.Snapshot
+	}
+	return r
+}

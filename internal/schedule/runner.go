@@ -1,0 +1,279 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Policy is what becomes of slots that were missed: those that came due while
+// nobody ran the jobs, while the job itself was running, or while the machine
+// slept or its clock was set forward.
+type Policy string
+
+// The policies: run the newest missed slot and skip those before, run each, or
+// skip all.
+const (
+	Once Policy = "once"
+	All  Policy = "all"
+	Skip Policy = "skip"
+)
+
+// Policies are all policies.
+var Policies = []Policy{Once, All, Skip}
+
+// Job is what is due by a schedule.
+type Job struct {
+	Name   string
+	Spec   *Spec
+	Missed Policy
+	// Since is the last slot that was accounted for, or when the schedule began:
+	// slots after it are due.
+	Since time.Time
+	// After names a job whose slots, up to this job's own, come first; "" is none.
+	// It is waited for at most so long, from when the slot could have run.
+	After string
+	Wait  time.Duration
+	// Run does what is due. Its detail goes into the entry. Once ctx ends it has
+	// to return soon; where it errs then, the slot stays unaccounted for.
+	Run func(ctx context.Context, slot Slot) (detail map[string]any, err error)
+}
+
+// Slot is a due time of a job, as its Run is told of it.
+type Slot struct {
+	At time.Time // in the schedule's zone
+	// CaughtUp is set where the slot was missed, Late where it was not, but began
+	// more than a minute after its time.
+	CaughtUp, Late bool
+	// WaitedInVain is set where the job to come first was still not done.
+	WaitedInVain bool
+}
+
+// Outcomes of a slot.
+const (
+	Ran      = "ran"
+	Late     = "late"
+	CaughtUp = "caught up"
+	Skipped  = "skipped"
+	Failed   = "failed"
+)
+
+// Entry accounts for one slot.
+type Entry struct {
+	Schedule string
+	Slot     time.Time // in the schedule's zone
+	Outcome  string
+	Why      string // what made it late, missed, skipped or failed; else ""
+	// Started and Finished are zero where it was skipped.
+	Started, Finished time.Time
+	Detail            map[string]any
+}
+
+// NotRunning begins the reason of a slot that was missed because no [Runner] ran.
+const NotRunning = "nothing was running at that time"
+
+// Runner runs jobs, each by itself and never beside itself.
+type Runner struct {
+	Jobs []Job
+	// Grace is how long what is running may go on once Run is to end.
+	Grace time.Duration
+	Now   func() time.Time
+	// Account keeps an entry. While it errs it is called again, every 30 seconds,
+	// and the job waits. It is called from several goroutines.
+	Account func(Entry) error
+
+	began  time.Time
+	mu     sync.Mutex
+	last   map[string]time.Time // by job: its last slot that is accounted for
+	change chan struct{}        // closed when last changes
+}
+
+const (
+	// look is how long a wait may go without looking at the clock, which may have
+	// been set; the timers stand still while the machine sleeps.
+	look = 30 * time.Second
+	// tolerance is how far from its time a slot may begin without being late.
+	tolerance = time.Minute
+)
+
+// Run runs the jobs until ctx ends and what was running then has ended too. It
+// errs only where a job comes after one that is not there.
+func (r *Runner) Run(ctx context.Context) error {
+	r.began = r.clock()
+	r.last, r.change = map[string]time.Time{}, make(chan struct{})
+	for _, j := range r.Jobs {
+		r.last[j.Name] = j.Since
+	}
+	for _, j := range r.Jobs {
+		if _, ok := r.last[j.After]; j.After != "" && !ok {
+			return fmt.Errorf("schedule %s: comes after %q, which is not there", j.Name, j.After)
+		}
+	}
+	var jobs sync.WaitGroup
+	for _, j := range r.Jobs {
+		jobs.Go(func() { r.runJob(ctx, j) })
+	}
+	jobs.Wait()
+	return nil
+}
+
+// clock is the wall clock alone: what time.Now measures beside it stands still
+// while the machine sleeps.
+func (r *Runner) clock() time.Time { return r.Now().Round(0) }
+
+// runJob goes through the slots of a job in order until ctx ends.
+func (r *Runner) runJob(ctx context.Context, j Job) {
+	last, free := j.Since, r.began
+	for ctx.Err() == nil {
+		at, now := j.Spec.Next(last), r.clock()
+		if at.After(now) {
+			wait(ctx, min(at.Sub(now), look), nil)
+			continue
+		}
+		entry, ok := r.runSlot(ctx, j, at, free)
+		if !ok || !r.account(ctx, entry) {
+			return
+		}
+		last = at
+		if entry.Outcome != Skipped {
+			free = r.clock()
+		}
+	}
+}
+
+// runSlot runs or skips a slot that is due. It reports false where the slot stays
+// unaccounted for. free is since when the job could have run it.
+func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry, bool) {
+	now := r.clock()
+	e := Entry{Schedule: j.Name, Slot: at}
+	newer := !j.Spec.Next(at).After(now)
+	missed := newer || !at.After(free) || now.Sub(at) > tolerance
+	if missed {
+		switch {
+		case !at.After(r.began):
+			e.Why = NotRunning
+		case !at.After(free):
+			e.Why = "the slot before was still running"
+		default:
+			e.Why = "the machine slept, or its clock was set forward"
+		}
+		switch {
+		case j.Missed == Skip:
+			e.Outcome, e.Why = Skipped, e.Why+", and what is missed is skipped"
+			return e, true
+		case j.Missed == Once && newer:
+			e.Outcome, e.Why = Skipped, e.Why+", and of what is missed only the newest is run"
+			return e, true
+		}
+	}
+	slot := Slot{At: at, CaughtUp: missed}
+	if j.After != "" {
+		done, err := r.waitFor(ctx, j, at)
+		if err != nil {
+			return Entry{}, false
+		}
+		slot.WaitedInVain = !done
+	}
+	e.Started = r.clock()
+	waited := e.Started.Sub(now).Round(time.Second)
+	slot.Late = !missed && e.Started.Sub(at) > tolerance
+	switch {
+	case slot.WaitedInVain:
+		e.Why = because(e.Why, fmt.Sprintf("%s was not done after %s", j.After, waited))
+	case slot.Late:
+		e.Why = fmt.Sprintf("waited %s for %s", waited, j.After)
+	}
+	running, release := withGrace(ctx, r.Grace)
+	defer release()
+	var err error
+	e.Detail, err = j.Run(running, slot)
+	e.Finished = r.clock()
+	switch {
+	case err != nil && running.Err() != nil:
+		return Entry{}, false
+	case err != nil:
+		e.Outcome, e.Why = Failed, because(e.Why, err.Error())
+	case missed:
+		e.Outcome = CaughtUp
+	case slot.Late:
+		e.Outcome = Late
+	default:
+		e.Outcome = Ran
+	}
+	return e, true
+}
+
+// because joins two reasons.
+func because(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// waitFor waits until the job that j comes after has accounted for its slots up to
+// at. It reports false where that takes longer than j waits, and errs when ctx ends.
+func (r *Runner) waitFor(ctx context.Context, j Job, at time.Time) (bool, error) {
+	var first *Spec
+	for _, other := range r.Jobs {
+		if other.Name == j.After {
+			first = other.Spec
+		}
+	}
+	for end := r.clock().Add(j.Wait); ; {
+		r.mu.Lock()
+		done, change := first.Next(r.last[j.After]).After(at), r.change
+		r.mu.Unlock()
+		left := end.Sub(r.clock())
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case done || left <= 0:
+			return done, nil
+		}
+		wait(ctx, min(left, look), change)
+	}
+}
+
+// account brings an entry to who keeps them. It reports false when ctx ended
+// before that could be done.
+func (r *Runner) account(ctx context.Context, e Entry) bool {
+	for r.Account(e) != nil {
+		if ctx.Err() != nil {
+			return false
+		}
+		wait(ctx, look, nil)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last[e.Schedule] = e.Slot
+	close(r.change)
+	r.change = make(chan struct{})
+	return true
+}
+
+// wait returns after d, or when ctx ends, or something comes from early.
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-early:
+	case <-t.C:
+	}
+}
+
+// ErrGivenUp is why a run was ended that went on for longer than the grace time.
+var ErrGivenUp = errors.New("given up: it was to end and had no more time")
+
+// withGrace returns a context that ends so long after ctx does.
+func withGrace(ctx context.Context, grace time.Duration) (running context.Context, release func()) {
+	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		wait(running, grace, nil)
+		cancel(ErrGivenUp)
+	})
+	return running, func() { stop(); cancel(nil) }
+}
