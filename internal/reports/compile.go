@@ -165,6 +165,9 @@ func (c *compiler) columns(key, where, query string) []string {
 		c.add(key, "%s: %s", where, sqlWords(query, err))
 		return nil
 	}
+	if twice := repeated(columns); twice != "" {
+		c.add(key, "%s: query %s: %s", where, query, twice)
+	}
 	for _, name := range parameters {
 		if _, ok := named[name]; !ok && !c.told[query+" "+name] {
 			c.told[query+" "+name] = true
@@ -173,6 +176,20 @@ func (c *compiler) columns(key, where, query string) []string {
 		}
 	}
 	return columns
+}
+
+// repeated says of the first name that two columns have, whatever its case, that
+// they do; "" where there is none.
+func repeated(columns []string) string {
+	seen := map[string]bool{}
+	for _, name := range columns {
+		if folded := strings.ToLower(name); seen[folded] {
+			return fmt.Sprintf("returns the column %q twice; give each a name of its own with AS", name)
+		} else {
+			seen[folded] = true
+		}
+	}
+	return ""
 }
 
 // need tells when a query that compiles does not return a column that is named.
