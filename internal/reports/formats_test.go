@@ -364,7 +364,7 @@ func TestExcelCSV(t *testing.T) {
 			}
 		}
 	}
-	for row, want := range map[int]string{1: "'=1+1", 2: "'+86", 7: "''quoted", 19: "–", 21: "'1234567890123456789", 22: "'090909", 23: "'1e5"} {
+	for row, want := range map[int]string{1: "'=1+1", 2: "'+86", 7: "''quoted", 17: "(empty)", 18: "(blank)", 19: "–", 20: "NULL", 21: "'1234567890123456789", 22: "'090909", 23: "'1e5"} {
 		if got[row][2] != want {
 			t.Errorf("row %d is %q, want %q", row, got[row][2], want)
 		}
@@ -437,8 +437,8 @@ func TestHTMLHasEveryRow(t *testing.T) {
 	}
 	control := strings.NewReplacer("\r\n", "\n", "\r", "\uFFFD", "\x00", "\uFFFD", "\x07", "\uFFFD")
 	for i, row := range a.rows {
-		want := nothing
-		if s, ok := row[2].(string); ok && strings.TrimSpace(s) != "" {
+		want := map[any]string{nil: "–", "": "(empty)", "  ": "(blank)"}[row[2]]
+		if s, ok := row[2].(string); ok && want == "" {
 			want = control.Replace(s)
 		}
 		if got := table[i+1][2]; got != want || len(table[i+1]) != len(a.names) {

@@ -178,7 +178,7 @@ func (c *canvas) setRow(p pageTable, row int) setRow {
 	s := setRow{cells: make([][]line, len(p.columns)), chips: make([]string, len(p.columns))}
 	for i, col := range p.columns {
 		text := p.t.text(row, col.index)
-		if col.kind == formatSeverity && text != nothing {
+		if col.kind == formatSeverity && !unseen(text) {
 			s.chips[i] = text
 			s.high = max(s.high, chipHigh-0.6)
 			continue
@@ -195,7 +195,7 @@ func (c *canvas) setRow(p pageTable, row int) setRow {
 func (t *typesetter) cellLines(p pageTable, row, n int) []line {
 	col := p.columns[n]
 	text, k := p.t.text(row, col.index), ink
-	if text == nothing || col.kind == formatID {
+	if unseen(text) || col.kind == formatID {
 		k = muted
 	}
 	size, st := cellType(col.kind)

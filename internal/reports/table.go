@@ -55,7 +55,12 @@ type listValue []any
 func (l listValue) words() string {
 	parts := make([]string, len(l))
 	for i, e := range l {
-		parts[i] = cmp.Or(asText(e), nothing)
+		parts[i] = asText(e)
+		if e == nil {
+			parts[i] = nothing
+		} else if parts[i] == "" {
+			parts[i] = emptyText
+		}
 	}
 	return strings.Join(parts, ", ")
 }
