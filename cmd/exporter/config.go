@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
@@ -155,21 +154,25 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 		return nil, err
 	}
 	at := places{}
-	var faults []*configError
 	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
-		ast.Walk(at, file.Docs[0].Body)
-		ast.Walk(&x, file.Docs[0].Body)
-		if err := errors.Join(x.errs...); err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
+		body := file.Docs[0].Body
+		ast.Walk(at, body)
+		ast.Walk(&x, body)
 		cfg.Mail.noPassword = x.noPassword
-		faults = text.unknownKeys(file.Docs[0].Body)
-		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg); err != nil {
-			return nil, &exitError{exitUsage, errors.Join(joinFaults(faults), text.yamlError(err))}
+		x.faults = append(x.faults, text.unknownKeys(body)...)
+		wrong, paths, err := text.decode(body, &cfg)
+		x.faults, x.paths = append(x.faults, wrong...), append(x.paths, paths...)
+		if err != nil {
+			return nil, &exitError{exitUsage, errors.Join(joinFaults(x.faults), err)}
 		}
 	}
-	tell := func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) }
+	faults := x.faults
+	tell := func(key, msg string) {
+		if !within(x.paths, key) { // the value is not the one that was meant
+			faults = append(faults, text.fault(at.find(key), msg))
+		}
+	}
 	cfg.validate(talksToCloud, tell)
 	if compile != nil {
 		if err := cfg.compile(compile, tell); err != nil {

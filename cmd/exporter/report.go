@@ -94,7 +94,7 @@ func chooseReports(all []reports.Definition, names []string) ([]reports.Definiti
 				known[j] = d.Name
 			}
 			hint := "see: exporter report --list"
-			if near := nearest(name, known); near != "" {
+			if near := reports.Nearest(name, known); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return nil, usage(fmt.Errorf("unknown report %q", name), hint)

@@ -166,6 +166,9 @@ func (c *compiler) columns(key, where, query string) []string {
 		c.add(key, "%s: %s", where, sqlWords(query, err))
 		return nil
 	}
+	if twice := repeated(columns); twice != "" {
+		c.add(key, "%s: query %s: %s", where, query, twice)
+	}
 	for _, name := range parameters {
 		if _, ok := named[name]; !ok && !c.told[query+" "+name] {
 			c.told[query+" "+name] = true
@@ -176,25 +179,26 @@ func (c *compiler) columns(key, where, query string) []string {
 	return columns
 }
 
+// repeated says of the first name that two columns have, whatever its case, that
+// they do; "" where there is none.
+func repeated(columns []string) string {
+	seen := map[string]bool{}
+	for _, name := range columns {
+		if folded := strings.ToLower(name); seen[folded] {
+			return fmt.Sprintf("returns the column %q twice; give each a name of its own with AS", name)
+		} else {
+			seen[folded] = true
+		}
+	}
+	return ""
+}
+
 // need tells when a query that compiles does not return a column that is named.
 func (c *compiler) need(key, where, query string, columns []string, name string) {
 	if name == "" || columns == nil || slices.Contains(columns, name) {
 		return
 	}
 	c.add(key, "%s: column %q: the query %s does not return it%s", where, cut(name, 100), query, meant(name, columns))
-}
-
-// meant names the one of names that was meant, or else all.
-func meant(name string, names []string) string {
-	near := nearest(name, names)
-	switch {
-	case near == "":
-		return ""
-	case distance(name, near) <= (len(name)+2)/3:
-		return fmt.Sprintf("; did you mean %q?", near)
-	default:
-		return "; there is " + cut(strings.Join(names, ", "), 200)
-	}
 }
 
 var lineOfError = regexp.MustCompile(`(?m)^LINE (\d+): `)

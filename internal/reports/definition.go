@@ -240,42 +240,12 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 		if _, ok := declared[name]; ok {
 			continue
 		}
-		switch near := nearest(name, names); near {
-		case "":
+		if len(names) == 0 {
 			add("parameters."+name, "parameter %q: the built-in report has none", cut(name, 100))
-		default:
-			add("parameters."+name, "parameter %q: the built-in report does not declare it; the nearest that it does is %q", cut(name, 100), near)
+			continue
 		}
+		add("parameters."+name, "parameter %q: the built-in report does not declare it%s", cut(name, 100), meant(name, names))
 	}
-}
-
-// nearest is the name at the smallest Levenshtein distance from word, the
-// first of several; "" of none.
-func nearest(word string, names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(word, to string) int {
-	row := make([]int, len(to)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(word) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(to) {
-			change := before
-			if word[i] != to[j] {
-				change++
-			}
-			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-		}
-	}
-	return row[len(to)]
 }
 
 // fault takes one fault in, at a key below the definition.

@@ -311,7 +311,7 @@ func (r *runner) lookup(name string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if f.value == nil {
+	if f.value == nil || f.value == "" {
 		return "", true
 	}
 	return show(f.value, f.format, r.zone), true
