@@ -92,6 +92,7 @@ type reportConfig struct {
 	reports.Definition `yaml:",inline"`
 	Due                scheduleConfig `yaml:",inline"`
 	To                 []string       `yaml:"to"`
+	Split              *splitConfig   `yaml:"split"`
 }
 
 func defaultConfig() config {
@@ -240,6 +241,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	}
 	c.validateMail(fault)
 	c.validateReports(tell)
+	c.validateSplits(fault)
 	c.validateServe(fault)
 }
 
