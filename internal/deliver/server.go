@@ -89,8 +89,7 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 // have put a password.
 func withoutUser(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		scheme, _, _ := strings.Cut(s, "://")
-		return scheme + "://...@" + s[i+1:]
+		return "...@" + s[i+1:]
 	}
 	return s
 }
