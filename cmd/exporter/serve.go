@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,37 +51,96 @@ type server struct {
 	journal *journal.Journal
 	history *history
 	runner  schedule.Runner
+	send    func(context.Context) (sent, error) // tries the mails that are due
+	put     chan struct{}                       // has one when a report may have put mails
 }
 
 // serve runs the schedules until ctx ends, which is no error.
-func (a *app) serve(ctx context.Context, acceptClock bool) (err error) {
+func (a *app) serve(ctx context.Context, acceptClock bool) error {
 	s, err := a.newServer(ctx)
 	if err != nil {
 		return err
 	}
-	release, err := lockServe(s.cfg)
+	stop, err := s.start(ctx, acceptClock)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	if err := s.checkClock(ctx, acceptClock); err != nil {
-		return err
-	}
-	stopTelling, err := s.tell()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopTelling()) }()
-	if err := s.begin(); err != nil {
-		return err
-	}
-	if err := s.runner.Run(ctx); err != nil {
+	if err := errors.Join(s.run(ctx), stop()); err != nil {
 		return err
 	}
 	why := context.Cause(ctx).Error()
 	s.log.Info("stopped", "why", why)
 	_, err = s.journal.Append("serve", serveEntry{Event: "stop", Why: why})
 	return explainDisk(err)
+}
+
+// start takes the store and enters that in the journal. The store is held, and
+// health is told, until stop is called.
+func (s *server) start(ctx context.Context, acceptClock bool) (stop func() error, err error) {
+	release, err := lockServe(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkClock(ctx, acceptClock); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	untell, err := s.tell()
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	stop = func() error { return errors.Join(untell(), release()) }
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
+}
+
+// run runs the jobs, and sends mails, until ctx ends.
+func (s *server) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var mails sync.WaitGroup
+	mails.Go(func() { s.sendMails(ctx) })
+	err := s.runner.Run(ctx)
+	cancel()
+	mails.Wait()
+	return err
+}
+
+// lookForMails is how often the outbox is looked into: another process may have
+// put mails there.
+const lookForMails = 30 * time.Second
+
+// sendMails sends what is in the outbox, at once or when it is due again, until ctx
+// ends. A mail under way then has the grace time.
+func (s *server) sendMails(ctx context.Context) {
+	running, release := schedule.WithGrace(ctx, s.cfg.Serve.Grace)
+	defer release()
+	trouble := ""
+	for {
+		result, err := s.send(running)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			trouble = ""
+		} else if err.Error() != trouble { // else it is said already
+			trouble = err.Error()
+			s.log.Error("mails", "error", err)
+		}
+		if result.accepted > 0 {
+			s.log.Info("mails", "accepted", result.accepted, "waiting", result.waiting)
+		}
+		pause := lookForMails
+		if !result.next.IsZero() {
+			pause = max(time.Second, min(pause, result.next.Sub(s.app.now())))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.put:
+		case <-time.After(pause):
+		}
+	}
 }
 
 // newServer reads the configuration and the journal.
@@ -106,7 +166,8 @@ func (a *app) newServer(ctx context.Context) (*server, error) {
 	}
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
-	s := &server{app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath())}
+	s := &server{app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()), put: make(chan struct{}, 1)}
+	s.send = func(ctx context.Context) (sent, error) { return s.app.sendOutbox(ctx, cfg) }
 	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
 	if len(s.runner.Jobs) == 0 {
 		return nil, usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)

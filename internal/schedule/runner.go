@@ -185,7 +185,7 @@ func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry,
 	case slot.Late:
 		e.Why = fmt.Sprintf("waited %s for %s", waited, j.After)
 	}
-	running, release := withGrace(ctx, r.Grace)
+	running, release := WithGrace(ctx, r.Grace)
 	defer release()
 	var err error
 	e.Detail, err = j.Run(running, slot)
@@ -268,8 +268,9 @@ func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
 // ErrGivenUp is why a run was ended that went on for longer than the grace time.
 var ErrGivenUp = errors.New("given up: it was to end and had no more time")
 
-// withGrace returns a context that ends so long after ctx does.
-func withGrace(ctx context.Context, grace time.Duration) (running context.Context, release func()) {
+// WithGrace returns a context that ends so long after ctx does, with [ErrGivenUp],
+// or when it is released.
+func WithGrace(ctx context.Context, grace time.Duration) (running context.Context, release func()) {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		wait(running, grace, nil)
