@@ -77,7 +77,7 @@ func (c *config) validateSplit(s *splitConfig, definition int, fault func(name, 
 	}
 	if known := c.definitions[definition].ColumnNames(); !slices.Contains(known, s.By) {
 		meant := ""
-		if near := nearest(s.By, known); near != "" {
+		if near := reports.Nearest(s.By, known); near != "" {
 			meant = fmt.Sprintf("; did you mean %q?", near)
 		}
 		fault("by", "no section of the report names a column %q%s", s.By, meant)
