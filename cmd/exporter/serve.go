@@ -289,6 +289,9 @@ func (s *server) account(e schedule.Entry) error {
 		s.log.Error("a slot cannot be accounted for yet", "schedule", e.Schedule, "slot", e.Slot, "error", err)
 		return err
 	}
+	if err := s.tellFailure(e); err != nil {
+		s.log.Error("the operator cannot be told", "schedule", e.Schedule, "error", err)
+	}
 	level := slog.LevelInfo
 	switch e.Outcome {
 	case schedule.Failed:

@@ -32,7 +32,7 @@ func (s *server) jobs() []schedule.Job {
 			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
 				defer s.mailsPut()
-				return s.app.runReportSlot(ctx, s.cfg, d, r, s.reportSlot(d.Name, slot))
+				return s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
 			},
 		})
 	}

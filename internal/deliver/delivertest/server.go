@@ -62,7 +62,7 @@ func Answer(code int, text string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 0, 0}, Message: text}
 }
 
-// Mail is a message that the server has. Seen says that its answer was sent.
+// Mail is a message that the server has, whether or not it said so.
 type Mail struct {
 	From, To string
 	Bytes    []byte
@@ -252,19 +252,25 @@ type session struct {
 }
 
 // at does what goes wrong at an event.
-func (c *session) at(event string) error {
+func (c *session) at(event string) error { return c.do(c.plan(event)) }
+
+// plan is what goes wrong at an event.
+func (c *session) plan(event string) error {
 	conn := c.conn.Conn()
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
 	}
-	err := c.server.fault(Event{At: event, To: c.to, Connection: conn.(*numbered).number})
+	return c.server.fault(Event{At: event, To: c.to, Connection: conn.(*numbered).number})
+}
+
+func (c *session) do(fault error) error {
 	switch {
-	case errors.Is(err, Drop):
+	case errors.Is(fault, Drop):
 		c.conn.Conn().Close()
-	case errors.Is(err, Hang):
+	case errors.Is(fault, Hang):
 		<-c.server.stopped
 	}
-	return err
+	return fault
 }
 
 func (c *session) Reset()        { c.from, c.to = "", "" }
@@ -291,17 +297,23 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	err = c.at("dot")
-	if _, refused := errors.AsType[*smtp.SMTPError](err); !refused {
-		c.server.mu.Lock()
-		c.server.mails = append(c.server.mails, Mail{c.from, c.to, b})
-		name := fmt.Sprintf("%04d.eml", len(c.server.mails))
-		c.server.mu.Unlock()
-		if c.server.options.Dir != "" {
-			return errors.Join(err, os.WriteFile(filepath.Join(c.server.options.Dir, name), b, 0o600))
+	fault := c.plan("dot")
+	if _, refused := errors.AsType[*smtp.SMTPError](fault); !refused {
+		if err := c.server.take(Mail{c.from, c.to, b}); err != nil {
+			return err
 		}
 	}
-	return err
+	return c.do(fault)
+}
+
+func (s *Server) take(m Mail) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mails = append(s.mails, m)
+	if s.options.Dir == "" {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.options.Dir, fmt.Sprintf("%04d.eml", len(s.mails))), m.Bytes, 0o600)
 }
 
 func (c *session) AuthMechanisms() []string {
