@@ -6,7 +6,7 @@
 -- Parameters  $as_of, $timezone, $days.
 WITH counted AS (
     SELECT
-        count(*) AS expected,
+        count(*) FILTER (WHERE state <> 'not due') AS expected,
         count(*) FILTER (WHERE state = 'done') AS done,
         count(*) FILTER (WHERE state = 'gap') AS gaps,
         count(*) FILTER (WHERE state = 'not whole') AS not_whole,
@@ -14,7 +14,7 @@ WITH counted AS (
         count(DISTINCT project_id) AS projects,
         min(day) AS first_day,
         max(day) AS last_day,
-        max(day) FILTER (WHERE state <> 'done') AS last_gap,
+        max(day) FILTER (WHERE state NOT IN ('done', 'not due')) AS last_gap,
         coalesce(sum(snapshots), 0)::BIGINT AS snapshots
     FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
 ),
@@ -24,6 +24,20 @@ reported AS (
     WHERE kind = 'report'
         AND CAST(timezone($timezone, "at") AS DATE) > CAST(timezone($timezone, CAST($as_of AS TIMESTAMPTZ)) AS DATE) - CAST($days AS INTEGER)
 ),
+-- Of what was due each slot counts once, however many projects it collected.
+scheduled AS (
+    SELECT
+        coalesce(sum(due), 0)::BIGINT AS due,
+        coalesce(sum(ran), 0)::BIGINT AS ran,
+        coalesce(sum(late), 0)::BIGINT AS late,
+        coalesce(sum(caught_up), 0)::BIGINT AS caught_up,
+        coalesce(sum(skipped), 0)::BIGINT AS skipped,
+        coalesce(sum(failed), 0)::BIGINT AS failed
+    FROM (
+        SELECT DISTINCT day, due, ran, late, caught_up, skipped, failed
+        FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
+    )
+),
 told AS (
     SELECT
         *,
@@ -32,6 +46,7 @@ told AS (
         'from ' || strftime(first_day, '%Y-%m-%d') || ' to ' || strftime(last_day, '%Y-%m-%d') AS period
     FROM counted
     CROSS JOIN reported
+    CROSS JOIN scheduled
 )
 SELECT
     CASE
@@ -49,16 +64,27 @@ SELECT
     || CASE
         WHEN unsealed > 0 THEN ' ' || format('{:,}', unsealed) || if(unsealed = 1, ' is', ' are') || ' not sealed by a line of the journal.'
         ELSE ''
+    END
+    || CASE
+        WHEN due > 0 THEN ' Of ' || format('{:,}', due) || if(due = 1, ' collection', ' collections') || ' due by the schedule '
+            || concat_ws(', ',
+                format('{:,}', ran) || ' ran in time',
+                if(late > 0, format('{:,}', late) || ' late', NULL),
+                if(caught_up > 0, format('{:,}', caught_up) || if(caught_up = 1, ' was caught up', ' were caught up'), NULL),
+                if(skipped > 0, format('{:,}', skipped) || if(skipped = 1, ' was skipped', ' were skipped'), NULL),
+                if(failed > 0, format('{:,}', failed) || ' failed', NULL)
+            ) || '.'
+        ELSE ''
     END AS answer,
     CASE
-        WHEN missing > 0 THEN '**Give a reason for each gap, sign it, and file it with this report**; then see why the schedule did not run.'
+        WHEN missing > 0 THEN '**Give a reason for each gap, sign it, and file it with this report**; then see why the schedule did not run: exporter why collect ' || strftime(last_gap, '%Y-%m-%d') || ' tells.'
         WHEN unsealed > 0 THEN 'See why the journal lacks them: exporter verify tells.'
         WHEN expected < $days * projects THEN 'Nothing is to be done. The period is shorter than ' || $days || ' days, for the first snapshot is of ' || strftime(first_day, '%Y-%m-%d') || '.'
         ELSE 'Nothing is to be done.'
     END AS what_to_do,
     CASE
         WHEN gaps > 0 THEN 'high'
-        WHEN not_whole + unsealed > 0 THEN 'medium'
+        WHEN not_whole + unsealed + skipped + failed > 0 THEN 'medium'
         ELSE 'good'
     END AS severity,
     done_share,
@@ -73,5 +99,11 @@ SELECT
     done,
     unsealed,
     reports,
-    projects
+    projects,
+    due,
+    ran,
+    late,
+    caught_up,
+    skipped,
+    failed
 FROM told

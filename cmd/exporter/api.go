@@ -12,6 +12,7 @@ import (
 
 	"exporter/internal/cloud"
 	"exporter/internal/journal"
+	"exporter/internal/reports"
 )
 
 func (a *app) apiCommand() *cobra.Command {
@@ -71,7 +72,7 @@ func (a *app) callOperation(ctx context.Context, name string, set []string, writ
 		for _, o := range cloud.Operations() {
 			names = append(names, o.Name)
 		}
-		if near := nearest(name, names); near != "" {
+		if near := reports.Nearest(name, names); near != "" {
 			hint = fmt.Sprintf("did you mean %q? See: exporter api list", near)
 		}
 		return usage(fmt.Errorf("unknown operation %q", name), hint)

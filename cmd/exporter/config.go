@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
@@ -93,6 +92,8 @@ type reportConfig struct {
 	reports.Definition `yaml:",inline"`
 	Due                scheduleConfig `yaml:",inline"`
 	To                 []string       `yaml:"to"`
+	When               whenConfig     `yaml:"when"`
+	Split              *splitConfig   `yaml:"split"`
 }
 
 func defaultConfig() config {
@@ -101,7 +102,7 @@ func defaultConfig() config {
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
 		Mail:    mailConfig{MaxAttachment: "10MB", GiveUp: 72 * time.Hour},
-		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second},
+		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second, Out: "reports"},
 	}
 }
 
@@ -155,21 +156,25 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 		return nil, err
 	}
 	at := places{}
-	var faults []*configError
 	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
-		ast.Walk(at, file.Docs[0].Body)
-		ast.Walk(&x, file.Docs[0].Body)
-		if err := errors.Join(x.errs...); err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
+		body := file.Docs[0].Body
+		ast.Walk(at, body)
+		ast.Walk(&x, body)
 		cfg.Mail.noPassword = x.noPassword
-		faults = text.unknownKeys(file.Docs[0].Body)
-		if err := yaml.NodeToValue(file.Docs[0].Body, &cfg); err != nil {
-			return nil, &exitError{exitUsage, errors.Join(joinFaults(faults), text.yamlError(err))}
+		x.faults = append(x.faults, text.unknownKeys(body)...)
+		wrong, paths, err := text.decode(body, &cfg)
+		x.faults, x.paths = append(x.faults, wrong...), append(x.paths, paths...)
+		if err != nil {
+			return nil, &exitError{exitUsage, errors.Join(joinFaults(x.faults), err)}
 		}
 	}
-	tell := func(key, msg string) { faults = append(faults, text.fault(at.find(key), msg)) }
+	faults := x.faults
+	tell := func(key, msg string) {
+		if !within(x.paths, key) { // the value is not the one that was meant
+			faults = append(faults, text.fault(at.find(key), msg))
+		}
+	}
 	cfg.validate(talksToCloud, tell)
 	if compile != nil {
 		if err := cfg.compile(compile, tell); err != nil {
@@ -237,6 +242,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	}
 	c.validateMail(fault)
 	c.validateReports(tell)
+	c.validateSplits(fault)
 	c.validateServe(fault)
 }
 
@@ -259,6 +265,16 @@ func (c *config) keyOf(definition int, key string) string {
 		return fmt.Sprintf("reports[%d].%s", own, key)
 	}
 	return ""
+}
+
+// reportConfig is what is done with a report; the zero value where nothing is.
+func (c *config) reportConfig(name string) reportConfig {
+	for _, r := range c.Reports {
+		if r.Name == name {
+			return r
+		}
+	}
+	return reportConfig{}
 }
 
 // compile compiles the queries of the reports that are not the built-in ones as

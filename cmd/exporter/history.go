@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"sync"
 	"time"
 
+	"exporter/internal/deliver"
 	"exporter/internal/journal"
 	"exporter/internal/schedule"
 	"exporter/internal/store"
@@ -23,9 +25,9 @@ type history struct {
 	mu     sync.Mutex
 	offset int64 // up to where the journal has been read
 	// newest is the time of the latest entry, by the clock that counts: since one
-	// was last accepted. Snapshots up to accepted are older than that.
+	// was last accepted. Snapshots up to believed are older than that.
 	newest    time.Time
-	accepted  string
+	believed  string
 	schedules map[string]*scheduleState
 	slots     map[string][]slotEntry // by schedule, in the journal's order
 	serves    []serveEntry
@@ -35,6 +37,7 @@ type history struct {
 	// Counted over all slots and mails.
 	requests, retries int64
 	attempts          map[string]int64 // by the answer to a mail
+	accepted          map[string]bool  // Message-IDs
 }
 
 // scheduleState is where a schedule stands.
@@ -126,11 +129,11 @@ func newHistory(path string) *history {
 }
 
 func (h *history) clear() {
-	h.offset, h.newest, h.accepted = 0, time.Time{}, ""
+	h.offset, h.newest, h.believed = 0, time.Time{}, ""
 	h.schedules, h.slots = map[string]*scheduleState{}, map[string][]slotEntry{}
 	h.published, h.rows = map[string]snapshotEntry{}, map[string]int64{}
 	h.serves, h.mails = nil, nil
-	h.requests, h.retries, h.attempts = 0, 0, map[string]int64{}
+	h.requests, h.retries, h.attempts, h.accepted = 0, 0, map[string]int64{}, map[string]bool{}
 }
 
 // refresh takes in what has been added to the journal. What is no whole entry is
@@ -188,7 +191,7 @@ func (h *history) add(e journal.Entry) {
 		}
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
-		h.newest, h.accepted = e.At, x.Snapshot
+		h.newest, h.believed = e.At, x.Snapshot
 		for _, s := range h.schedules {
 			if s.since.After(e.At) {
 				s.since = e.At
@@ -199,6 +202,9 @@ func (h *history) add(e journal.Entry) {
 			x.at = e.At
 			h.mails = append(h.mails, x)
 			h.attempts[x.Outcome]++
+			if x.Outcome == deliver.Accepted {
+				h.accepted[x.MessageID] = true
+			}
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)
@@ -261,6 +267,14 @@ func (h *history) last() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.newest
+}
+
+// acceptedMails are the IDs of the messages that a server has taken.
+func (h *history) acceptedMails() (map[string]bool, error) {
+	err := h.refresh()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.accepted), err
 }
 
 // state is where a schedule stands; the zero value where it is not known.

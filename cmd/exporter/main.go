@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,6 +54,9 @@ type app struct {
 	configPath string
 	logFormat  string
 	zone       *time.Location // of the times in tables; the store's, once the configuration is read
+	// acceptedMails are the IDs of the messages that the journal has as accepted;
+	// nil reads it each time.
+	acceptedMails func() (map[string]bool, error)
 }
 
 // run executes one command line and returns its exit status.
@@ -181,26 +185,53 @@ func usage(err error, hint string) error {
 	return &exitError{exitUsage, &hintError{err, hint}}
 }
 
-// printError writes err for people: what went wrong, then the hints of every
-// error in its tree, each once and on its own line.
+// printError writes err for people: what went wrong and, on a line of its own, the
+// hint; of errors that are joined each with its own. One hint for several that
+// follow each other stands below the last.
 func printError(w io.Writer, err error) {
-	for line := range strings.Lines(strings.TrimRight(err.Error(), "\n")) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "":
-		case strings.HasPrefix(line, " "), strings.HasPrefix(line, "LINE "): // an excerpt
-			fmt.Fprintln(w, line)
-		default:
-			fmt.Fprintf(w, "exporter: %s\n", line)
+	parts := apart(err)
+	for i, part := range parts {
+		for line := range strings.Lines(strings.TrimRight(part.Error(), "\n")) {
+			line = strings.TrimRight(line, "\n")
+			switch {
+			case line == "":
+			case strings.HasPrefix(line, " "), strings.HasPrefix(line, "LINE "): // an excerpt
+				fmt.Fprintln(w, line)
+			default:
+				fmt.Fprintf(w, "exporter: %s\n", line)
+			}
+		}
+		own := hints(part)
+		for j, h := range own {
+			again := i+1 < len(parts) && slices.Contains(hints(parts[i+1]), h)
+			if h != "" && !again && !slices.Contains(own[:j], h) {
+				fmt.Fprintf(w, "exporter: hint: %s\n", h)
+			}
 		}
 	}
-	seen := map[string]bool{}
-	for _, h := range hints(err) {
-		if h != "" && !seen[h] {
-			fmt.Fprintf(w, "exporter: hint: %s\n", h)
+}
+
+// apart are the errors that err joins, or err alone.
+func apart(err error) []error {
+	switch e := err.(type) {
+	case *exitError:
+		return apart(e.err)
+	case *hintError: // a hint for all that it is of
+		parts := apart(e.err)
+		last := len(parts) - 1
+		parts[last] = &hintError{parts[last], e.hint}
+		return parts
+	case interface{ Unwrap() []error }:
+		var parts []error
+		var texts []string
+		for _, inner := range e.Unwrap() {
+			parts, texts = append(parts, apart(inner)...), append(texts, inner.Error())
 		}
-		seen[h] = true
+		if err.Error() == strings.Join(texts, "\n") { // [errors.Join], not an error that says more
+			return parts
+		}
 	}
+	return []error{err}
 }
 
 func hints(err error) []string {

@@ -31,11 +31,20 @@ func (s *server) jobs() []schedule.Job {
 		all = append(all, schedule.Job{
 			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
-				return s.app.runReportSlot(ctx, s.cfg, d, r, s.reportSlot(d.Name, slot))
+				defer s.mailsPut()
+				return s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
 			},
 		})
 	}
 	return all
+}
+
+// mailsPut has the outbox looked into at once.
+func (s *server) mailsPut() {
+	select {
+	case s.put <- struct{}{}:
+	default:
+	}
 }
 
 // runCollect runs the collection of a slot. A snapshot that lacks something is a

@@ -8,11 +8,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"exporter/internal/reports"
 )
 
 // configError is a fault in reports.yaml at a place in it.
@@ -80,9 +83,10 @@ func (p places) find(key string) *token.Token {
 // expander replaces ${NAME}, ${file:PATH} and $$ in the string values that
 // ast.Walk shows it.
 type expander struct {
-	src  source
-	dir  string
-	errs []error
+	src    source
+	dir    string
+	faults []*configError
+	paths  []string // where they are
 	// skipCloud passes over the cloud's section.
 	skipCloud bool
 	// noPassword is why mail.password has no value, for those who need it.
@@ -107,7 +111,7 @@ func (x *expander) Visit(n ast.Node) ast.Visitor {
 		return x
 	}
 	if err != nil {
-		x.errs = append(x.errs, x.src.fault(s.Token, err.Error()))
+		x.faults, x.paths = append(x.faults, x.src.fault(s.Token, err.Error())), append(x.paths, n.GetPath())
 		return x
 	}
 	s.Value = v
@@ -160,49 +164,153 @@ func (x *expander) lookup(name string) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
 }
 
-// yamlError turns an error of the YAML library into one with its place and the
-// nearest known key.
+// yamlError turns an error of the YAML library into one with its place.
 func (s source) yamlError(err error) error {
 	var y yaml.Error
 	if !errors.As(err, &y) || y.GetToken() == nil {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}
+	return s.misread(y)
+}
+
+// misread is a fault of what the YAML library cannot read.
+func (s source) misread(y yaml.Error) *configError {
 	tk := y.GetToken()
 	e := s.fault(tk, y.GetMessage())
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
-		return s.unknownKey(tk)
+	want := ""
+	switch y := y.(type) {
+	case *yaml.TypeError:
+		want = kindName(y.DstType)
+	case *yaml.UnexpectedNodeTypeError:
+		want = map[ast.NodeType]string{ast.SequenceType: "a list", ast.MappingType: "a mapping"}[y.Expected]
 	}
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) {
-		e.msg = fmt.Sprintf("%s: wrong type, want %s", keyOf(tk), kindName(typed.DstType))
+	if want != "" {
+		e.msg = keyOf(tk) + ": wrong type, want " + want
 	}
 	return e
 }
 
-// unknownKey is an error at a key that nothing reads, with the nearest known one.
-func (s source) unknownKey(tk *token.Token) *configError {
+// decode reads body into cfg, but for the values that have another type than
+// their key wants: these are faults, and the paths are where they stood.
+func (s source) decode(body ast.Node, cfg *config) (faults []*configError, paths []string, err error) {
+	for {
+		read := *cfg
+		err := yaml.NodeToValue(body, &read)
+		if err == nil {
+			*cfg = read
+			return faults, paths, nil
+		}
+		var y yaml.Error
+		if !errors.As(err, &y) || y.GetToken() == nil {
+			return faults, nil, s.yamlError(err)
+		}
+		h := holder{token: y.GetToken()}
+		ast.Walk(&h, body)
+		if h.clear == nil {
+			return faults, nil, s.yamlError(err)
+		}
+		h.clear()
+		faults, paths = append(faults, s.misread(y)), append(paths, h.path)
+	}
+}
+
+// holder finds the innermost value of a mapping or list that begins with or holds
+// a token.
+type holder struct {
+	token *token.Token
+	path  string
+	clear func() // makes the value null
+}
+
+func (h *holder) Visit(n ast.Node) ast.Visitor {
+	holds := func(value ast.Node) bool {
+		found := false
+		ast.Walk(seeing(func(n ast.Node) { found = found || n.GetToken() == h.token }), value)
+		return found
+	}
+	switch n := n.(type) {
+	case *ast.MappingValueNode:
+		if n.Value.Type() != ast.NullType && holds(n.Value) {
+			h.path, h.clear = n.Value.GetPath(), func() { n.Value = ast.Null(n.Value.GetToken()) }
+		}
+	case *ast.SequenceNode:
+		for i, value := range n.Values {
+			if value.Type() != ast.NullType && holds(value) {
+				h.path, h.clear = value.GetPath(), func() { n.Values[i] = ast.Null(value.GetToken()) }
+			}
+		}
+	}
+	return h
+}
+
+// seeing is shown every node.
+type seeing func(n ast.Node)
+
+func (f seeing) Visit(n ast.Node) ast.Visitor {
+	f(n)
+	return f
+}
+
+// within reports whether a key such as reports[0].name is, is in or has in it what
+// is at one of the paths.
+func within(paths []string, key string) bool {
+	below := func(path, above string) bool {
+		rest, ok := strings.CutPrefix(path, above)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		return below(path, "$."+key) || below("$."+key, path)
+	})
+}
+
+// unknownKey is an error at a key that a mapping of type t does not have, with the
+// nearest that it has.
+func (s source) unknownKey(tk *token.Token, t reflect.Type) *configError {
 	e := s.fault(tk, fmt.Sprintf("unknown key %q", tk.Value))
 	// The key may be a misspelt secret's: its value is not shown.
 	if at := strings.Index(e.excerpt, tk.Value); at >= 0 {
 		e.excerpt = e.excerpt[:at+len(tk.Value)] + ": …"
 	}
-	if near := nearest(tk.Value, yamlKeys(reflect.TypeFor[config]())); near != "" {
+	known := yamlKeys(t)
+	if near := reports.Nearest(tk.Value, known); near != "" {
 		e.hint = fmt.Sprintf("did you mean %q?", near)
+	} else {
+		e.hint = fmt.Sprintf("in place of %q there may be %s", tk.Value, strings.Join(known, ", "))
 	}
 	return e
 }
 
-// unknownKeys are the keys of a configuration that nothing reads.
+// unknownKeys are the keys of a configuration that nothing reads. They are taken
+// out of body.
 func (s source) unknownKeys(body ast.Node) []*configError {
 	var faults []*configError
 	var walk func(n ast.Node, t reflect.Type)
+	// unknown tells of a key that t does not have, else walks its value.
+	unknown := func(n *ast.MappingValueNode, t reflect.Type) bool {
+		key := n.Key.GetToken()
+		switch field, known := yamlField(t, key.Value); {
+		case t.Kind() == reflect.Map:
+			walk(n.Value, t.Elem())
+		case n.Key.IsMergeKey():
+			merged := []ast.Node{n.Value}
+			if several, ok := n.Value.(*ast.SequenceNode); ok {
+				merged = several.Values
+			}
+			for _, m := range merged {
+				walk(m, t) // an alias's keys are walked where its anchor is
+			}
+		case t.Kind() != reflect.Struct:
+		case known:
+			walk(n.Value, field)
+		default:
+			faults = append(faults, s.unknownKey(key, t))
+			return true
+		}
+		return false
+	}
 	walk = func(n ast.Node, t reflect.Type) {
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
-		}
-		if reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.NodeUnmarshaler]()) {
-			return // it reads its keys itself, and refuses others
 		}
 		switch n := n.(type) {
 		case *ast.AnchorNode:
@@ -214,28 +322,7 @@ func (s source) unknownKeys(body ast.Node) []*configError {
 				}
 			}
 		case *ast.MappingNode:
-			for _, item := range n.Values {
-				walk(item, t)
-			}
-		case *ast.MappingValueNode:
-			key := n.Key.GetToken()
-			switch field, known := yamlField(t, key.Value); {
-			case t.Kind() == reflect.Map:
-				walk(n.Value, t.Elem())
-			case n.Key.IsMergeKey():
-				merged := []ast.Node{n.Value}
-				if several, ok := n.Value.(*ast.SequenceNode); ok {
-					merged = several.Values
-				}
-				for _, m := range merged {
-					walk(m, t) // an alias's keys are walked where its anchor is
-				}
-			case t.Kind() != reflect.Struct:
-			case known:
-				walk(n.Value, field)
-			default:
-				faults = append(faults, s.unknownKey(key))
-			}
+			n.Values = slices.DeleteFunc(n.Values, func(item *ast.MappingValueNode) bool { return unknown(item, t) })
 		}
 	}
 	walk(body, reflect.TypeFor[config]())
@@ -325,58 +412,17 @@ func (s source) excerpt(tk *token.Token) string {
 	return secretURL.ReplaceAllString(line, "$1[secret]@")
 }
 
-// yamlKeys are the keys that t and what it holds know.
+// yamlKeys are the keys that a struct reads.
 func yamlKeys(t reflect.Type) []string {
 	var keys []string
-	seen := map[reflect.Type]bool{}
-	var add func(t reflect.Type)
-	add = func(t reflect.Type) {
-		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-			t = t.Elem()
-		}
-		if t.Kind() != reflect.Struct || seen[t] {
-			return
-		}
-		seen[t] = true
-		for f := range t.Fields() {
-			if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" && name != "-" {
-				keys = append(keys, name)
-			}
-			add(f.Type)
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case options == "inline":
+			keys = append(keys, yamlKeys(f.Type)...)
+		case name != "" && name != "-":
+			keys = append(keys, name)
 		}
 	}
-	add(t)
 	return keys
-}
-
-// nearest is the word of words that is at most a third of its letters away
-// from word, or "".
-func nearest(word string, words []string) string {
-	best, bestDistance := "", len(word)/3+1
-	for _, w := range words {
-		if d := distance(word, w); d < bestDistance || d == bestDistance && best == "" {
-			best, bestDistance = w, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of a and b in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			prev, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, prev+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // File is a part of a message beside its texts. CID is the name by which the
-// HTML shows an inline file: <img src="cid:NAME">.
+// HTML shows an inline file, of the form of an address: <img src="cid:chart@report">.
 type File struct {
 	Name  string
 	Type  string // as image/png
@@ -183,7 +183,7 @@ func compose(m Message) ([]byte, error) {
 		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
 	}
 	for _, f := range m.Inline {
-		if err := CheckAddress(f.CID + "@example.com"); err != nil {
+		if err := CheckAddress(f.CID); err != nil { // a content id has the form of an address
 			return nil, fmt.Errorf("inline file %q: %q is no content id", clip(f.Name), clip(f.CID))
 		}
 		msg.EmbedReadSeeker(f.Name, bytes.NewReader(f.Bytes), partHeader("inline", f))

@@ -190,7 +190,7 @@ func (s *sending) try(ctx context.Context, c *session, e *Entry, raw []byte, res
 	if err := s.write(*e); err != nil {
 		return false, err
 	}
-	answer, err := c.send(ctx, Envelope{e.From, e.To}, raw)
+	answer, err := c.send(ctx, Envelope{e.From, e.To, e.Name()}, raw)
 	if err == nil {
 		return true, s.accept(e, answer)
 	}

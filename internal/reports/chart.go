@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -112,6 +113,95 @@ func (ch *chartTable) axis() (low, high, step float64) {
 		high = min(high, 1)
 	}
 	return low, high, step
+}
+
+// ticks are the values of the axis that have a line.
+func (ch *chartTable) ticks() iter.Seq[float64] {
+	low, high, step := ch.axis()
+	return func(yield func(float64) bool) {
+		for v := low; v <= high+step/2; v += step {
+			if math.Abs(v) < step/2 {
+				v = 0 // not what is left of sums
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// A barPart is what one series adds to the bar of a mark, from and to values of the
+// axis.
+type barPart struct {
+	mark, series    int
+	value, from, to float64
+}
+
+// parts are what bars are made of, mark by mark and in it by series: each begins
+// where the one before ended, upwards what is above nothing and downwards what is
+// below it.
+func (ch *chartTable) parts() iter.Seq[barPart] {
+	return func(yield func(barPart) bool) {
+		for i := range ch.labels {
+			above, below := 0.0, 0.0
+			for s, series := range ch.values {
+				end := &above
+				if series[i] < 0 {
+					end = &below
+				}
+				p := barPart{i, s, series[i], *end, *end + series[i]}
+				if *end = p.to; !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A barSum is what a bar comes to on one side of the axis.
+type barSum struct {
+	mark  int
+	value float64
+	below bool
+}
+
+// sums are what is written at the ends of bars.
+func (ch *chartTable) sums() iter.Seq[barSum] {
+	return func(yield func(barSum) bool) {
+		for i := range ch.labels {
+			above, below := ch.stack(i)
+			if (above > 0 || below == 0) && !yield(barSum{i, above, false}) || below < 0 && !yield(barSum{i, below, true}) {
+				return
+			}
+		}
+	}
+}
+
+// A linePoint is a value of a line.
+type linePoint struct {
+	mark, series int
+	value        float64
+	joined       bool // with the value of the mark before
+	last         bool // of its series
+}
+
+// points are the values of lines, series by series; where there is no value there
+// is no point.
+func (ch *chartTable) points() iter.Seq[linePoint] {
+	return func(yield func(linePoint) bool) {
+		for s, series := range ch.values {
+			last := len(series) - 1
+			for last >= 0 && math.IsNaN(series[last]) {
+				last--
+			}
+			for i, v := range series[:last+1] {
+				joined := i > 0 && !math.IsNaN(series[i-1])
+				if !math.IsNaN(v) && !yield(linePoint{i, s, v, joined, i == last}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // every is the step at which the labels of marks are written so that none

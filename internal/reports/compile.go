@@ -43,7 +43,7 @@ func Compile(ctx context.Context, definitions []Definition, queryDir string) ([]
 // says what has to fit its queries. One that only sets values of a built-in does
 // not: what is built in is compiled by a test.
 func (d Definition) NeedsCompile() bool {
-	return d.Question+d.Summary+d.Answer+d.WhatToDo != "" || d.Chart != nil || d.Matrix != nil ||
+	return d.Question+d.Summary+d.Answer+d.WhatToDo+d.Subject != "" || d.Chart != nil || d.Matrix != nil ||
 		len(d.Figures)+len(d.Sections) > 0
 }
 
@@ -123,6 +123,7 @@ func (c *compiler) section(key string, s Section) []string {
 	if s.First != nil {
 		names(key+".first.columns", ": first", s.First.Columns)
 		names(key+".first.each", ": first", s.First.Each)
+		names(key+".first.mail", ": first", s.First.Mail)
 	}
 	return columns
 }
@@ -165,6 +166,9 @@ func (c *compiler) columns(key, where, query string) []string {
 		c.add(key, "%s: %s", where, sqlWords(query, err))
 		return nil
 	}
+	if twice := repeated(columns); twice != "" {
+		c.add(key, "%s: query %s: %s", where, query, twice)
+	}
 	for _, name := range parameters {
 		if _, ok := named[name]; !ok && !c.told[query+" "+name] {
 			c.told[query+" "+name] = true
@@ -175,25 +179,26 @@ func (c *compiler) columns(key, where, query string) []string {
 	return columns
 }
 
+// repeated says of the first name that two columns have, whatever its case, that
+// they do; "" where there is none.
+func repeated(columns []string) string {
+	seen := map[string]bool{}
+	for _, name := range columns {
+		if folded := strings.ToLower(name); seen[folded] {
+			return fmt.Sprintf("returns the column %q twice; give each a name of its own with AS", name)
+		} else {
+			seen[folded] = true
+		}
+	}
+	return ""
+}
+
 // need tells when a query that compiles does not return a column that is named.
 func (c *compiler) need(key, where, query string, columns []string, name string) {
 	if name == "" || columns == nil || slices.Contains(columns, name) {
 		return
 	}
 	c.add(key, "%s: column %q: the query %s does not return it%s", where, cut(name, 100), query, meant(name, columns))
-}
-
-// meant names the one of names that was meant, or else all.
-func meant(name string, names []string) string {
-	near := nearest(name, names)
-	switch {
-	case near == "":
-		return ""
-	case distance(name, near) <= (len(name)+2)/3:
-		return fmt.Sprintf("; did you mean %q?", near)
-	default:
-		return "; there is " + cut(strings.Join(names, ", "), 200)
-	}
 }
 
 var lineOfError = regexp.MustCompile(`(?m)^LINE (\d+): `)
@@ -223,6 +228,7 @@ func (c *compiler) templates(facts []string) {
 	check("question", d.Question)
 	check("answer", d.Answer)
 	check("what_to_do", d.WhatToDo)
+	check("subject", d.Subject)
 	for i, f := range d.Figures {
 		check(fmt.Sprintf("figures[%d].label", i), f.Label)
 		check(fmt.Sprintf("figures[%d].note", i), f.Note)

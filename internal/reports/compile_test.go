@@ -17,6 +17,7 @@ func TestCompileGivesAllFaults(t *testing.T) {
 		"write.sql":      "DELETE FROM base.permissions",
 		"file.sql":       "SELECT * FROM read_csv('/etc/hostname')",
 		"two.sql":        "SELECT 1; SELECT 2",
+		"twice.sql":      "SELECT name, 1 AS n, 2 AS Name FROM permissions",
 		"undeclared.sql": "SELECT name FROM permissions WHERE name = $dyas AND person_id = $snapshot",
 	})
 	d := Definition{Name: "own", Title: "Own", Question: "Who, within {days}, {dasy}?", Answer: "{n} {answr}", Summary: "good.sql",
@@ -30,7 +31,7 @@ func TestCompileGivesAllFaults(t *testing.T) {
 				First: &First{Columns: []string{"name", "first"}, Each: []string{"each"}}, Columns: []Column{{Name: "name"}, {Name: "nam"}}, Note: "{n} {x}"},
 			{Title: "Bad", Query: "bad.sql", Columns: []Column{{Name: "anything"}}},
 			{Title: "Write", Query: "write.sql"}, {Title: "File", Query: "file.sql"}, {Title: "Two", Query: "two.sql"},
-			{Title: "Undeclared", Query: "undeclared.sql"},
+			{Title: "Undeclared", Query: "undeclared.sql"}, {Title: "Twice", Query: "twice.sql", Columns: []Column{{Name: "n"}}},
 			{Title: "Not there", Query: "none.sql", Columns: []Column{{Name: "a"}}}, // for Validate to tell
 		}}
 	counted := Definition{Name: "counted", Title: "C", Sections: []Section{{Name: "All", Title: "All", Query: "expiring_by_rule.sql"}},
@@ -62,6 +63,7 @@ func TestCompileGivesAllFaults(t *testing.T) {
 		`0 sections[4].query: own: section File: query file.sql, line 1: Permission Error: Cannot access file "/etc/hostname" - file system operations are disabled by configuration`,
 		"0 sections[5].query: own: section Two: query two.sql: refused: exactly one statement is run, and PIVOT needs its values named: IN (...): could not prepare query missing context for multi-statement query: try using PrepareContext",
 		`0 sections[6].query: own: section Undeclared: query undeclared.sql names the parameter $dyas, which the report does not declare; did you mean "days"?`,
+		`0 sections[7].query: own: section Twice: query twice.sql: returns the column "Name" twice; give each a name of its own with AS`,
 		"0 chart.label: own: chart: label: " + missing("naem", "good.sql", `did you mean "name"?`),
 		"0 chart.series[1].column: own: chart: series: " + missing("o", "good.sql", `did you mean "n"?`),
 		"0 matrix.column: own: matrix: column: " + missing("wort", "good.sql", `did you mean "word"?`),
@@ -73,6 +75,21 @@ func TestCompileGivesAllFaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Compile mismatch (-want +got):\n%s", diff)
+	}
+	// One that was not compiled before is refused when it runs.
+	twice := Definition{Name: "own", Title: "Own", Sections: []Section{{Title: "Twice", Query: "twice.sql", Columns: []Column{{Name: "name", Mask: "standard"}}}}}
+	_, err = Run(t.Context(), reader(t, handSite(t)), twice, Options{QueryDir: dir})
+	if err == nil || err.Error() != `report own: query twice.sql: returns the column "Name" twice; give each a name of its own with AS` {
+		t.Errorf("Run of a query with two columns of one name: %v", err)
+	}
+}
+
+// TestNamesApart: a column of a section may have a name that a list of its changes
+// takes too.
+func TestNamesApart(t *testing.T) {
+	l := &table{columns: []Column{{Name: "change"}, {Name: "Change"}, {Name: "state"}, {Name: "change_2"}}}
+	if diff := cmp.Diff([]string{"change", "Change_3", "state", "change_2"}, l.names()); diff != "" {
+		t.Errorf("names mismatch (-want +got):\n%s", diff)
 	}
 }
 

@@ -252,7 +252,8 @@ const byteOrderMark = "\uFEFF"
 // times in the report's zone. A text has an apostrophe before it where the
 // spreadsheet would run it as a formula or read it as a date, a time or another
 // number than it says, as 3-2, an id of 19 digits or 090909; and where it begins
-// with one, so that taking one apostrophe away gives each text back.
+// with one, so that taking one apostrophe away gives each text back. NULL is an en
+// dash, an empty text (empty).
 func (p part) writeExcelCSV(w io.Writer) ([]Note, error) {
 	out := bufio.NewWriter(w)
 	e := &excelText{}

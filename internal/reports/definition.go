@@ -33,6 +33,7 @@ type Definition struct {
 	Summary  string   `yaml:"summary"`
 	Answer   string   `yaml:"answer"`
 	WhatToDo string   `yaml:"what_to_do"`
+	Subject  string   `yaml:"subject"` // what the subject of a mail counts; names of numbers, dates, yes or no
 	Figures  []Figure `yaml:"figures"`
 	Chart    *Chart   `yaml:"chart"`
 	Matrix   *Matrix  `yaml:"matrix"`
@@ -50,6 +51,20 @@ type Definition struct {
 	Only  string `yaml:"only"`
 
 	Mask string `yaml:"mask"` // full, standard or pseudonym; full when empty
+}
+
+// ColumnNames returns the names of the columns that the definition's sections name,
+// sorted.
+func (d Definition) ColumnNames() []string {
+	var names []string
+	for _, s := range d.Sections {
+		names = slices.Concat(names, s.Key, s.Compare, []string{s.Severity, s.Group})
+		for _, c := range s.Columns {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }
 
 // A Section is one query, one sheet, one table.
@@ -76,6 +91,7 @@ type First struct {
 	Rows    int      `yaml:"rows"` // 5 when 0
 	Columns []string `yaml:"columns"`
 	Each    []string `yaml:"each"` // columns; of the rows that are alike in them only one is shown
+	Mail    []string `yaml:"mail"` // columns of the list in a mail; the first four when empty
 }
 
 // A Column says how a column of a query's result is shown. A column of the
@@ -238,42 +254,12 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 		if _, ok := declared[name]; ok {
 			continue
 		}
-		switch near := nearest(name, names); near {
-		case "":
+		if len(names) == 0 {
 			add("parameters."+name, "parameter %q: the built-in report has none", cut(name, 100))
-		default:
-			add("parameters."+name, "parameter %q: the built-in report does not declare it; the nearest that it does is %q", cut(name, 100), near)
+			continue
 		}
+		add("parameters."+name, "parameter %q: the built-in report does not declare it%s", cut(name, 100), meant(name, names))
 	}
-}
-
-// nearest is the name at the smallest Levenshtein distance from word, the
-// first of several; "" of none.
-func nearest(word string, names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(word, to string) int {
-	row := make([]int, len(to)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(word) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(to) {
-			change := before
-			if word[i] != to[j] {
-				change++
-			}
-			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-		}
-	}
-	return row[len(to)]
 }
 
 // fault takes one fault in, at a key below the definition.

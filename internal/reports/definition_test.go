@@ -92,8 +92,8 @@ reports:
 // TestValidateRefusesUnknownParameters names the parameter that was meant.
 func TestValidateRefusesUnknownParameters(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"a value for a misspelt name", "{name: expiring-permissions, parameters: {witihn_days: 60}}", `"witihn_days": the built-in report does not declare it; the nearest that it does is "within_days"`},
-		{"a whole parameter of a misspelt name", "{name: channel-coverage, parameters: {max_peple: {type: integer, default: 9}}}", `nearest that it does is "max_people"`},
+		{"a value for a misspelt name", "{name: expiring-permissions, parameters: {witihn_days: 60}}", `"witihn_days": the built-in report does not declare it; did you mean "within_days"?`},
+		{"a whole parameter of a misspelt name", "{name: channel-coverage, parameters: {max_peple: {type: integer, default: 9}}}", `did you mean "max_people"?`},
 		{"a report without parameters", "{name: failed-issues, parameters: {days: 1}}", `"days": the built-in report has none`},
 		{"a declared one", "{name: expiring-permissions, parameters: {within_days: 60}}", ""},
 		{"a report of one's own", "{name: mine, title: M, parameters: {x: 60}, sections: [{title: A, query: expiring_by_rule.sql}]}", ""},

@@ -8,8 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// nothing stands where there is no value: a cell is never blank.
-const nothing = "–"
+// What stands for a value of which nothing would be seen: a cell is never blank.
+const (
+	nothing   = "–"       // there is no value
+	emptyText = "(empty)" // a text without any character, a list without any element
+	blankText = "(blank)" // a text of white space only
+)
+
+// unseen reports whether what [show] gave stands for something that is not seen.
+func unseen(text string) bool {
+	return text == nothing || text == emptyText || text == blankText
+}
 
 // show is a value in words, for pages and sentences.
 func show(value any, format string, zone *time.Location) string {
@@ -17,8 +26,11 @@ func show(value any, format string, zone *time.Location) string {
 	case nil:
 		return nothing
 	case string:
-		if strings.TrimSpace(x) == "" {
-			return nothing
+		switch {
+		case x == "":
+			return emptyText
+		case strings.TrimSpace(x) == "":
+			return blankText
 		}
 		return x
 	case bool:

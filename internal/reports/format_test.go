@@ -16,7 +16,10 @@ func TestShow(t *testing.T) {
 		want   string
 	}{
 		{"nothing", nil, formatText, "–"},
-		{"an empty text", "  ", formatText, "–"},
+		{"an empty text", "", formatText, "(empty)"},
+		{"a text of white space", " \u00a0", formatText, "(blank)"},
+		{"an empty list", listValue{}, formatList, "(empty)"},
+		{"a list", listValue{"a", nil, ""}, formatList, "a, –, (empty)"},
 		{"a text", "张伟", formatText, "张伟"},
 		{"a number", int64(1234567), formatInteger, "1,234,567"},
 		{"a negative number", int64(-1234), formatInteger, "-1,234"},

@@ -174,8 +174,8 @@ func (u untilDone) Write(b []byte) (int, error) {
 	return u.f.Write(b)
 }
 
-// names are the columns' names, each once whatever its case: the second of two
-// that are alike ends in _2.
+// names are the columns' names, each once whatever its case. Those of a query are;
+// of two that are alike in a list of changes the second ends in _2.
 func (t *table) names() []string {
 	taken := map[string]bool{}
 	for _, c := range t.columns {

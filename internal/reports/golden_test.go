@@ -142,6 +142,9 @@ func TestReportsOfHandSite(t *testing.T) {
 			p := makeReport(t, r, d.Name, nil)
 			golden(t, d.Name+".tsv", tsv(p))
 			partsAddUp(t, p)
+			if m := soundMail(t, p, "张伟", "Jane", "Doe", "王小明", "=1+1", "Gone", "Moved", "Left"); d.Name == "expiring-permissions" || d.Name == "failed-issues" {
+				golden(t, d.Name+".mail.txt", mailText(m))
+			}
 		})
 	}
 	t.Run("sums", func(t *testing.T) {

@@ -20,7 +20,7 @@ var htmlTemplates string
 //go:embed html.css
 var htmlStyle string
 
-var htmlPage = template.Must(template.New("").Funcs(template.FuncMap{"marked": marked}).Parse(htmlTemplates))
+var htmlPage = template.Must(template.New("").Funcs(template.FuncMap{"marked": marked, "at": at}).Parse(htmlTemplates))
 
 // marked is a text whose **parts** stand out.
 func marked(s string) template.HTML {
@@ -192,22 +192,14 @@ func (p part) htmlHead() htmlHead {
 	return h
 }
 
-// lookStyle names the colours of the look, those for the light.
+// lookStyle names the colours of the look, for the light and for the dark.
 func lookStyle() string {
-	var b strings.Builder
-	for _, x := range []struct {
-		name  string
-		color rgb
-	}{{"ground", white}, {"zebra", zebra}, {"ink", ink}, {"muted", muted}, {"hair", hair}, {"accent", accent}} {
-		fmt.Fprintf(&b, "--%s:#%s;", x.name, hexColor(x.color))
+	var light, dark strings.Builder
+	for _, l := range looks {
+		fmt.Fprintf(&light, "--%s:#%s;", l.name, hexColor(l.light))
+		fmt.Fprintf(&dark, "--%s:#%s;", l.name, hexColor(l.dark))
 	}
-	for _, s := range severities {
-		fmt.Fprintf(&b, "--%s:#%s;", s, hexColor(toneColor(s)))
-	}
-	for i, c := range seriesColors {
-		fmt.Fprintf(&b, "--s%d:#%s;", i, hexColor(c))
-	}
-	return ":root{" + b.String() + "color-scheme:light dark}\n"
+	return ":root{" + light.String() + "color-scheme:light dark}\n@media screen and (prefers-color-scheme:dark){:root{" + dark.String() + "}}\n"
 }
 
 // limitWords says what the report does not know.

@@ -1,35 +1,107 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 )
 
 // A chart of a page is drawn twice: for a wide screen and paper, and for a
-// phone, where letters must not shrink with it.
+// phone, where letters must not shrink with it. A mail has the second as a picture.
 type (
 	htmlChart struct {
 		Caption      string
-		Wide, Narrow *htmlDrawing
+		Wide, Narrow *drawing
 	}
-	htmlDrawing struct {
-		Class, Label, Width, Height string
-		Hatches                     []htmlHatch
-		Boxes                       []htmlBox
-		Paths                       []htmlPath
-		Texts                       []htmlLabel
 
-		letter string // ids in it begin with it
+	// A drawing is a chart in units of its own, letters being 12 high.
+	drawing struct {
+		Class, Label  string
+		Width, Height float64
+		Boxes         []box
+		Paths         []stroke
+		Texts         []label
+
+		ch *chartTable
 	}
-	htmlHatch struct{ ID, Angle, Color string }
-	htmlBox   struct{ X, Y, W, H, Fill, Stroke, Title string }
-	htmlPath  struct{ Class, D, Color, Dash string }
-	htmlLabel struct{ X, Y, Anchor, Class, Text string }
+	box struct {
+		Series     int
+		X, Y, W, H float64
+		Title      string
+		Hatched    bool
+	}
+	stroke struct {
+		Class  string // line, axis or series
+		Series int
+		Lines  [][]point
+	}
+	point struct{ X, Y float64 }
+	label struct {
+		X, Y                float64 // of the baseline
+		Anchor, Class, Text string
+	}
 )
 
 // at is a place or a size in a drawing.
 func at(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
+
+// D is a path as an SVG has it.
+func (p stroke) D() string {
+	var b strings.Builder
+	for _, line := range p.Lines {
+		for i, to := range line {
+			op := "L"
+			if i == 0 {
+				op = "M"
+			}
+			b.WriteString(op + at(to.X) + " " + at(to.Y))
+		}
+	}
+	return b.String()
+}
+
+// Hatches are the series whose boxes are hatched, with the angle of each.
+func (d *drawing) Hatches() map[int]int {
+	angles := map[int]int{}
+	for i := 1; i < len(d.ch.values) && !d.ch.lines(); i++ {
+		angles[i] = hatchAngle(i)
+	}
+	return angles
+}
+
+// hatchAngle keeps the boxes of series apart without colour.
+func hatchAngle(series int) int { return []int{0, -45, 45}[series%3] }
+
+// HatchID names the hatch of a series on the page.
+func (d *drawing) HatchID(series int) string { return d.Class[:1] + strconv.Itoa(series) }
+
+// Fill is what a box is filled with.
+func (d *drawing) Fill(b box) string {
+	if b.Hatched {
+		return "url(#" + d.HatchID(b.Series) + ")"
+	}
+	return d.Color(b.Series)
+}
+
+// Color is the colour of a series, as the style sheet names it.
+func (d *drawing) Color(series int) string {
+	if tone := d.ch.def.Series[series].Tone; tone != "" {
+		return "var(--" + tone + ")"
+	}
+	return "var(--s" + strconv.Itoa(series%len(seriesColors)) + ")"
+}
+
+// dashes keep lines apart without colour.
+var dashes = [][]float64{nil, {7, 4}, {2, 3}, {8, 3, 2, 3}}
+
+// Dash is how the line of a series is broken.
+func (p stroke) Dash() string {
+	if p.Class != "series" {
+		return ""
+	}
+	return strings.Trim(fmt.Sprint(dashes[p.Series%len(dashes)]), "[]")
+}
 
 // letters is about how wide a text is in a drawing's type of 12.
 func letters(s string) float64 { return columnsOf(s) * 6.4 }
@@ -40,215 +112,189 @@ func (p part) htmlChart() *htmlChart {
 		return nil
 	}
 	h := &htmlChart{Caption: ch.heading(p.madeOn())}
-	h.Wide, h.Narrow = ch.drawing("wide", 720), ch.drawing("narrow", 358)
-	ch.upright(h.Wide, 720)
-	if ch.lines() {
-		ch.upright(h.Narrow, 358)
-	} else {
-		ch.lying(h.Narrow, 358)
-	}
+	h.Wide, h.Narrow = &drawing{Class: "wide", Label: ch.title, Width: 720, ch: ch}, ch.narrow(358)
+	h.Wide.upright()
 	return h
 }
 
-// dashes keep lines apart without colour.
-var dashes = []string{"", "7 4", "2 3", "8 3 2 3"}
-
-// drawing is an empty one with the hatches of the series.
-func (ch *chartTable) drawing(class string, width int) *htmlDrawing {
-	d := &htmlDrawing{Class: class, Label: ch.title, Width: strconv.Itoa(width), letter: class[:1]}
-	for i := 1; i < len(ch.values) && !ch.lines(); i++ {
-		d.Hatches = append(d.Hatches, htmlHatch{d.letter + strconv.Itoa(i), []string{"0", "-45", "45"}[i%3], ch.color(i)})
+// narrow is a chart for a phone, so many units wide.
+func (ch *chartTable) narrow(width float64) *drawing {
+	d := &drawing{Class: "narrow", Label: ch.title, Width: width, ch: ch}
+	if ch.lines() {
+		d.upright()
+	} else {
+		d.lying()
 	}
 	return d
 }
 
-// color is the colour of a series, as the style sheet names it.
-func (ch *chartTable) color(series int) string {
-	if tone := ch.def.Series[series].Tone; tone != "" {
-		return "var(--" + tone + ")"
-	}
-	return "var(--s" + strconv.Itoa(series%len(seriesColors)) + ")"
-}
-
 // box draws a part of a mark, plain for the first series and hatched for others.
-func (d *htmlDrawing) box(ch *chartTable, series int, x, y, w, h float64, title string) {
-	if w <= 0 || h <= 0 {
-		return
+func (d *drawing) box(series int, x, y, w, h float64, title string) {
+	if w > 0 && h > 0 {
+		d.Boxes = append(d.Boxes, box{series, x, y, w, h, title, series > 0 && !d.ch.lines()})
 	}
-	b := htmlBox{at(x), at(y), at(w), at(h), ch.color(series), ch.color(series), title}
-	if series > 0 && !ch.lines() {
-		b.Fill = "url(#" + d.letter + strconv.Itoa(series) + ")"
-	}
-	d.Boxes = append(d.Boxes, b)
 }
 
-func (d *htmlDrawing) text(s, anchor, class string, x, y float64) {
-	d.Texts = append(d.Texts, htmlLabel{at(x), at(y), anchor, class, s})
+func (d *drawing) text(s, anchor, class string, x, y float64) {
+	d.Texts = append(d.Texts, label{x, y, anchor, class, s})
+}
+
+// line draws a straight line.
+func (d *drawing) line(class string, series int, from, to point) {
+	d.Paths = append(d.Paths, stroke{class, series, [][]point{{from, to}}})
 }
 
 // legend names the series that need it, each on a line below y; it returns the
 // y below them.
-func (d *htmlDrawing) legend(ch *chartTable, x, y, width float64) float64 {
-	for _, i := range ch.named() {
-		if ch.lines() {
-			d.Paths = append(d.Paths, htmlPath{"series", "M" + at(x) + " " + at(y+9) + "h14", ch.color(i), dashes[i%len(dashes)]})
+func (d *drawing) legend(x, y, width float64) float64 {
+	for _, i := range d.ch.named() {
+		if d.ch.lines() {
+			d.line("series", i, point{x, y + 9}, point{x + 14, y + 9})
 		} else {
-			d.box(ch, i, x+1, y+4, 10, 10, "")
+			d.box(i, x+1, y+4, 10, 10, "")
 		}
-		d.text(fold(ch.def.Series[i].Title, width-20, 1)[0], "start", "", x+18, y+13)
+		d.text(fold(d.ch.def.Series[i].Title, width-20, 1)[0], "start", "", x+18, y+13)
 		y += 18
 	}
 	return y
 }
 
+// A frame is the place of a chart in a drawing and its scale.
+type frame struct{ left, right, top, bottom, low, scale, each float64 }
+
+func (f frame) x(mark int) float64      { return f.left + f.each*(float64(mark)+0.5) }
+func (f frame) y(value float64) float64 { return f.bottom - (value-f.low)*f.scale }
+
 // upright draws columns with their sums, or lines, above an axis of marks.
-func (ch *chartTable) upright(d *htmlDrawing, width float64) {
+func (d *drawing) upright() {
 	const high = 190.0
-	low, ceiling, step := ch.axis()
-	scale := high / (ceiling - low)
-	top := 22.0
-	left, right := 0.0, width
-	for v := low; v <= ceiling+step/2; v += step {
-		left = max(left, letters(show(v, ch.format(), nil))+10)
+	ch := d.ch
+	low, ceiling, _ := ch.axis()
+	f := frame{right: d.Width, top: 22, low: low, scale: high / (ceiling - low)}
+	for v := range ch.ticks() {
+		f.left = max(f.left, letters(show(v, ch.format(), nil))+10)
 	}
-	if named := ch.named(); len(named) > 0 && width > 500 {
+	if named := ch.named(); len(named) > 0 && d.Width > 500 {
 		for _, i := range named {
-			right = min(right, width-min(letters(ch.def.Series[i].Title), 150)-36)
+			f.right = min(f.right, d.Width-min(letters(ch.def.Series[i].Title), 150)-36)
 		}
-		d.legend(ch, right+14, top+high-float64(len(named))*18, width-right-14)
+		d.legend(f.right+14, f.top+high-float64(len(named))*18, d.Width-f.right-14)
 	} else {
-		top = d.legend(ch, 0, 0, width) + 22
+		f.top = d.legend(0, 0, d.Width) + 22
 	}
-	y := func(v float64) float64 { return top + high - (v-low)*scale }
-	for v := low; v <= ceiling+step/2; v += step {
-		d.Paths = append(d.Paths, htmlPath{Class: "line", D: "M" + at(left) + " " + at(y(v)) + "H" + at(right)})
-		d.text(show(v, ch.format(), nil), "end", "", left-6, y(v)+4)
+	f.bottom = f.top + high
+	f.each = (f.right - f.left) / float64(len(ch.labels))
+	across := func(class string, value float64) {
+		d.line(class, 0, point{f.left, f.y(value)}, point{f.right, f.y(value)})
 	}
-	each := (right - left) / float64(len(ch.labels))
-	x := func(mark int) float64 { return left + each*(float64(mark)+0.5) }
+	for v := range ch.ticks() {
+		across("line", v)
+		d.text(show(v, ch.format(), nil), "end", "", f.left-6, f.y(v)+4)
+	}
 	if ch.lines() {
-		ch.drawLines(d, x, y)
+		d.lines(f)
 	} else {
-		ch.drawColumns(d, x, y, min(each*0.62, 72), each)
+		d.columns(f)
 	}
-	d.Paths = append(d.Paths, htmlPath{Class: "axis", D: "M" + at(left) + " " + at(y(max(low, 0))) + "H" + at(right)})
-	below := top + high
+	across("axis", max(low, 0))
+	below := f.bottom
 	if low < 0 && !ch.lines() {
 		below += 14 // sums stand there
 	}
-	d.Height = at(ch.marksBelow(d, x, each, below) + 4)
+	d.Height = d.marksBelow(f, below) + 4
 }
 
 // marksBelow writes the names of the marks below y, as many as there is room
 // for, and returns the y below them.
-func (ch *chartTable) marksBelow(d *htmlDrawing, x func(int) float64, each, y float64) float64 {
+func (d *drawing) marksBelow(f frame, y float64) float64 {
 	widest := 0.0
-	for _, label := range ch.labels {
+	for _, label := range d.ch.labels {
 		widest = max(widest, min(letters(label), 70))
 	}
 	one, most := 1, 1
-	if each < 36 || ch.lines() {
-		one = every(len(ch.labels), each, widest+6)
+	if f.each < 36 || d.ch.lines() {
+		one = every(len(d.ch.labels), f.each, widest+6)
 	}
-	for i := 0; i < len(ch.labels); i += one {
-		lines := fold(ch.labels[i], max(each*float64(one)*0.96, 30), 3)
+	for i := 0; i < len(d.ch.labels); i += one {
+		lines := fold(d.ch.labels[i], max(f.each*float64(one)*0.96, 30), 3)
 		most = max(most, len(lines))
 		for n, line := range lines {
-			d.text(line, "middle", "", x(i), y+17+float64(n)*14)
+			d.text(line, "middle", "", f.x(i), y+17+float64(n)*14)
 		}
 	}
 	return y + 8 + float64(most)*14
 }
 
-func (ch *chartTable) drawColumns(d *htmlDrawing, x func(int) float64, y func(float64) float64, thick, each float64) {
-	for i, label := range ch.labels {
-		up, down := y(0), y(0)
-		for s, series := range ch.values {
-			h := math.Abs(y(series[i]) - y(0))
-			title := label + ", " + ch.def.Series[s].Title + ": " + decimal(series[i])
-			if series[i] >= 0 {
-				up -= h
-				d.box(ch, s, x(i)-thick/2, up, thick, h, title)
-			} else {
-				d.box(ch, s, x(i)-thick/2, down, thick, h, title)
-				down += h
-			}
+// columns draws stacked columns with their sums.
+func (d *drawing) columns(f frame) {
+	thick := min(f.each*0.62, 72)
+	for p := range d.ch.parts() {
+		title := d.ch.labels[p.mark] + ", " + d.ch.def.Series[p.series].Title + ": " + decimal(p.value)
+		d.box(p.series, f.x(p.mark)-thick/2, f.y(max(p.from, p.to)), thick, math.Abs(p.value)*f.scale, title)
+	}
+	for s := range d.ch.sums() {
+		away := -5.0
+		if s.below {
+			away = 14
 		}
-		above, below := ch.stack(i)
-		if (above > 0 || below == 0) && letters(decimal(above)) < each {
-			d.text(decimal(above), "middle", "total", x(i), up-5)
-		}
-		if below < 0 && letters(decimal(below)) < each {
-			d.text(decimal(below), "middle", "total", x(i), down+14)
+		if letters(decimal(s.value)) < f.each {
+			d.text(decimal(s.value), "middle", "total", f.x(s.mark), f.y(s.value)+away)
 		}
 	}
 }
 
-// drawLines draws a line a series, broken where there is no value, with dashes
-// of its own and its last value.
-func (ch *chartTable) drawLines(d *htmlDrawing, x func(int) float64, y func(float64) float64) {
-	for s, series := range ch.values {
-		var b strings.Builder
-		last := -1
-		for i, v := range series {
-			if math.IsNaN(v) {
-				continue
-			}
-			op := "L"
-			if last < 0 || last != i-1 {
-				op = "M"
-			}
-			b.WriteString(op + at(x(i)) + " " + at(y(v)))
-			d.box(ch, s, x(i)-2.5, y(v)-2.5, 5, 5, ch.labels[i]+", "+ch.def.Series[s].Title+": "+show(v, ch.format(), nil))
-			last = i
+// lines draws a line a series, broken where there is no value, with dashes of its
+// own and its last value.
+func (d *drawing) lines(f frame) {
+	var p stroke
+	for pt := range d.ch.points() {
+		x, y := f.x(pt.mark), f.y(pt.value)
+		d.box(pt.series, x-2.5, y-2.5, 5, 5, d.ch.labels[pt.mark]+", "+d.ch.def.Series[pt.series].Title+": "+show(pt.value, d.ch.format(), nil))
+		if !pt.joined {
+			p.Lines = append(p.Lines, nil)
 		}
-		if last < 0 {
-			continue
+		n := len(p.Lines) - 1
+		p.Lines[n] = append(p.Lines[n], point{x, y})
+		if pt.last {
+			p.Class, p.Series = "series", pt.series
+			d.Paths = append(d.Paths, p)
+			d.text(show(pt.value, d.ch.format(), nil), "middle", "total", x, y-7)
+			p = stroke{}
 		}
-		d.Paths = append(d.Paths, htmlPath{"series", b.String(), ch.color(s), dashes[s%len(dashes)]})
-		d.text(show(series[last], ch.format(), nil), "middle", "total", x(last), y(series[last])-7)
 	}
 }
 
 // lying draws bars below each other, each below its label.
-func (ch *chartTable) lying(d *htmlDrawing, width float64) {
+func (d *drawing) lying() {
+	ch := d.ch
 	low, high := ch.bounds()
-	room := width - letters(decimal(high)) - 12
+	room := d.Width - letters(decimal(high)) - 12
+	zero := 0.0
 	if low < 0 {
-		room -= letters(decimal(low)) + 8
+		zero = letters(decimal(low)) + 8
+		room -= zero
 	}
 	scale := room / (high - low)
-	zero := -low * scale
-	if low < 0 {
-		zero += letters(decimal(low)) + 8
+	x := func(value float64) float64 { return zero + (value-low)*scale }
+	top := d.legend(0, 0, d.Width)
+	if top > 0 {
+		top += 6
 	}
-	y := d.legend(ch, 0, 0, width)
-	if y > 0 {
-		y += 6
-	}
+	y := func(mark int) float64 { return top + float64(mark)*38 }
 	for i, label := range ch.labels {
-		d.text(fold(label, width, 1)[0], "start", "", 0, y+12)
-		up, down := zero, zero
-		for s, series := range ch.values {
-			w := math.Abs(series[i]) * scale
-			if series[i] >= 0 {
-				d.box(ch, s, up, y+17, w, 13, "")
-				up += w
-			} else {
-				down -= w
-				d.box(ch, s, down, y+17, w, 13, "")
-			}
-		}
-		above, below := ch.stack(i)
-		if above > 0 || below == 0 {
-			d.text(decimal(above), "start", "total", up+6, y+28)
-		}
-		if below < 0 {
-			d.text(decimal(below), "end", "total", down-6, y+28)
-		}
-		y += 38
+		d.text(fold(label, d.Width, 1)[0], "start", "", 0, y(i)+12)
 	}
-	d.Height = at(y)
+	for p := range ch.parts() {
+		d.box(p.series, x(min(p.from, p.to)), y(p.mark)+17, math.Abs(p.value)*scale, 13, "")
+	}
+	for s := range ch.sums() {
+		anchor, away := "start", 6.0
+		if s.below {
+			anchor, away = "end", -6
+		}
+		d.text(decimal(s.value), anchor, "total", x(s.value)+away, y(s.mark)+28)
+	}
+	d.Height = y(len(ch.labels))
 }
 
 // fold breaks a label into at most so many lines of about a width; what is

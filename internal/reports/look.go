@@ -71,3 +71,39 @@ func shadeColor(shade float64) rgb {
 	mix := func(x uint8) uint8 { return uint8(255 - float64(255-x)*shade) }
 	return rgb{mix(dark.r), mix(dark.g), mix(dark.b)}
 }
+
+// looks are the colours of pages and mails by their names in style sheets, those
+// for the light and for the dark.
+var looks = []struct {
+	name        string
+	light, dark rgb
+}{
+	{"ground", white, rgb{0x12, 0x18, 0x1F}},
+	{"zebra", zebra, rgb{0x1A, 0x22, 0x2B}},
+	{"ink", ink, rgb{0xE4, 0xE9, 0xEE}},
+	{"muted", muted, rgb{0x9F, 0xAD, 0xBA}},
+	{"hair", hair, rgb{0x2F, 0x3B, 0x47}},
+	{"accent", accent, rgb{0x6B, 0xB6, 0xE0}},
+	{"amber", rgb{0x9A, 0x5B, 0x00}, rgb{0xF0, 0xB3, 0x52}},
+	{"amber-tint", rgb{0xFD, 0xF3, 0xE1}, rgb{0x2E, 0x26, 0x14}},
+	{critical, toneColor(critical), rgb{0xFF, 0x8A, 0x7D}},
+	{high, toneColor(high), rgb{0xF5, 0xA2, 0x5D}},
+	{medium, toneColor(medium), rgb{0xDC, 0xBF, 0x55}},
+	{low, toneColor(low), rgb{0x9F, 0xAD, 0xBA}},
+	{good, toneColor(good), rgb{0x6F, 0xCF, 0x97}},
+	{"s0", seriesColors[0], rgb{0x6B, 0xB6, 0xE0}},
+	{"s1", seriesColors[1], rgb{0xF5, 0xA2, 0x5D}},
+	{"s2", seriesColors[2], rgb{0x6F, 0xCF, 0x97}},
+	{"s3", seriesColors[3], rgb{0xC3, 0xA1, 0xE0}},
+	{"s4", seriesColors[4], rgb{0xDC, 0xBF, 0x55}},
+}
+
+// lightColor is a colour of the look by its name, as style sheets have it.
+func lightColor(name string) string {
+	for _, l := range looks {
+		if l.name == name {
+			return "#" + hexColor(l.light)
+		}
+	}
+	panic("no colour " + name) // only templates of ours name colours
+}

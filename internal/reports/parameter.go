@@ -18,10 +18,11 @@ import (
 // mapping with type and default, or only a value, which then replaces the
 // default of the parameter that a built-in definition declares.
 type Parameter struct {
-	Type     string // integer, number, text, boolean or date; text when empty
-	Default  any
-	Min, Max any // bounds of an integer, a number or a date; none when nil
-	Meaning  string
+	Type    string `yaml:"type"` // integer, number, text, boolean or date; text when empty
+	Default any    `yaml:"default"`
+	Min     any    `yaml:"min"` // bounds of an integer, a number or a date; none when nil
+	Max     any    `yaml:"max"`
+	Meaning string `yaml:"meaning"`
 }
 
 var parameterTypes = []string{"integer", "number", "text", "boolean", "date"}
@@ -32,13 +33,8 @@ func (p *Parameter) UnmarshalYAML(node ast.Node) error {
 	if node.Type() != ast.MappingType && node.Type() != ast.MappingValueType {
 		return yaml.NodeToValue(node, &p.Default)
 	}
-	var m struct {
-		Type    string `yaml:"type"`
-		Default any    `yaml:"default"`
-		Min     any    `yaml:"min"`
-		Max     any    `yaml:"max"`
-		Meaning string `yaml:"meaning"`
-	}
+	type mapping Parameter // without this method
+	var m mapping
 	if err := yaml.NodeToValue(node, &m, yaml.Strict()); err != nil {
 		return err
 	}

@@ -211,6 +211,7 @@ func (r *Report) recount(whole *Report) {
 		r.tone = good
 	}
 	r.answer = joinSentences(r.partAnswer(), r.acceptedWords(), r.changeWords())
+	r.counted = plural(r.rows(), "row", "rows") + " in your part"
 	r.partFigures()
 	r.partChart()
 }

@@ -215,15 +215,21 @@ func (c *canvas) firstLists(r *Report) []firstList {
 	return lists
 }
 
-// firstRows are the rows of the list of first rows. What is accepted need not be
+// firstRows are the rows of the list of first rows.
+func (t *table) firstRows() []int { return t.topRows(t.section.First.rows()) }
+
+// topRows are at most so many rows to look at first. What is accepted need not be
 // settled.
-func (t *table) firstRows() []int {
-	f := t.section.First
+func (t *table) topRows(most int) []int {
+	var each []string
+	if f := t.section.First; f != nil {
+		each = f.Each
+	}
 	var rows []int
 	seen := map[string]bool{}
-	for row := 0; row < t.rows && len(rows) < f.rows(); row++ {
+	for row := 0; row < t.rows && len(rows) < most; row++ {
 		var key []string
-		for _, name := range f.Each {
+		for _, name := range each {
 			if i := t.index(name); i >= 0 {
 				key = append(key, t.text(row, i))
 			}

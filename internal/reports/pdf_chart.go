@@ -22,7 +22,7 @@ func (c *canvas) chart(ch *chartTable, day string, high float64) {
 	x, w := c.page.left, c.page.width()
 	bottom := c.y + high
 	top := c.text(ch.heading(day), bold, accent, x, c.y, sizeHead, w, 1) + 6.5
-	low, upper, step := ch.axis()
+	low, upper, _ := ch.axis()
 	format := ch.format()
 	written := max(c.set.width(show(upper, format, nil), regular, sizeSmall), c.set.width(show(low, format, nil), regular, sizeSmall))
 	p := plot{left: x + written + 2.5, top: top, bottom: bottom - 12, low: low} // labels of up to two lines stand below
@@ -32,8 +32,8 @@ func (c *canvas) chart(ch *chartTable, day string, high float64) {
 	}
 	p.scale = (p.bottom - p.top) / (upper - low)
 	p.each = (p.right - p.left) / float64(len(ch.labels))
-	for v := low; v <= upper+step/2; v += step {
-		if !ch.lines() && math.Abs(v) < step/2 {
+	for v := range ch.ticks() {
+		if v == 0 && !ch.lines() {
 			continue // the axis itself
 		}
 		c.rule(p.left, p.y(v), p.right-p.left, 0.15, hair)
@@ -78,27 +78,19 @@ func (c *canvas) bars(ch *chartTable, p plot) {
 	thick := min(p.each*0.62, 20)
 	low, upper := ch.bounds()
 	widest := max(c.set.width(decimal(upper), bold, sizeSmall), c.set.width(decimal(low), bold, sizeSmall)) + 1
-	sums := p.each >= widest
-	for i := range ch.labels {
-		up, down := p.y(0), p.y(0)
-		for s, series := range ch.values {
-			h := math.Abs(series[i]) * p.scale
-			k := seriesColor(s, ch.def.Series[s].Tone)
-			if series[i] >= 0 {
-				up -= h
-				c.hatch(p.x(i)-thick/2, up, thick, h, s, k)
-			} else {
-				c.hatch(p.x(i)-thick/2, down, thick, h, s, k)
-				down += h
-			}
+	for part := range ch.parts() {
+		top, high := p.y(max(part.from, part.to)), math.Abs(part.value)*p.scale
+		c.hatch(p.x(part.mark)-thick/2, top, thick, high, part.series, seriesColor(part.series, ch.def.Series[part.series].Tone))
+	}
+	if p.each < widest {
+		return
+	}
+	for sum := range ch.sums() {
+		at := p.y(sum.value) - ascent(sizeSmall) - 1.4
+		if sum.below {
+			at = p.y(sum.value) + 1.2
 		}
-		above, below := ch.stack(i)
-		if sums && (above > 0 || below == 0) {
-			c.textCentre(decimal(above), bold, ink, p.x(i), up-ascent(sizeSmall)-1.4, sizeSmall, p.each)
-		}
-		if sums && below < 0 {
-			c.textCentre(decimal(below), bold, ink, p.x(i), down+1.2, sizeSmall, p.each)
-		}
+		c.textCentre(decimal(sum.value), bold, ink, p.x(sum.mark), at, sizeSmall, p.each)
 	}
 }
 
@@ -111,28 +103,20 @@ func (c *canvas) lineMarks(ch *chartTable, p plot) {
 		text   string
 	}
 	var ends []end
-	for s, series := range ch.values {
-		k := seriesColor(s, ch.def.Series[s].Tone)
-		last := -1
-		for i, v := range series {
-			if math.IsNaN(v) {
-				continue
-			}
+	for pt := range ch.points() {
+		x, y, k := p.x(pt.mark), p.y(pt.value), seriesColor(pt.series, ch.def.Series[pt.series].Tone)
+		if pt.joined {
 			c.drawColor(k)
 			c.pdf.SetLineWidth(0.55)
-			c.pdf.SetDashPattern([][]float64{nil, {2.2, 1.1}, {0.6, 0.9}, {2.6, 0.9, 0.6, 0.9}}[s%4], 0)
-			if last == i-1 && i > 0 {
-				c.pdf.Line(p.x(last), p.y(series[last]), p.x(i), p.y(v))
-			}
+			c.pdf.SetDashPattern([][]float64{nil, {2.2, 1.1}, {0.6, 0.9}, {2.6, 0.9, 0.6, 0.9}}[pt.series%4], 0)
+			c.pdf.Line(p.x(pt.mark-1), p.y(ch.values[pt.series][pt.mark-1]), x, y)
 			c.pdf.SetDashPattern(nil, 0)
-			last = i
-			if p.each > 3 {
-				c.mark(p.x(i), p.y(v), s, k)
-			}
 		}
-		if last >= 0 {
-			c.mark(p.x(last), p.y(series[last]), s, k)
-			ends = append(ends, end{s, p.y(series[last]), show(series[last], ch.format(), nil) + "  " + strings.TrimSpace(ch.def.Series[s].Title)})
+		if p.each > 3 || pt.last {
+			c.mark(x, y, pt.series, k)
+		}
+		if pt.last {
+			ends = append(ends, end{pt.series, y, show(pt.value, ch.format(), nil) + "  " + strings.TrimSpace(ch.def.Series[pt.series].Title)})
 		}
 	}
 	slices.SortFunc(ends, func(a, b end) int { return cmp.Compare(a.y, b.y) })

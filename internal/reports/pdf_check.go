@@ -92,7 +92,7 @@ func (set *typesetter) characters(t *table, row, column int) string {
 	text := t.text(row, column)
 	st := regular
 	switch {
-	case t.columns[column].Format == formatSeverity && text != nothing:
+	case t.columns[column].Format == formatSeverity && !unseen(text):
 		text, st = strings.ToUpper(text), bold
 	case t.columns[column].Format == formatID:
 		st = mono

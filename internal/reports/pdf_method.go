@@ -171,7 +171,7 @@ func (r *Report) methodFacts() []namedText {
 		facts = append(facts, namedText{"Journal", "up to line " + number(t.journalLine)})
 	}
 	facts = append(facts, namedText{"Program", "exporter " + t.programVersion},
-		namedText{"No value", nothing + " stands where there is no value"})
+		namedText{"No value", nothing + " is no value (NULL), " + emptyText + " a text without a character, " + blankText + " one of white space"})
 	return slices.DeleteFunc(facts, func(n namedText) bool { return n.text == "" })
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // pageColumn is a column as a page shows it.
@@ -26,7 +27,7 @@ type pageTable struct {
 const (
 	gap      = 2.6 // between columns
 	rowPad   = 1.35
-	maxLines = 14   // of a cell; a longer one is cut, and the method says how many were
+	maxLines = 14   // of a cell; a longer one is cut and says so, and the method how many were
 	sample   = 1000 // rows that widths are taken from
 )
 
@@ -178,7 +179,7 @@ func (c *canvas) setRow(p pageTable, row int) setRow {
 	s := setRow{cells: make([][]line, len(p.columns)), chips: make([]string, len(p.columns))}
 	for i, col := range p.columns {
 		text := p.t.text(row, col.index)
-		if col.kind == formatSeverity && text != nothing {
+		if col.kind == formatSeverity && !unseen(text) {
 			s.chips[i] = text
 			s.high = max(s.high, chipHigh-0.6)
 			continue
@@ -191,15 +192,22 @@ func (c *canvas) setRow(p pageTable, row int) setRow {
 	return s
 }
 
-// cellLines sets the cell of the n-th column, if it is not a severity.
+// cellLines sets the cell of the n-th column, if it is not a severity. One of a
+// section that is cut short ends in how long it is.
 func (t *typesetter) cellLines(p pageTable, row, n int) []line {
 	col := p.columns[n]
 	text, k := p.t.text(row, col.index), ink
-	if text == nothing || col.kind == formatID {
+	if unseen(text) || col.kind == formatID {
 		k = muted
 	}
 	size, st := cellType(col.kind)
-	return t.wrap([]piece{{text, st, k}}, size, col.width, p.most)
+	pieces := []piece{{text, st, k}}
+	lines := t.wrap(pieces, size, col.width, p.most)
+	if p.most < maxLines || !lines[len(lines)-1].cut() {
+		return lines
+	}
+	told := t.wrap([]piece{{"Cut short: " + plural(utf8.RuneCountInString(text), "character", "characters") + " in all.", regular, muted}}, size, col.width, p.most/2)
+	return append(t.wrap(pieces, size, col.width, p.most-len(told)), told...)
 }
 
 // drawRow draws a set row at y and returns the y below its rule.

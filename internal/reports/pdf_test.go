@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,11 @@ func TestPagesOfHostileTexts(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the pages lack %q", want)
 		}
+	}
+	// A cell that is cut says so itself.
+	cell := regexp.MustCompile(`长{20,}…\s[^长]*Cut short: 10,000 characters in all\.`)
+	if !cell.MatchString(text) {
+		t.Error("a text of 10,000 characters is cut without a word")
 	}
 }
 

@@ -37,6 +37,7 @@ type Report struct {
 	whatToDo   string
 	tone       string // a severity, or "" where nothing is to be judged
 	figures    []figure
+	counted    string // what a mail's subject counts, "" for the rows
 	chart      *chartTable
 	matrix     *matrix // nil where the definition has none
 	tables     []*table

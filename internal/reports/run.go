@@ -111,8 +111,7 @@ func (r *runner) all(given map[string]any) (err error) {
 	if err := r.matrix(); err != nil {
 		return err
 	}
-	r.tell()
-	return nil
+	return r.tell()
 }
 
 // section makes the table of a section.
@@ -237,6 +236,12 @@ func ownQuery(dir, name string) ([]byte, error) {
 	return root.ReadFile(filepath.FromSlash(name))
 }
 
+// QueryText returns a query by its name from dir, or else a built-in one.
+func QueryText(dir, name string) (string, error) {
+	text, err := queryFile(dir, name)
+	return string(text), err
+}
+
 // queryFile reads a query by its name from dir, or else from the built-in
 // ones.
 func queryFile(dir, name string) ([]byte, error) {
@@ -312,7 +317,7 @@ func (r *runner) lookup(name string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if f.value == nil {
+	if f.value == nil || f.value == "" {
 		return "", true
 	}
 	return show(f.value, f.format, r.zone), true
@@ -411,7 +416,7 @@ func newChartTable(c Chart, title string, t *table) *chartTable {
 }
 
 // tell fills the templates of the first page.
-func (r *runner) tell() {
+func (r *runner) tell() (err error) {
 	p, d := r.report, r.report.def
 	p.question = fill(d.Question, r.lookup)
 	p.answer = fill(cmp.Or(d.Answer, "{answer}"), r.lookup)
@@ -441,6 +446,8 @@ func (r *runner) tell() {
 		}
 		p.figures = append(p.figures, v)
 	}
+	p.counted, err = r.subjectWords()
+	return err
 }
 
 // countedAnswer is the sentence of a report whose queries give none.

@@ -55,7 +55,12 @@ type listValue []any
 func (l listValue) words() string {
 	parts := make([]string, len(l))
 	for i, e := range l {
-		parts[i] = cmp.Or(asText(e), nothing)
+		parts[i] = asText(e)
+		if e == nil {
+			parts[i] = nothing
+		} else if parts[i] == "" {
+			parts[i] = emptyText
+		}
 	}
 	return strings.Join(parts, ", ")
 }
@@ -402,9 +407,13 @@ func kindOf(databaseType string) (_ kind, plain bool) {
 
 // arrange puts the columns in the definition's order, then those that it does
 // not name; it returns the place of each in the result. It errs when the
-// definition names a column that the query does not return.
+// definition names a column that the query does not return, and when two have one
+// name: only one of them could be named, and the other would not be hidden.
 func (t *table) arrange(names []string) ([]int, error) {
 	var faults []error
+	if twice := repeated(names); twice != "" {
+		faults = append(faults, errors.New(twice))
+	}
 	var order []int
 	used := make([]bool, len(names))
 	for _, c := range t.section.Columns {
@@ -422,13 +431,8 @@ func (t *table) arrange(names []string) ([]int, error) {
 		if used[i] {
 			continue
 		}
-		// A second column of one name is no way around what hides the first.
-		c := Column{Name: name}
-		if k := slices.IndexFunc(t.section.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) }); k >= 0 {
-			c.Mask, c.Hidden = t.section.Columns[k].Mask, t.section.Columns[k].Hidden
-		}
 		order = append(order, i)
-		t.columns = append(t.columns, c)
+		t.columns = append(t.columns, Column{Name: name})
 	}
 	for _, name := range slices.Concat([]string{t.section.Severity, t.section.Group}, t.section.Key, t.section.Compare) {
 		if name != "" && !slices.Contains(names, name) {

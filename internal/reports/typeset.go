@@ -70,6 +70,9 @@ type line struct {
 	width float64
 }
 
+// cut reports whether the line ends in an ellipsis for what was left out.
+func (l line) cut() bool { return len(l.runs) > 0 && l.runs[len(l.runs)-1].cut }
+
 // atom is one character, or a replacement of several, that is never broken.
 type atom struct {
 	text  string

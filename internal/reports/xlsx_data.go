@@ -263,8 +263,8 @@ func (b *workbook) cellOf(value any, format string, zone *time.Location, s colum
 		return excelize.Cell{StyleID: s.value, Value: number}
 	}
 	text := show(value, format, zone)
-	if text == nothing {
-		return excelize.Cell{StyleID: s.nothing, Value: nothing}
+	if unseen(text) {
+		return excelize.Cell{StyleID: s.nothing, Value: text}
 	}
 	id := s.value
 	if formulaLike(text) {

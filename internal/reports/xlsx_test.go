@@ -138,8 +138,11 @@ func TestWorkbookOfHostileTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := new(cellCounts).cell(s)
-		if strings.TrimSpace(s) == "" {
-			want = nothing
+		switch {
+		case s == "":
+			want = "(empty)"
+		case strings.TrimSpace(s) == "":
+			want = "(blank)"
 		}
 		if got != want {
 			t.Errorf("cell of %.40q is %.60q, want %.60q", s, got, want)

@@ -131,6 +131,9 @@ var journalMembers = map[string][]string{
 	"prune":          {"keep", "files", "bytes", "torn"},
 	"purge":          {"snapshot", "project", "before", "rows", "files", "torn"},
 	"report":         {"report", "snapshot", "as_of", "since", "mask", "program_version", "files", "torn"},
+	"serve":          {"event", "program_version", "schedules", "torn"},
+	"slot":           {"schedule", "slot", "outcome", "started", "finished", "torn"},
+	"clock":          {"newest", "snapshot", "torn"},
 	"write-asked":    {"operation", "program_version", "torn"},
 	"write-answered": {"operation", "code", "tid", "t", "torn"},
 }

@@ -647,13 +647,66 @@ SELECT
     CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
 FROM told;
 
+-- slot_days(zone): one row for each day, in the zone, on which a collection was due
+-- by the schedule, as the journal accounts for it; why is of one that did not run
+-- in time.
+CREATE MACRO slot_days(zone) AS TABLE
+WITH slots AS (
+    SELECT
+        CAST(timezone(zone, TRY_CAST(json_extract_string(detail, '$.slot') AS TIMESTAMPTZ)) AS DATE) AS day,
+        json_extract_string(detail, '$.outcome') AS outcome,
+        json_extract_string(detail, '$.why') AS why,
+        seq
+    FROM journal
+    WHERE kind = 'slot' AND json_extract_string(detail, '$.schedule') = 'collect'
+),
+counted AS (
+    SELECT
+        day,
+        count(*) AS due,
+        count(*) FILTER (WHERE outcome = 'ran') AS ran,
+        count(*) FILTER (WHERE outcome = 'late') AS late,
+        count(*) FILTER (WHERE outcome = 'caught up') AS caught_up,
+        count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
+        count(*) FILTER (WHERE outcome = 'failed') AS failed,
+        arg_max(why, seq) FILTER (WHERE outcome <> 'ran') AS why
+    FROM slots
+    WHERE day IS NOT NULL
+    GROUP BY day
+)
+SELECT
+    *,
+    concat_ws(', ',
+        if(ran > 0, ran || ' ran', NULL),
+        if(late > 0, late || ' late', NULL),
+        if(caught_up > 0, caught_up || ' caught up', NULL),
+        if(skipped > 0, skipped || ' skipped', NULL),
+        if(failed > 0, failed || ' failed', NULL)
+    ) AS outcomes
+FROM counted;
+
 -- control_days(moment, zone, days): one row for each project and each of the days
 -- up to the moment's, in the zone, from the day of the project's first snapshot
--- on. state is gap, not whole or done; sealed is yes, no, or not yet for the
--- snapshot that is read; the snapshot shown is the day's last whole one, else
--- its last.
+-- on. state is gap, not whole or done, or not due: a day without a snapshot on
+-- which the schedule wanted none. What was due is accounted for in order, so a day
+-- before the last slot in the journal that has none had nothing due. schedule says
+-- what became of the day's slots; due, ran, late, caught_up, skipped and failed
+-- count them. sealed is yes, no, or not yet for the snapshot that is read; the
+-- snapshot shown is the day's last whole one, else its last.
 CREATE MACRO control_days(moment, zone, days) AS TABLE
-WITH collected AS (
+WITH slots AS (
+    SELECT * FROM slot_days(zone)
+),
+-- Since when serve ran collections by a schedule, and since when it did not.
+schedules AS (
+    SELECT
+        CAST(timezone(zone, "at") AS DATE) AS day,
+        arg_max(list_contains(json_extract_string(detail, '$.schedules[*].name'), 'collect'), seq) AS scheduled
+    FROM journal
+    WHERE kind = 'serve' AND json_extract_string(detail, '$.event') = 'start'
+    GROUP BY CAST(timezone(zone, "at") AS DATE)
+),
+collected AS (
     SELECT
         s.*,
         CAST(timezone(zone, s.started_at) AS DATE) AS day,
@@ -698,11 +751,39 @@ reported AS (
     WHERE kind = 'report'
     GROUP BY CAST(timezone(zone, "at") AS DATE)
 ),
+planned AS (
+    SELECT
+        d.project_id,
+        d.day,
+        coalesce(s.scheduled, false) AS scheduled,
+        d.day <= (SELECT max(day) FROM slots) AS accounted
+    FROM spans AS d
+    ASOF LEFT JOIN schedules AS s
+        ON d.day >= s.day
+),
 stated AS (
     SELECT
         d.project_id,
         d.day,
-        CASE WHEN l.day IS NULL THEN 'gap' WHEN NOT l.whole THEN 'not whole' ELSE 'done' END AS state,
+        CASE
+            WHEN l.whole THEN 'done'
+            WHEN l.day IS NOT NULL THEN 'not whole'
+            WHEN d.scheduled AND d.accounted AND w.day IS NULL THEN 'not due'
+            ELSE 'gap'
+        END AS state,
+        CASE
+            WHEN w.day IS NOT NULL THEN w.outcomes
+            WHEN NOT d.scheduled THEN 'no schedule'
+            WHEN d.accounted THEN 'not due'
+            ELSE 'not accounted for yet'
+        END AS schedule,
+        coalesce(w.due, 0) AS due,
+        coalesce(w.ran, 0) AS ran,
+        coalesce(w.late, 0) AS late,
+        coalesce(w.caught_up, 0) AS caught_up,
+        coalesce(w.skipped, 0) AS skipped,
+        coalesce(w.failed, 0) AS failed,
+        w.why,
         coalesce(l.snapshots, 0) AS snapshots,
         c.snapshot_id,
         c.verdict,
@@ -717,7 +798,9 @@ stated AS (
             ELSE 'no'
         END AS sealed,
         coalesce(r.reports, 0) AS reports
-    FROM spans AS d
+    FROM planned AS d
+    LEFT JOIN slots AS w
+        ON w.day = d.day
     LEFT JOIN lasting AS l
         ON l.project_id = d.project_id AND l.day = d.day
     LEFT JOIN collected AS c
@@ -731,7 +814,7 @@ SELECT
     *,
     CASE
         WHEN state = 'gap' THEN 'high'
-        WHEN state = 'not whole' OR sealed = 'no' THEN 'medium'
+        WHEN state = 'not whole' OR sealed = 'no' OR skipped + failed > 0 THEN 'medium'
         ELSE 'good'
     END AS severity
 FROM stated;
@@ -801,7 +884,7 @@ delivering AS (
     )
 ),
 calendar AS (
-    SELECT count(*) AS days, count(*) FILTER (WHERE state = 'done') AS done
+    SELECT count(*) FILTER (WHERE state <> 'not due') AS days, count(*) FILTER (WHERE state = 'done') AS done
     FROM control_days(moment, zone, calendar_days)
 ),
 compared AS (
