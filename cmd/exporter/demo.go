@@ -106,8 +106,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	back.Store(0)
-	d.configPath = cfgPath(out)
-	due, err := d.newServer(ctx)
+	due, err := d.newServer(cfg)
 	if err != nil {
 		return err
 	}
