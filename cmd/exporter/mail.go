@@ -157,11 +157,11 @@ type sent struct {
 // returns holds for the mails that it got to.
 func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
 	o := a.newOutbox(cfg)
-	if entries, err := o.List(); len(entries) == 0 && err == nil {
-		return s, nil
-	}
+	// Without mails none is needed: what a crash left is put in order all the same.
 	if o.Server, err = cfg.Mail.mailServer(); err != nil {
-		return s, err
+		if waiting, damaged := o.List(); len(waiting) > 0 || damaged != nil {
+			return s, errors.Join(err, damaged)
+		}
 	}
 	s, err = a.sendDue(ctx, cfg, o)
 	if ctx.Err() != nil {

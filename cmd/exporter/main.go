@@ -106,7 +106,10 @@ For your own site:           exporter init, then exporter check, exporter collec
 			return usage(fmt.Errorf("unknown command %q", args[0]), hint)
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := refuseEmpty(c); err != nil {
+				return err
+			}
 			return a.setUp()
 		},
 	}
@@ -147,6 +150,18 @@ func addExitHelp(c *cobra.Command) {
 	for _, child := range c.Commands() {
 		addExitHelp(child)
 	}
+}
+
+// refuseEmpty refuses a flag that is given without a value, as by an unset variable
+// of a script: it would stand for the default, which was not meant.
+func refuseEmpty(c *cobra.Command) error {
+	for _, name := range []string{"as-of", "file", "format", "out", "project", "since", "snapshot"} {
+		f := c.Flags().Lookup(name)
+		if f != nil && f.Changed && (f.Value.String() == "" || f.Value.String() == "[]") {
+			return usage(fmt.Errorf("--%s: no value is given", name), "give it one, or leave the flag out")
+		}
+	}
+	return nil
 }
 
 func (a *app) setUp() error {

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
 		"queue": queueMails,
+		"send":  sendMails,
 	})
 }
 

@@ -52,7 +52,8 @@ where a definition says "since: previous", they also tell what is new, changed
 and gone since an earlier snapshot.`,
 		Example: `  exporter report
   exporter report expiring-permissions --set within_days=60 --format xlsx --out monthly
-  exporter report --as-of 2026-03-31 --since 2026-03-01`,
+  exporter report --as-of 2026-03-31 --since 2026-03-01
+  exporter report scorecard --snapshot 20260331T060000Z`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, names []string) error {
 			cfg, err := a.loadReports(c.Context(), false)

@@ -96,8 +96,8 @@ type mailing struct {
 	preview string   // folder for the mails instead of the outbox; "" sends them
 }
 
-// mail is a mail of a report to one recipient, its files still drafts.
-type mail struct {
+// letter is a mail of a report to one recipient, its files still drafts.
+type letter struct {
 	to    string
 	body  reports.Mail
 	files []attachment
@@ -108,7 +108,7 @@ type attachment struct{ name, path string }
 
 // mails are those of one report.
 type mails struct {
-	list    []mail
+	list    []letter
 	unsent  []string       // who gets none, and why
 	parts   map[string]any // how the report was parted, for the journal
 	told    []string       // what is to be known of the recipients
@@ -222,7 +222,7 @@ func (r *reportRun) addMail(m *mails, report *reports.Report, to []string, files
 		return fmt.Errorf("mail: %w", err)
 	}
 	for _, address := range to {
-		m.list = append(m.list, mail{address, body, attached})
+		m.list = append(m.list, letter{address, body, attached})
 	}
 	return nil
 }
@@ -307,7 +307,7 @@ func (r *reportRun) zip(files []file) (path string, size int64, err error) {
 }
 
 // messages are the mails of a report with their files, read one by one.
-func (s *mailing) messages(report string, list []mail) iter.Seq2[deliver.Message, error] {
+func (s *mailing) messages(report string, list []letter) iter.Seq2[deliver.Message, error] {
 	return func(yield func(deliver.Message, error) bool) {
 		for _, m := range list {
 			if !yield(s.message(report, m)) {
@@ -317,7 +317,7 @@ func (s *mailing) messages(report string, list []mail) iter.Seq2[deliver.Message
 	}
 }
 
-func (s *mailing) message(report string, m mail) (deliver.Message, error) {
+func (s *mailing) message(report string, m letter) (deliver.Message, error) {
 	c := s.cfg.Mail
 	x := deliver.Message{
 		ID:   deliver.MessageID(report, s.at, m.to, deliver.Domain(c.From)),
@@ -374,7 +374,7 @@ func (s *mailing) put(report string, m mails) error {
 }
 
 // writePreview writes each mail as NAME-0001.eml.
-func (s *mailing) writePreview(report string, list []mail) error {
+func (s *mailing) writePreview(report string, list []letter) error {
 	if err := os.MkdirAll(s.preview, 0o700); err != nil {
 		return err
 	}

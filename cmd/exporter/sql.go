@@ -26,7 +26,8 @@ type readFlags struct {
 }
 
 func (f *readFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.asOf, "as-of", "", "the state at a time: 2026-03-31, 2026-03-31 14:05 or RFC 3339, in the store's zone")
+	c.Flags().StringVar(&f.asOf, "as-of", "", "the state at a time: 2026-03-31, 2026-03-31 14:05 or RFC 3339, in the store's zone; or a snapshot's id")
+	c.Flags().StringVar(&f.snapshot, "snapshot", "", "the state of this snapshot")
 	c.Flags().StringVar(&f.project, "project", "", "only this project")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a parameter as name=value; may be repeated")
 }
@@ -34,7 +35,12 @@ func (f *readFlags) add(c *cobra.Command) {
 // open opens the state for reading.
 func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error) {
 	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone, Mask: f.mask, Masking: f.masking}
-	if f.asOf != "" {
+	switch id := snapshotID.MatchString(f.asOf); {
+	case id && f.snapshot != "" && f.snapshot != f.asOf:
+		return nil, usage(fmt.Errorf("--as-of %s and --snapshot %s", f.asOf, f.snapshot), "name one snapshot")
+	case id:
+		o.Snapshot = f.asOf
+	case f.asOf != "":
 		t, err := parseTime(f.asOf, cfg.zone)
 		if err != nil {
 			return nil, err
@@ -148,7 +154,6 @@ id; --mask full reads the snapshot itself, which who needs names must say.`,
 	}
 	read.add(c)
 	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
-	c.Flags().StringVar(&read.snapshot, "snapshot", "", "the state of this snapshot")
 	c.Flags().StringVarP(&file, "file", "f", "", "read the query from this file")
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")

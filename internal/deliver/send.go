@@ -147,6 +147,9 @@ func (s *sending) pass(ctx context.Context, all []Entry) (aside []error, err err
 	if !slices.ContainsFunc(due, func(e *Entry) bool { return !e.Next.After(now) }) || s.server.Next.After(now) {
 		return nil, nil
 	}
+	if s.Server == nil {
+		return nil, errors.New("mails are due, and there is no server")
+	}
 	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Attempts - b.Attempts })
 	var c *session
 	defer func() {

@@ -207,16 +207,15 @@ func (r *Report) mailLists() []mailList {
 	if len(sections) == 0 {
 		sections = r.sections()[:1]
 	}
-	var lists []mailList
-	room, rows := maxMailRows, 0
-	for _, t := range sections {
-		rows += t.rows
+	filled := slices.DeleteFunc(slices.Clone(sections), func(t *table) bool { return t.rows == 0 || t.allAccepted() })
+	if len(filled) == 0 && sections[0].rows == 0 {
+		filled = sections[:1]
 	}
-	for i, t := range sections {
-		if t.rows == 0 && (rows > 0 || i > 0) || t.allAccepted() || room == 0 {
-			continue
-		}
-		l := t.mailList(room)
+	var lists []mailList
+	room := maxMailRows
+	for i, t := range filled {
+		const least = 5 // of those that follow
+		l := t.mailList(max(room-least*(len(filled)-1-i), min(room, least)))
 		room -= len(l.Rows)
 		lists = append(lists, l)
 	}
@@ -230,7 +229,7 @@ func (t *table) mailList(most int) mailList {
 		l.Empty = emptyWords(t.section)
 		return l
 	}
-	rows, columns := t.topRows(most), t.mailColumns()
+	rows, columns := t.mailRows(most), t.mailColumns()
 	l.Title = fmt.Sprintf("%s (%s of %s)", l.Title, number(int64(len(rows))), number(int64(t.rows)))
 	for _, i := range columns {
 		c := t.columns[i]
@@ -248,6 +247,18 @@ func (t *table) mailList(most int) mailList {
 		l.Rows = append(l.Rows, cells)
 	}
 	return l
+}
+
+// mailRows are at most so many rows to look at first. Those that are good are not
+// to be looked at where others are.
+func (t *table) mailRows(most int) []int {
+	severity := t.index(t.section.Severity)
+	isGood := func(row int) bool { return severity >= 0 && strings.EqualFold(t.text(row, severity), good) }
+	all := t.topRows(t.rows)
+	if rows := slices.DeleteFunc(slices.Clone(all), isGood); len(rows) > 0 {
+		all = rows
+	}
+	return all[:min(len(all), most)]
 }
 
 // longWord reports whether a phone has no room for a word beside other columns.

@@ -2,12 +2,14 @@ package reports
 
 import (
 	"bytes"
+	"encoding/base64"
 	"image/png"
 	"math"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 )
 
@@ -55,7 +57,7 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 		}
 	}
 	shown := regexp.MustCompile(`src="cid:([^"]+)"`).FindAllStringSubmatch(m.HTML, -1)
-	if len(shown) != len(m.Images) || len(shown) == 1 && strings.ReplaceAll(shown[0][1], "%40", "@") != m.Images[0].CID {
+	if len(shown) != len(m.Images) || len(shown) == 1 && shown[0][1] != m.Images[0].CID {
 		t.Errorf("%s: the html shows %q, there are %d images", r.Name(), shown, len(m.Images))
 	}
 	for _, x := range m.Images {
@@ -89,6 +91,27 @@ func TestMails(t *testing.T) {
 				t.Error("the same report gives another mail")
 			}
 		})
+	}
+}
+
+// TestMailInBrowser looks at a mail with long and Chinese names on a desktop, on a
+// phone and in the dark.
+func TestMailInBrowser(t *testing.T) {
+	names := []string{"张伟", strings.Repeat("长名字", 70), strings.Repeat("W", 300), "Maximiliane-Wilhelmina von Hohenzollern-Sigmaringen"}
+	for name, r := range map[string]*Report{"rows": handReport{rows: 60, partial: true, names: names}.report(t), "empty": handReport{}.report(t)} {
+		m := mailOf(t, r, mailOptions)
+		page := m.HTML
+		for _, x := range m.Images {
+			page = strings.ReplaceAll(page, "cid:"+x.CID, "data:image/png;base64,"+base64.StdEncoding.EncodeToString(x.Data))
+		}
+		want := map[string]look{
+			"desktop": {Faults: []string{}, Ground: "light"},
+			"dark":    {Faults: []string{}, Ground: "dark"},
+			"phone":   {Faults: []string{}, Ground: "light"},
+		}
+		if diff := cmp.Diff(want, looksOf(t, page)); diff != "" {
+			t.Errorf("%s: looks mismatch (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

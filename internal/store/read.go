@@ -263,7 +263,12 @@ var (
 
 	// reading matches the beginning of a statement that may be one that reads.
 	reading = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/|\()*(SELECT|FROM|WITH|VALUES|TABLE|PIVOT|UNPIVOT|DESCRIBE|DESC|SUMMARIZE|SHOW)\b`)
+
+	// changing matches one that changes rows and names others before, as WITH does.
+	changing = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/)*WITH\b.*\)\s*(INSERT|UPDATE|DELETE|MERGE)\b`)
 )
+
+const hintReads = "a snapshot is never changed; to keep an answer: exporter sql --format csv QUERY > FILE"
 
 // Query runs one statement that reads: SELECT in any of its forms (FROM, WITH,
 // VALUES, PIVOT with its values named), DESCRIBE, SUMMARIZE, SHOW, or EXPLAIN
@@ -330,9 +335,9 @@ func (r *Reader) check(ctx context.Context, query string) ([]string, error) {
 			return fmt.Errorf("connection is a %T", c)
 		}
 		kind, found, err := prepare(dc, query)
-		if err != nil && !errors.Is(err, ErrRefused) && !reading.MatchString(explain.ReplaceAllString(query, "")) {
+		if err != nil && !errors.Is(err, ErrRefused) && (!reading.MatchString(explain.ReplaceAllString(query, "")) || changing.MatchString(query)) {
 			// DuckDB's own refusal comes before the kind is known.
-			return fmt.Errorf("%w: %w", ErrRefused, err)
+			return &refusedError{why: err, hint: hintReads}
 		}
 		if err != nil {
 			return err
@@ -348,7 +353,7 @@ func (r *Reader) check(ctx context.Context, query string) ([]string, error) {
 				return nil
 			}
 		}
-		return fmt.Errorf("%w: only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN", ErrRefused)
+		return &refusedError{errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"), hintReads}
 	})
 	return names, err
 }
@@ -360,7 +365,13 @@ func prepare(c *duckdb.Conn, query string) (duckdb.StmtType, []string, error) {
 		if _, ok := errors.AsType[*duckdb.Error](err); ok {
 			return 0, nil, err
 		}
-		return 0, nil, fmt.Errorf("%w: exactly one statement is run, and PIVOT needs its values named: IN (...): %w", ErrRefused, err)
+		// The driver's own two refusals: of several statements, which it joins to
+		// another, and of none.
+		if _, several := err.(interface{ Unwrap() []error }); several {
+			return 0, nil, &refusedError{errors.New("more than one statement"),
+				"give them one by one; PIVOT is several unless its values are named: ON column IN ('a', 'b')"}
+		}
+		return 0, nil, &refusedError{errors.New("there is no statement"), "for example: FROM permissions LIMIT 5"}
 	}
 	defer prepared.Close()
 	stmt, ok := prepared.(*duckdb.Stmt)

@@ -122,6 +122,18 @@ var (
 	ErrDamaged = errors.New("not a readable snapshot")
 )
 
+// refusedError says why a statement is not run.
+type refusedError struct {
+	why  error
+	hint string
+}
+
+func (e *refusedError) Error() string   { return ErrRefused.Error() + ": " + e.why.Error() }
+func (e *refusedError) Unwrap() []error { return []error{ErrRefused, e.why} }
+
+// Hint says what may be run.
+func (e *refusedError) Hint() string { return e.hint }
+
 // damagedError is [ErrDamaged] of one file.
 type damagedError struct {
 	path  string
