@@ -88,6 +88,10 @@ type slotDetail struct {
 	Retries  int64    `json:"retries"`
 	Trouble  string   `json:"trouble"`
 	Notices  []string `json:"notices"`
+	// Unsent are those who were to get no mail, and why; Recipients is what is to be
+	// known of how recipients were found.
+	Unsent     []string `json:"unsent"`
+	Recipients []string `json:"recipients"`
 }
 
 // clockEntry is the detail of kind "clock": a clock was accepted although entries
