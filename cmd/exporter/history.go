@@ -94,6 +94,17 @@ type slotDetail struct {
 	Recipients []string `json:"recipients"`
 }
 
+// UnmarshalJSON takes what it knows and passes over what is of another type: what a
+// job says of itself must not make its slot unknown.
+func (d *slotDetail) UnmarshalJSON(b []byte) error {
+	type plain slotDetail
+	err := json.Unmarshal(b, (*plain)(d))
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+		return nil
+	}
+	return err
+}
+
 // clockEntry is the detail of kind "clock": a clock was accepted although entries
 // or snapshots are later.
 type clockEntry struct {
