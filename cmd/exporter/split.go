@@ -50,14 +50,17 @@ func (c *config) validateSplits(fault func(key, format string, args ...any)) {
 		}
 		key := fmt.Sprintf("reports[%d].split", i)
 		at := slices.Index(c.from, i)
-		c.validateSplit(s, at, func(name, format string, args ...any) { fault(key+"."+name, format, args...) })
+		c.validateSplit(s, c.definitions[at].ColumnNames(), func(name, format string, args ...any) {
+			fault(key+"."+name, format, args...)
+		})
 		if c.Mail.From == "" && c.Mail.Server == "" {
 			fault("mail.from", "missing, although reports[%d] is sent in parts", i)
 		}
 	}
 }
 
-func (c *config) validateSplit(s *splitConfig, definition int, fault func(name, format string, args ...any)) {
+// validateSplit checks how a report whose sections name columns is parted.
+func (c *config) validateSplit(s *splitConfig, columns []string, fault func(name, format string, args ...any)) {
 	switch ext := filepath.Ext(s.Recipients); {
 	case s.Recipients == channelOwners:
 		if s.By = cmp.Or(s.By, channelColumn); s.By != channelColumn {
@@ -65,7 +68,8 @@ func (c *config) validateSplit(s *splitConfig, definition int, fault func(name, 
 		}
 	case ext == ".csv":
 		s.Recipients = c.abs(s.Recipients)
-		if info, err := os.Stat(s.Recipients); err != nil || !info.Mode().IsRegular() || info.Size() > maxRegister {
+		info, err := os.Stat(s.Recipients)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxRegister {
 			fault("recipients", "%s is no file of at most %d MB", s.Recipients, maxRegister>>20)
 		}
 	case ext == ".sql":
@@ -75,9 +79,9 @@ func (c *config) validateSplit(s *splitConfig, definition int, fault func(name, 
 	default:
 		fault("recipients", "%q is neither channels nor a file NAME.csv or NAME.sql", s.Recipients)
 	}
-	if known := c.definitions[definition].ColumnNames(); !slices.Contains(known, s.By) {
+	if !slices.Contains(columns, s.By) {
 		meant := ""
-		if near := reports.Nearest(s.By, known); near != "" {
+		if near := reports.Nearest(s.By, columns); near != "" {
 			meant = fmt.Sprintf("; did you mean %q?", near)
 		}
 		fault("by", "no section of the report names a column %q%s", s.By, meant)
@@ -137,11 +141,13 @@ func (c *config) resolveParts(ctx context.Context, r *store.Reader, whole *repor
 		slices.Sort(p.Values)
 		parts = append(parts, *p)
 		if p.Fallback > 0 {
-			told = append(told, fmt.Sprintf("%d of %d rows are nobody's and go to %s", p.Fallback, sum(counts), p.To))
+			told = append(told,
+				fmt.Sprintf("%d of %d rows are nobody's and go to %s", p.Fallback, sum(counts), p.To))
 		}
 	}
 	if len(owners) == 0 {
-		told = append(told, fmt.Sprintf("recipients %s names nobody whom mails may go to", filepath.Base(s.Recipients)))
+		told = append(told,
+			fmt.Sprintf("recipients %s names nobody whom mails may go to", filepath.Base(s.Recipients)))
 	}
 	return parts, told, nil
 }
@@ -173,7 +179,8 @@ func (c *config) owners(ctx context.Context, r *store.Reader, s *splitConfig) (m
 			return nil, err
 		}
 	}
-	rows, err := r.Query(ctx, query, map[string]any{"as_of": r.AsOf(), "timezone": c.zone.String(), "snapshot": r.Snapshot()})
+	rows, err := r.Query(ctx, query, map[string]any{
+		"as_of": r.AsOf(), "timezone": c.zone.String(), "snapshot": r.Snapshot()})
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +244,8 @@ type ownerList map[string]struct {
 func (o ownerList) add(line int, value, address string) error {
 	value, address = strings.TrimSpace(value), strings.TrimSpace(address)
 	if was, ok := o[value]; ok && !strings.EqualFold(was.address, address) {
-		return fmt.Errorf("line %d: the value %q is of %q, and on line %d of %q", line, value, address, was.line, was.address)
+		return fmt.Errorf("line %d: the value %q is of %q, and on line %d of %q",
+			line, value, address, was.line, was.address)
 	}
 	o[value] = struct {
 		line    int
@@ -277,7 +285,7 @@ func (l *partsLaw) check(whole *reports.Report) error {
 	rows := whole.Rows(l.by)
 	for _, section := range slices.Sorted(maps.Keys(rows)) {
 		if l.rows[section] != rows[section] {
-			return fmt.Errorf("report %s: the parts have %d rows of %s together, the whole has %d; nothing is sent",
+			return fmt.Errorf("report %s: the parts have %d rows of %s together, the whole has %d",
 				whole.Name(), l.rows[section], section, rows[section])
 		}
 	}

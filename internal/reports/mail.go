@@ -50,7 +50,8 @@ type PartInfo struct {
 // words are what a mail says of the parts.
 func (p *PartInfo) words() string {
 	s := fmt.Sprintf("Sent in parts by %s to %s: together %s, as many as the whole report has.",
-		strings.ToLower(words(p.By)), plural(p.Recipients, "recipient", "recipients"), plural(p.Rows, "row", "rows"))
+		strings.ToLower(words(p.By)), plural(p.Recipients, "recipient", "recipients"),
+		plural(p.Rows, "row", "rows"))
 	if p.Fallback > 0 {
 		s += " " + plural(p.Fallback, "row is", "rows are") + " nobody's and went to the fallback."
 	}
@@ -74,7 +75,7 @@ type mailPage struct {
 	Figures                                 []htmlFigure
 	Chart                                   *mailChart
 	Lists                                   []mailList
-	Sections                                []string // what is in the report, each with its number of rows
+	Sections                                []string // each with its number of rows
 	Trust                                   mailTrust
 	Attachments                             []mailFile
 	Parts                                   string
@@ -123,7 +124,8 @@ func (r *Report) mailSubject() string {
 	if !r.trust.complete() {
 		marks = append(marks, "incomplete")
 	}
-	s := fmt.Sprintf("%s: %s, as of %s", r.Title(), cmp.Or(r.counted, plural(r.rows(), "row", "rows")), r.madeOn())
+	counted := cmp.Or(r.counted, plural(r.rows(), "row", "rows"))
+	s := fmt.Sprintf("%s: %s, as of %s", r.Title(), counted, r.madeOn())
 	if len(marks) > 0 {
 		s = "[" + strings.Join(marks, ", ") + "] " + s
 	}
@@ -169,16 +171,17 @@ func (r *runner) subjectWords() (string, error) {
 	case d.Subject == "":
 		return "", nil
 	}
-	return "", fmt.Errorf("subject: {%s} is a text, which may be a name; take numbers, dates, yes or no", refused)
+	return "", fmt.Errorf("subject: {%s} is a text, which may be a name; take numbers and dates", refused)
 }
 
 // mailPage gathers what a mail says.
 func (r *Report) mailPage(o MailOptions) mailPage {
 	t := r.trust
-	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer, Tone: r.tone,
-		WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
+	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer,
+		Tone: r.tone, WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
 	for _, f := range r.figures[:min(len(r.figures), maxFigures)] {
-		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, strings.TrimSuffix(f.note, nothing), f.tone})
+		note := strings.TrimSuffix(f.note, nothing)
+		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, note, f.tone})
 	}
 	if !t.complete() {
 		p.Lacks = strings.Join(lacksWords(r), ". ") + "."
@@ -186,13 +189,14 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	for _, x := range r.tables {
 		p.Sections = append(p.Sections, x.section.Title+" ("+number(int64(x.rows))+")")
 	}
-	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()), Snapshot: t.snapshot,
-		AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
+		Snapshot: t.snapshot, AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
 	if agree, tried := t.agreeing(); tried > 0 {
 		p.Trust.TieOuts = fmt.Sprintf("%d of %d tie-outs agree", agree, tried)
 	}
 	for _, a := range o.Attachments {
-		p.Attachments = append(p.Attachments, mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note)})
+		f := mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note)}
+		p.Attachments = append(p.Attachments, f)
 	}
 	if o.Parts != nil {
 		p.Parts = o.Parts.words()
@@ -207,7 +211,9 @@ func (r *Report) mailLists() []mailList {
 	if len(sections) == 0 {
 		sections = r.sections()[:1]
 	}
-	filled := slices.DeleteFunc(slices.Clone(sections), func(t *table) bool { return t.rows == 0 || t.allAccepted() })
+	filled := slices.DeleteFunc(slices.Clone(sections), func(t *table) bool {
+		return t.rows == 0 || t.allAccepted()
+	})
 	if len(filled) == 0 && sections[0].rows == 0 {
 		filled = sections[:1]
 	}
@@ -253,7 +259,9 @@ func (t *table) mailList(most int) mailList {
 // to be looked at where others are.
 func (t *table) mailRows(most int) []int {
 	severity := t.index(t.section.Severity)
-	isGood := func(row int) bool { return severity >= 0 && strings.EqualFold(t.text(row, severity), good) }
+	isGood := func(row int) bool {
+		return severity >= 0 && strings.EqualFold(t.text(row, severity), good)
+	}
 	all := t.topRows(t.rows)
 	if rows := slices.DeleteFunc(slices.Clone(all), isGood); len(rows) > 0 {
 		all = rows
@@ -263,8 +271,12 @@ func (t *table) mailRows(most int) []int {
 
 // longWord reports whether a phone has no room for a word beside other columns.
 func longWord(s string) bool {
-	return slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' || wide(r) }),
-		func(word string) bool { return len(word) > 16 })
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' || r == '-' || wide(r) }) {
+		if len(word) > 16 {
+			return true
+		}
+	}
+	return false
 }
 
 // mailColumns are the columns that matter in a mail.

@@ -56,6 +56,9 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 			t.Errorf("%s: the html has %q", r.Name(), wrong)
 		}
 	}
+	if len(m.HTML) > 100_000 { // beyond, some mail programs cut it off
+		t.Errorf("%s: the html has %d bytes", r.Name(), len(m.HTML))
+	}
 	shown := regexp.MustCompile(`src="cid:([^"]+)"`).FindAllStringSubmatch(m.HTML, -1)
 	if len(shown) != len(m.Images) || len(shown) == 1 && shown[0][1] != m.Images[0].CID {
 		t.Errorf("%s: the html shows %q, there are %d images", r.Name(), shown, len(m.Images))
@@ -91,6 +94,20 @@ func TestMails(t *testing.T) {
 				t.Error("the same report gives another mail")
 			}
 		})
+	}
+}
+
+// TestMailTellsParts says to whom a report went that was parted.
+func TestMailTellsParts(t *testing.T) {
+	info := &PartInfo{By: "access_control_channel_id", Recipients: 3, Rows: 1200, Fallback: 1}
+	m := mailOf(t, handReport{rows: 3}.report(t), MailOptions{Parts: info})
+	want := "Sent in parts by access control channel id to 3 recipients: together 1,200 rows, as many as the whole report has. " +
+		"1 row is nobody's and went to the fallback."
+	if text := strings.Join(strings.Fields(m.Text), " "); !strings.Contains(text, want) {
+		t.Errorf("the text does not say %q", want)
+	}
+	if !strings.Contains(html.UnescapeString(m.HTML), want) {
+		t.Errorf("the html does not say %q", want)
 	}
 }
 

@@ -115,7 +115,8 @@ func (w *textWriter) chart(caption string, ch *chartTable) {
 	if ch.lines() {
 		for p := range ch.points() {
 			if p.last {
-				w.item("  "+show(p.value, ch.format(), nil)+"  ", ch.def.Series[p.series].Title+", "+ch.labels[p.mark])
+				named := ch.def.Series[p.series].Title + ", " + ch.labels[p.mark]
+				w.item("  "+show(p.value, ch.format(), nil)+"  ", named)
 			}
 		}
 		w.gap()
