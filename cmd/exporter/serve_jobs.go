@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"exporter/internal/collect"
@@ -20,6 +21,8 @@ func (s *server) jobs() []schedule.Job {
 		first = collecting
 		all = append(all, schedule.Job{Name: collecting, Spec: due.spec, Missed: due.Missed, Run: s.runCollect})
 	}
+	// Each report holds its rows, and many may be due at one time.
+	turns := make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide))
 	for i, d := range s.cfg.definitions {
 		if s.cfg.from[i] < 0 {
 			continue
@@ -31,7 +34,12 @@ func (s *server) jobs() []schedule.Job {
 		all = append(all, schedule.Job{
 			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
-				defer s.mailsPut()
+				select {
+				case turns <- struct{}{}:
+				case <-ctx.Done():
+					return nil, context.Cause(ctx)
+				}
+				defer func() { <-turns; s.mailsPut() }()
 				return s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
 			},
 		})
