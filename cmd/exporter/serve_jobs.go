@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
 	"exporter/internal/collect"
+	"exporter/internal/reports"
 	"exporter/internal/schedule"
 )
 
@@ -21,8 +21,6 @@ func (s *server) jobs() []schedule.Job {
 		first = collecting
 		all = append(all, schedule.Job{Name: collecting, Spec: due.spec, Missed: due.Missed, Run: s.runCollect})
 	}
-	// Each report holds its rows, and many may be due at one time.
-	turns := make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide))
 	for i, d := range s.cfg.definitions {
 		if s.cfg.from[i] < 0 {
 			continue
@@ -34,13 +32,8 @@ func (s *server) jobs() []schedule.Job {
 		all = append(all, schedule.Job{
 			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
-				select {
-				case turns <- struct{}{}:
-				case <-ctx.Done():
-					return nil, context.Cause(ctx)
-				}
-				defer func() { <-turns; s.mailsPut() }()
-				return s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
+				defer s.mailsPut()
+				return s.runReport(ctx, d, slot)
 			},
 		})
 	}
@@ -55,11 +48,27 @@ func (s *server) mailsPut() {
 	}
 }
 
+// runReport makes and mails the report of a slot.
+func (s *server) runReport(ctx context.Context, d reports.Definition, slot schedule.Slot) (detail map[string]any, err error) {
+	of := s.reportSlot(d.Name, slot)
+	err = s.untilDone(ctx, func() (err error) {
+		select {
+		case s.turns <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-s.turns }()
+		detail, err = s.app.runReportSlot(ctx, s.cfg, d, of)
+		return err
+	})
+	return detail, err
+}
+
 // runCollect runs the collection of a slot. A snapshot that lacks something is a
 // result; the detail says what.
 func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
 	var result *collect.Result
-	err := s.hold(ctx, func() (err error) {
+	err := s.untilDone(ctx, func() (err error) {
 		result, err = s.app.collect(ctx, s.cfg, false)
 		return err
 	})

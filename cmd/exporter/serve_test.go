@@ -131,21 +131,37 @@ func TestSchedulesBegin(t *testing.T) {
 	}
 }
 
-// A collection waits for another process that has the store, but not for ever.
-func TestHold(t *testing.T) {
-	for held, want := range map[time.Duration]bool{5 * time.Minute: true, 2 * time.Hour: false} {
-		synctest.Test(t, func(t *testing.T) {
-			s := &server{app: &app{now: time.Now}, cfg: &config{Serve: serveConfig{Wait: time.Hour}}}
-			began := time.Now()
-			err := s.hold(t.Context(), func() error {
-				if time.Since(began) < held {
-					return fmt.Errorf("collect: %w", &store.Locked{Holder: "process 7"})
+// What may pass by itself is tried again, but not for ever; what a person has to
+// mend is not.
+func TestUntilDone(t *testing.T) {
+	locked := fmt.Errorf("collect: %w", &store.Locked{Holder: "process 7"})
+	for _, test := range []struct {
+		name  string
+		err   error
+		lasts time.Duration
+		want  bool // it is done in the end
+		tries int  // at most
+	}{
+		{"another process for a while", locked, 5 * time.Minute, true, 32},
+		{"another process for ever", locked, 2 * time.Hour, false, 362},
+		{"no cloud for a while", errors.New("502"), 20 * time.Minute, true, 7},
+		{"no cloud for ever", &exitError{exitFailed, errors.New("502")}, 2 * time.Hour, false, 11},
+		{"a wrong file", usage(errors.New("no"), ""), time.Minute, false, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{app: &app{now: time.Now}, log: slog.New(slog.DiscardHandler), cfg: &config{Serve: serveConfig{Wait: time.Hour}}}
+				began, tries := time.Now(), 0
+				err := s.untilDone(t.Context(), func() error {
+					if tries++; time.Since(began) < test.lasts {
+						return test.err
+					}
+					return nil
+				})
+				if took := time.Since(began); (err == nil) != test.want || took > time.Hour || tries > test.tries {
+					t.Errorf("%v after %s and %d tries", err, took, tries)
 				}
-				return nil
 			})
-			if _, locked := errors.AsType[*store.Locked](err); locked == want || time.Since(began) > time.Hour+time.Minute {
-				t.Errorf("held for %s: %v after %s", held, err, time.Since(began))
-			}
 		})
 	}
 }
