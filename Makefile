@@ -16,9 +16,9 @@ test: test-tools
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 # race looks for races where goroutines of ours meet: the client, the walks, the
-# sandbox, reports side by side.
+# sandbox, schedules, reports side by side.
 race: test-tools
-	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox
+	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox ./internal/schedule
 	$(GO) test -race ./internal/collect -run '^(TestInterruption|TestRecoverableFaultsTogether|TestUnrecoverableFaults|TestInterruptedTieOuts)$$'
 	$(GO) test -race ./cmd/exporter -run '^TestScripts$$/^(partial|report_exceptions)$$'
 

@@ -29,7 +29,8 @@ func (s *server) handler() http.Handler {
 			http.Error(w, "the clock has been set back: the journal is of a later time, and slots up to it are not due again", http.StatusServiceUnavailable)
 			return
 		}
-		for _, j := range s.runner.Jobs {
+		for i := range s.runner.Jobs {
+			j := &s.runner.Jobs[i]
 			fmt.Fprintf(w, "%s\tnext due %s\n", j.Name, j.Spec.Next(s.history.state(j.Name).since).Format(time.RFC3339))
 		}
 	})
@@ -90,7 +91,8 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 	for project, rows := range h.rows {
 		gauge(metrics.rows, float64(rows), project)
 	}
-	for _, j := range s.runner.Jobs {
+	for i := range s.runner.Jobs {
+		j := &s.runner.Jobs[i] // no copy: a start may be setting where it goes on
 		state := h.schedules[j.Name]
 		if state == nil {
 			continue // the first refresh is still to come

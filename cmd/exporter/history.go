@@ -88,6 +88,21 @@ type slotDetail struct {
 	Retries  int64    `json:"retries"`
 	Trouble  string   `json:"trouble"`
 	Notices  []string `json:"notices"`
+	// Unsent are those who were to get no mail, and why; Recipients is what is to be
+	// known of how recipients were found.
+	Unsent     []string `json:"unsent"`
+	Recipients []string `json:"recipients"`
+}
+
+// UnmarshalJSON takes what it knows and passes over what is of another type: what a
+// job says of itself must not make its slot unknown.
+func (d *slotDetail) UnmarshalJSON(b []byte) error {
+	type plain slotDetail
+	err := json.Unmarshal(b, (*plain)(d))
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+		return nil
+	}
+	return err
 }
 
 // clockEntry is the detail of kind "clock": a clock was accepted although entries

@@ -9,7 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
-	"net/mail"
+	netmail "net/mail"
 	"os"
 	"path/filepath"
 	"slices"
@@ -332,7 +332,7 @@ func (m *month) checkDays(cfg *config, days map[string]map[string]int, first, la
 func (m *month) checkMails(wanted map[string]int) {
 	got := map[string]int{}
 	for _, x := range m.mails.Mails() {
-		message, err := mail.ReadMessage(strings.NewReader(string(x.Bytes)))
+		message, err := netmail.ReadMessage(strings.NewReader(string(x.Bytes)))
 		if err != nil {
 			m.t.Fatal(err)
 		}

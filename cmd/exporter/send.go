@@ -357,9 +357,10 @@ func (s *mailing) put(report string, m mails) error {
 		return nil
 	}
 	if s.preview != "" {
-		return s.writePreview(report, m.list)
-	}
-	if err := s.outbox.Put(s.run(report), s.messages(report, m.list)); err != nil && !errors.Is(err, deliver.ErrExists) {
+		if err := s.writePreview(report, m.list); err != nil {
+			return err
+		}
+	} else if err := s.outbox.Put(s.run(report), s.messages(report, m.list)); err != nil && !errors.Is(err, deliver.ErrExists) {
 		return fmt.Errorf("mail: %w", err)
 	}
 	for _, f := range m.beside {

@@ -323,19 +323,30 @@ func (s *server) tell() (stop func() error, err error) {
 	return func() error { cancel(); return <-done }, nil
 }
 
-// hold keeps a job from failing only because another process has the store for a
-// while.
-func (s *server) hold(ctx context.Context, try func() error) error {
+// untilDone tries again while what keeps a job from its end may pass: another
+// process has the store, the cloud does not answer, the disk is full. It gives up
+// after serve.wait, and at once where reports.yaml is at fault or something was
+// done in part.
+func (s *server) untilDone(ctx context.Context, try func() error) error {
 	end := s.app.now().Add(s.cfg.Serve.Wait)
-	for {
+	for pause := time.Minute; ; pause = min(2*pause, 10*time.Minute) {
 		err := try()
-		if _, held := errors.AsType[*store.Locked](err); !held || !s.app.now().Before(end) {
+		exit, _ := errors.AsType[*exitError](err)
+		final := exit != nil && exit.status != exitFailed
+		_, held := errors.AsType[*store.Locked](err)
+		if err == nil || final || !s.app.now().Before(end) {
 			return err
+		}
+		wait := pause
+		if held {
+			wait = 10 * time.Second
+		} else {
+			s.log.Warn("tried again soon", "in", wait, "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Second):
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(min(wait, end.Sub(s.app.now()))):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"exporter/internal/collect"
+	"exporter/internal/reports"
 	"exporter/internal/schedule"
 )
 
@@ -32,7 +33,7 @@ func (s *server) jobs() []schedule.Job {
 			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
 				defer s.mailsPut()
-				return s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
+				return s.runReport(ctx, d, slot)
 			},
 		})
 	}
@@ -47,11 +48,21 @@ func (s *server) mailsPut() {
 	}
 }
 
+// runReport makes and mails the report of a slot.
+func (s *server) runReport(ctx context.Context, d reports.Definition, slot schedule.Slot) (detail map[string]any, err error) {
+	of := s.reportSlot(d.Name, slot)
+	err = s.untilDone(ctx, func() (err error) {
+		detail, err = s.app.runReportSlot(ctx, s.cfg, d, of)
+		return err
+	})
+	return detail, err
+}
+
 // runCollect runs the collection of a slot. A snapshot that lacks something is a
 // result; the detail says what.
 func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
 	var result *collect.Result
-	err := s.hold(ctx, func() (err error) {
+	err := s.untilDone(ctx, func() (err error) {
 		result, err = s.app.collect(ctx, s.cfg, false)
 		return err
 	})

@@ -246,6 +246,12 @@ func (w *why) tell(e slotEntry) {
 	if e.Detail.Trouble != "" {
 		w.say("  Trouble: %s", e.Detail.Trouble)
 	}
+	for _, x := range e.Detail.Recipients {
+		w.say("  Recipients: %s", printable(x))
+	}
+	for _, x := range e.Detail.Unsent {
+		w.say("  No mail to %s", printable(x))
+	}
 	w.tellMails(e, at)
 }
 

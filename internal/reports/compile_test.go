@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,12 +94,18 @@ func TestNamesApart(t *testing.T) {
 	}
 }
 
+// templateIn matches a template in a note, none of which is of SQL.
+var templateIn = regexp.MustCompile(`\{[a-z_]+_note\}`)
+
 // TestExplain tells what a reader asks of a report, in lines that fit a terminal.
 func TestExplain(t *testing.T) {
 	for _, d := range Builtin() {
 		text, err := d.Explain("")
 		if err != nil {
 			t.Fatal(err)
+		}
+		if templateIn.MatchString(text) {
+			t.Errorf("%s: a template as it is written: %s", d.Name, templateIn.FindString(text))
 		}
 		told, _, _ := strings.Cut(text, "\n-- ") // the SQL follows
 		for line := range strings.Lines(told) {

@@ -12,10 +12,18 @@ import (
 )
 
 // Asked is the question with the parameters' defaults in it.
-func (d Definition) Asked() string {
-	return fill(d.Question, func(name string) (string, bool) {
-		v, err := d.Parameters[name].value()
-		if _, ok := d.Parameters[name]; !ok || err != nil {
+func (d Definition) Asked() string { return d.inWords(d.Question) }
+
+// inWords is a template with the parameters' defaults in it, and in brackets what
+// the summary is yet to tell: [deletions note].
+func (d Definition) inWords(template string) string {
+	return fill(template, func(name string) (string, bool) {
+		p, ok := d.Parameters[name]
+		v, err := p.value()
+		switch {
+		case !ok && columnPattern.MatchString(name):
+			return "[" + strings.ReplaceAll(name, "_", " ") + "]", true
+		case !ok || err != nil:
 			return "", false
 		}
 		return show(v, "", time.UTC), true
@@ -53,7 +61,7 @@ func (d Definition) Explain(queryDir string) (string, error) {
 	d.explainParameters(e)
 	for _, s := range d.Sections {
 		e.heading("Section " + s.sheet() + ": " + s.Title)
-		e.section(s)
+		e.section(s, d.inWords(s.Note))
 		if err := e.query(queryDir, s.Query); err != nil {
 			return "", fmt.Errorf("report %s: %w", d.Name, err)
 		}
@@ -98,9 +106,12 @@ func (e *explainer) heading(text string) {
 	e.b.WriteString(strings.Repeat("─", min(int(columnsOf(text)), explainWidth)) + "\n")
 }
 
-func (e *explainer) section(s Section) {
-	if s.Note != "" {
-		e.line(s.Note)
+func (e *explainer) section(s Section, note string) {
+	if note != "" {
+		e.line(note)
+	}
+	if strings.Contains(note, "[") {
+		e.line("What stands in brackets is counted when the report is made.")
 	}
 	if len(s.Key) > 0 {
 		compared := slices.Concat([]string{s.Severity}, s.Compare)
