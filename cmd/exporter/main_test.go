@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		},
 		"queue": queueMails,
 		"send":  sendMails,
+		"slot":  runSlot,
 	})
 }
 

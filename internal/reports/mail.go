@@ -96,8 +96,8 @@ type mailColumn struct {
 }
 
 type mailTrust struct {
-	Complete                                               bool
-	Verdict, Rows, TieOuts, Snapshot, AsOf, Seal, NotKnown string
+	Complete                                                      bool
+	Verdict, Rows, TieOuts, Snapshot, AsOf, Since, Seal, NotKnown string
 }
 
 type mailFile struct{ Name, Size, Note string }
@@ -191,6 +191,10 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	}
 	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
 		Snapshot: t.snapshot, AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+	if s := r.since; s != nil && s.trust.snapshot != "" {
+		p.Trust.Since = fmt.Sprintf("Compared with snapshot %s of %s: %s", s.trust.snapshot,
+			moment(s.trust.asOf, t.zone), strings.ToLower(s.trust.verdict()))
+	}
 	if agree, tried := t.agreeing(); tried > 0 {
 		p.Trust.TieOuts = fmt.Sprintf("%d of %d tie-outs agree", agree, tried)
 	}
