@@ -180,8 +180,7 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer,
 		Tone: r.tone, WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
 	for _, f := range r.figures[:min(len(r.figures), maxFigures)] {
-		note := strings.TrimSuffix(f.note, nothing)
-		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, note, f.tone})
+		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	if !t.complete() {
 		p.Lacks = strings.Join(lacksWords(r), ". ") + "."
