@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,6 +56,7 @@ type server struct {
 	runner  schedule.Runner
 	send    func(context.Context) (sent, error) // tries the mails that are due
 	put     chan struct{}                       // has one when a report may have put mails
+	turns   chan struct{}                       // has one for each report that is made: each holds its rows
 	look    time.Duration                       // how often the outbox is looked into for what others put there
 }
 
@@ -151,7 +155,27 @@ func (a *app) loadServe(ctx context.Context) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.checkServe(); err != nil {
+		return nil, err
+	}
 	return a.loadReports(ctx, cfg.Collect.Due.spec != nil)
+}
+
+// checkServe refuses a configuration by which serve would have nothing to do, or
+// could never send its mails.
+func (c *config) checkServe() error {
+	if c.Collect.Due.spec == nil && !slices.ContainsFunc(c.Reports, func(r reportConfig) bool { return r.Due.spec != nil }) {
+		return usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
+	}
+	for _, r := range c.Reports {
+		if r.Due.spec == nil || len(r.To) == 0 && r.Split == nil {
+			continue
+		}
+		if _, err := c.Mail.mailServer(); err != nil {
+			return fmt.Errorf("serve: report %s has recipients, but: %w", r.Name, err)
+		}
+	}
+	return nil
 }
 
 // newServer is a serve of a configuration that has not been started. It refuses a
@@ -174,14 +198,11 @@ func (a *app) newServer(cfg *config) (*server, error) {
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
 	s := &server{
 		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()),
-		put: make(chan struct{}, 1), look: 30 * time.Second,
+		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
 	quiet.acceptedMails = s.history.acceptedMails
 	s.send = func(ctx context.Context) (sent, error) { return s.app.sendOutbox(ctx, cfg) }
 	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
-	if len(s.runner.Jobs) == 0 {
-		return nil, usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
-	}
 	return s, nil
 }
 
@@ -196,7 +217,7 @@ func lockServe(cfg *config) (release func() error, err error) {
 		err = errors.Join(err, f.Close())
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := os.ReadFile(path)
-			err = &hintError{fmt.Errorf("serve: the schedules of %s are run by %s already", cfg.Store.Dir, strings.TrimSpace(string(holder))),
+			err = &hintError{fmt.Errorf("serve: the schedules of %s are run by %s already", cfg.Store.Dir, cmp.Or(strings.TrimSpace(string(holder)), "another process")),
 				"one serve for each store: stop that one, or leave it to its work"}
 		}
 		return nil, err

@@ -52,6 +52,12 @@ func (s *server) mailsPut() {
 func (s *server) runReport(ctx context.Context, d reports.Definition, slot schedule.Slot) (detail map[string]any, err error) {
 	of := s.reportSlot(d.Name, slot)
 	err = s.untilDone(ctx, func() (err error) {
+		select {
+		case s.turns <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-s.turns }()
 		detail, err = s.app.runReportSlot(ctx, s.cfg, d, of)
 		return err
 	})
