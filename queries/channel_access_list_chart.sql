@@ -2,7 +2,9 @@
 --
 -- Question    How many persons may open the channels that matter most?
 -- A row is    one of twelve channels: sensitive ones, then those with most persons.
---             Long names that begin alike are shortened in the middle.
+--             Long names that begin alike are shortened in the middle; behind
+--             names that are alike stands the channel's number, or else the end of
+--             its id.
 -- Counted     persons with a permission in force, as in channel_access_list.sql.
 WITH asked AS (
     SELECT CAST($as_of AS TIMESTAMPTZ) AS as_of
@@ -12,6 +14,7 @@ per_channel AS (
         p.project_id,
         p.access_control_channel_id,
         coalesce(min(p.access_control_channel_name), p.access_control_channel_id, 'unknown') AS channel,
+        nullif(min(p.access_control_channel_no), '') AS channel_no,
         bool_or(x.sensitive) AS sensitive,
         count(DISTINCT p.person_id) AS persons
     FROM permissions AS p
@@ -27,14 +30,24 @@ top_channels AS (
     FROM per_channel
     ORDER BY sensitive DESC, persons DESC, channel, project_id, access_control_channel_id
     LIMIT 12
+),
+labelled AS (
+    SELECT
+        t.*,
+        if(
+            length(t.channel) > 16 AND count(*) OVER (PARTITION BY left(t.channel, 8)) > 1,
+            left(t.channel, 4) || '… ' || right(t.channel, 10),
+            t.channel
+        ) AS label
+    FROM top_channels AS t
 )
 SELECT
-    if(
-        length(t.channel) > 16 AND count(*) OVER (PARTITION BY left(t.channel, 8)) > 1,
-        left(t.channel, 4) || '… ' || right(t.channel, 10),
-        t.channel
-    ) AS channel,
-    if(t.sensitive, 0, t.persons) AS other,
-    if(t.sensitive, t.persons, 0) AS sensitive
-FROM top_channels AS t
-ORDER BY t.sensitive DESC, t.persons DESC, t.channel, t.project_id, t.access_control_channel_id
+    CASE
+        WHEN count(*) OVER (PARTITION BY l.label) = 1 THEN l.label
+        WHEN l.channel_no IS NOT NULL AND count(*) OVER (PARTITION BY l.label, l.channel_no) = 1 THEN l.label || ' ' || l.channel_no
+        ELSE l.label || ' …' || right(l.access_control_channel_id, 4)
+    END AS channel,
+    if(l.sensitive, 0, l.persons) AS other,
+    if(l.sensitive, l.persons, 0) AS sensitive
+FROM labelled AS l
+ORDER BY l.sensitive DESC, l.persons DESC, l.channel, l.project_id, l.access_control_channel_id

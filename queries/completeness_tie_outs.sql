@@ -19,7 +19,7 @@ SELECT
     t.theirs,
     t.ours - t.theirs AS difference,
     t.result,
-    concat_ws('; ', t.reading, t.note) AS note,
+    nullif(concat_ws('; ', t.reading, t.note), '') AS note,
     t.kind,
     t.filter,
     t.requests,

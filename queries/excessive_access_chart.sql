@@ -2,7 +2,8 @@
 --
 -- Question    By how much do they stand out?
 -- A row is    one of the ten persons of excessive_access.sql with most channels
---             beyond their peers' median.
+--             beyond their peers' median. Behind names that are alike stands the
+--             work number, or else the end of the person's id.
 WITH asked AS (
     SELECT
         CAST($as_of AS TIMESTAMPTZ) AS as_of,
@@ -85,11 +86,22 @@ flagged AS (
             AND c.channels - c.median_channels >= a.min_more
             AND c.channels >= a.min_ratio * c.median_channels)
         OR (a.max_channels > 0 AND c.channels > a.max_channels)
+),
+top_persons AS (
+    SELECT
+        *,
+        coalesce(name, person_id) AS label
+    FROM flagged
+    ORDER BY more DESC, label, project_id, person_id
+    LIMIT 10
 )
 SELECT
-    coalesce(name, person_id) AS person,
+    CASE
+        WHEN count(*) OVER (PARTITION BY label) = 1 THEN label
+        WHEN nullif(person_code, '') IS NOT NULL AND count(*) OVER (PARTITION BY label, person_code) = 1 THEN label || ' ' || person_code
+        ELSE label || ' …' || right(person_id, 4)
+    END AS person,
     median_channels,
     more
-FROM flagged
-ORDER BY more DESC, person, project_id, person_id
-LIMIT 10
+FROM top_persons
+ORDER BY more DESC, label, project_id, person_id

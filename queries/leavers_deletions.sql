@@ -19,7 +19,7 @@ SELECT
     CAST(epoch(CAST($as_of AS TIMESTAMPTZ)) - epoch(d.first_failed) AS BIGINT) AS open_seconds,
     d.permission_listed,
     r.terminated,
-    r.manager,
+    nullif(r.manager, '') AS manager,
     d.project_id,
     d.person_id,
     d.access_control_channel_id,

@@ -43,7 +43,7 @@ SELECT
         WHEN missed = 0 THEN '**No target is missed**, but ' || not_known || ' of ' || targets || ' cannot be told.'
         ELSE '**' || missed || ' of ' || targets || ' targets ' || if(missed = 1, 'is', 'are') || ' missed**: '
             || array_to_string(words, '; ')
-            || if(missed > 2, '; and ' || (missed - 2) || ' more', '')
+            || if(missed > 2, '; and ' || (missed - 2) || ' more, all in the table of targets', '')
             || if(not_known > 0, '. ' || not_known || ' cannot be told.', '.')
     END AS answer,
     CASE

@@ -104,7 +104,7 @@ func sendOnce(configPath string) error {
 func TestMailConfig(t *testing.T) {
 	const good = "store: {dir: data}\n"
 	for _, test := range []struct{ name, text, want string }{
-		{"no scheme", "mail: {server: mail.example.com, from: a@example.com}", `:2:8: mail.server: "mail.example.com" does not begin with smtp:// or smtps://`},
+		{"no scheme", "mail: {server: mail.example.com, from: a@example.com}", `:2:8: mail.server: "mail.example.com" begins with none of file:, smtp://, smtps://`},
 		{"password in the URL", "mail: {server: 'smtp://u:topsecret@mail.example.com', from: a@example.com}", "a password does not belong into the URL, but into mail.password"},
 		{"a user without password", "mail: {server: 'smtp://u@mail.example.com', from: a@example.com}", "mail.server: there is a user, but no password"},
 		{"no sender", "mail: {server: 'smtp://mail.example.com'}", "mail.from: missing"},

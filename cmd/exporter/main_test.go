@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		},
 		"queue": queueMails,
 		"send":  sendMails,
+		"slot":  runSlot,
 	})
 }
 
@@ -54,6 +55,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox":  startSandbox,
 			"smtpd":    startMailServer,
+			"postfix":  startPostfix,
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,

@@ -112,12 +112,12 @@ func (m *month) fault(e delivertest.Event) error {
 	switch {
 	case m.healthy:
 	case e.At == "connect" && away:
-		return delivertest.Drop
+		return delivertest.ErrDrop
 	case e.At == "rcpt" && m.random.IntN(4) == 0:
 		return delivertest.Answer(450, "greylisted")
 	case e.At == "dot" && m.random.IntN(10) == 0:
 		m.unseen++
-		return delivertest.Drop
+		return delivertest.ErrDrop
 	}
 	return nil
 }

@@ -60,6 +60,9 @@ var parts = []struct {
 	{"lock", regexp.MustCompile(`^lock$`)},
 	{"requests", regexp.MustCompile(`^requests\.json$`)},
 	{"tmp", regexp.MustCompile(`^tmp`)},
+	{"draft", regexp.MustCompile(`^\.\./reports/\.`)},
+	{"output", regexp.MustCompile(`^\.\./reports`)},
+	{"delivered", regexp.MustCompile(`^\.\./mail`)},
 	{"folder", regexp.MustCompile(`^\.$`)},
 }
 

@@ -67,7 +67,7 @@ func CheckAddress(s string) error {
 	case a.Name != "" || a.Address != s:
 		return fmt.Errorf("%q: write the address alone", clip(s))
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("%q: an address has letters of ASCII only; write the domain as xn--...", clip(s))
+		return fmt.Errorf("%q: an address has letters of ASCII only (a domain in its xn-- form)", clip(s))
 	case len(s) > 254:
 		return fmt.Errorf("%q is too long for a mail address", clip(s))
 	case !domainName.MatchString(Domain(s)):

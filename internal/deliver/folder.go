@@ -11,7 +11,9 @@ import (
 // keep writes a mail into the folder that stands for the server, whole or not at
 // all, as its name in the outbox: run-0001.eml.
 func (s *Server) keep(e Envelope, message []byte) (answer string, err error) {
-	failed := func(err error) error { return &Failure{Step: "message", Text: clip(err.Error()), Session: true, err: err} }
+	failed := func(err error) error {
+		return &Failure{Step: "message", Text: clip(err.Error()), Session: true, err: err}
+	}
 	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
 		return "", failed(err)
 	}

@@ -83,34 +83,34 @@ func TestMisbehavingServer(t *testing.T) {
 			journal: []string{"ada 1 refused 552", "ben 1 accepted 250", "eve 1 accepted 250"}, connects: 1,
 		},
 		{
-			name: "dropping the connection before the last dot", fault: firstly(1, "data", delivertest.Drop), got: []string{"ben", "eve", "ada"},
+			name: "dropping the connection before the last dot", fault: firstly(1, "data", delivertest.ErrDrop), got: []string{"ben", "eve", "ada"},
 			journal: []string{"ada 1 no answer 0", "ben 1 accepted 250", "eve 1 accepted 250", "ada 2 accepted 250"}, within: 2 * time.Minute, connects: 3,
 		},
 		{
-			name: "dropping the connection after the last dot", fault: firstly(1, "dot", delivertest.Drop), got: []string{"ada", "ben", "eve", "ada"},
+			name: "dropping the connection after the last dot", fault: firstly(1, "dot", delivertest.ErrDrop), got: []string{"ada", "ben", "eve", "ada"},
 			journal: []string{"ada 1 no answer 0", "ben 1 accepted 250", "eve 1 accepted 250", "ada 2 accepted 250"}, within: 2 * time.Minute, connects: 3,
 		},
 		{
 			name: "always breaking at one of them", got: []string{"ben", "eve"},
 			fault: func(e delivertest.Event) error {
 				if e.At == "data" && strings.HasPrefix(e.To, "ada@") {
-					return delivertest.Drop
+					return delivertest.ErrDrop
 				}
 				return nil
 			},
 			connects: 110, within: 74 * time.Hour,
 		},
 		{
-			name: "never greeting", fault: firstly(2, "connect", delivertest.Hang), got: []string{"ada", "ben", "eve"},
+			name: "never greeting", fault: firstly(2, "connect", delivertest.ErrHang), got: []string{"ada", "ben", "eve"},
 			journal: []string{"3 mails 1 no answer 0", "3 mails 2 no answer 0", "ada 1 accepted 250", "ben 1 accepted 250", "eve 1 accepted 250"},
 			within:  9 * time.Minute, connects: 3,
 		},
 		{
-			name: "never answering to the last dot", fault: firstly(1, "dot", delivertest.Hang), got: []string{"ada", "ben", "eve", "ada"},
+			name: "never answering to the last dot", fault: firstly(1, "dot", delivertest.ErrHang), got: []string{"ada", "ben", "eve", "ada"},
 			journal: []string{"ada 1 no answer 0", "ben 1 accepted 250", "eve 1 accepted 250", "ada 2 accepted 250"}, within: 13 * time.Minute, connects: 3,
 		},
 		{
-			name: "saying a byte every ten seconds", fault: firstly(1, "connect", delivertest.Slow), got: []string{"ada", "ben", "eve"},
+			name: "saying a byte every ten seconds", fault: firstly(1, "connect", delivertest.ErrSlow), got: []string{"ada", "ben", "eve"},
 			journal: []string{"3 mails 1 no answer 0", "ada 1 accepted 250", "ben 1 accepted 250", "eve 1 accepted 250"}, within: 4 * time.Minute, connects: 2,
 		},
 	} {
@@ -312,7 +312,7 @@ func TestInterrupted(t *testing.T) {
 	}{{"connect", 1, 1}, {"mail", 2, 1}, {"dot", 2, 2}} {
 		t.Run(test.at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := newOffice(t, delivertest.Options{Fault: firstly(1, test.at, delivertest.Hang)})
+				o := newOffice(t, delivertest.Options{Fault: firstly(1, test.at, delivertest.ErrHang)})
 				o.put("monday", "ada")
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()

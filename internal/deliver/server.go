@@ -44,9 +44,10 @@ const (
 )
 
 // ParseServer takes smtp://user@host:port, or smtps:// for a port that begins
-// encrypted, or file:PATH, a folder that stands for a server, to look at mails. smtp asks for STARTTLS, unless the host is loopback and there is no
-// user: a password never goes unencrypted. Without a port it is 587 or 465. With
-// caFile, a PEM file, only certificates by its authorities are taken.
+// encrypted, or file:PATH, a folder that stands for a server, to look at mails.
+// smtp asks for STARTTLS, unless the host is loopback and there is no user: a
+// password never goes unencrypted. Without a port it is 587 or 465. With caFile, a
+// PEM file, only certificates by its authorities are taken.
 func ParseServer(server, password, caFile string) (*Server, error) {
 	if folder, ok := strings.CutPrefix(server, "file:"); ok {
 		if folder == "" {
@@ -68,7 +69,7 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 	case "smtps":
 		port, s.TLS = "465", ImplicitTLS
 	default:
-		return nil, fmt.Errorf("%q begins with none of smtp://, smtps://, file:", clip(withoutUser(server)))
+		return nil, fmt.Errorf("%q begins with none of file:, smtp://, smtps://", clip(withoutUser(server)))
 	}
 	switch {
 	case u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"slices"
 	"testing"
 
 	"exporter/internal/store/storetest"
@@ -56,6 +57,9 @@ func TestNamesRepeat(t *testing.T) {
 	r := reader(t, site)
 	same(t, "channels", []string{"Archive (no. 2, Center-11, c2)", "Archive (no. 2, Center-11, c9)", "Server room 2",
 		"Server room 2", "第三宿舍 102", "第三宿舍 102"}, column(makeReport(t, r, "channel-access-list", nil).tables[1], "channel"))
+	marks := makeReport(t, r, "channel-access-list", nil).chart.labels
+	slices.Sort(marks)
+	same(t, "marks", []string{"Archive …c2", "Archive …c9", "Server room 2", "第三宿舍 102"}, marks)
 	persons := makeReport(t, r, "person-access-list", nil).tables
 	same(t, "twins", []string{"u1 u4", "u3 –", "u4 u1", "u5 –"}, column(persons[0], "person_id", "twins"))
 	same(t, "persons", []string{"=1+1 (121212)", "John Doe (000123)", "张伟 (090909) id u1", "张伟 (090909) id u1",

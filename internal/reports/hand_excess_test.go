@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"exporter/internal/store/storetest"
@@ -60,4 +61,11 @@ func TestExcessiveAccessOfHandSite(t *testing.T) {
 	same(t, "persons with a greater ratio", []string{"p6"}, column(p.tables[0], "person_id"))
 	p = makeReport(t, r, "excessive-access", map[string]any{"max_channels": 4, "factor": 100})
 	same(t, "persons beyond a number", []string{"p6", "q3"}, column(p.tables[0], "person_id"))
+	// Two of one name are told apart in the chart.
+	twins := excessSite(t)
+	for i, line := range twins.Rows["permissions"][""] {
+		twins.Rows["permissions"][""][i] = strings.ReplaceAll(line, "Person q3", "Person p6")
+	}
+	p = makeReport(t, reader(t, twins), "excessive-access", map[string]any{"factor": 1})
+	same(t, "marks", []string{"Person p6 p6", "Person p6 q3"}, p.chart.labels)
 }

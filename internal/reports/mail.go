@@ -96,8 +96,8 @@ type mailColumn struct {
 }
 
 type mailTrust struct {
-	Complete                                               bool
-	Verdict, Rows, TieOuts, Snapshot, AsOf, Seal, NotKnown string
+	Complete                                                      bool
+	Verdict, Rows, TieOuts, Snapshot, AsOf, Since, Seal, NotKnown string
 }
 
 type mailFile struct{ Name, Size, Note string }
@@ -180,8 +180,7 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer,
 		Tone: r.tone, WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
 	for _, f := range r.figures[:min(len(r.figures), maxFigures)] {
-		note := strings.TrimSuffix(f.note, nothing)
-		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, note, f.tone})
+		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	if !t.complete() {
 		p.Lacks = strings.Join(lacksWords(r), ". ") + "."
@@ -191,6 +190,10 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	}
 	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
 		Snapshot: t.snapshot, AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+	if s := r.since; s != nil && s.trust.snapshot != "" {
+		p.Trust.Since = fmt.Sprintf("Compared with snapshot %s of %s: %s", s.trust.snapshot,
+			moment(s.trust.asOf, t.zone), strings.ToLower(s.trust.verdict()))
+	}
 	if agree, tried := t.agreeing(); tried > 0 {
 		p.Trust.TieOuts = fmt.Sprintf("%d of %d tie-outs agree", agree, tried)
 	}

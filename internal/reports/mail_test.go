@@ -77,8 +77,11 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 // TestMails compares mails of reports made by hand with golden ones.
 func TestMails(t *testing.T) {
 	long := []string{"张伟", strings.Repeat("长名字", 30), "Maximiliane-Wilhelmina von Hohenzollern-Sigmaringen", strings.Repeat("W", 300)}
+	rows := handReport{rows: 40}.report(t)
+	rows.since = &comparison{trust: trust{snapshot: "20260324T050000Z", asOf: handAsOf.AddDate(0, 0, -7),
+		projects: []projectTrust{{verdict: "complete"}}}}
 	for name, r := range map[string]*Report{
-		"rows":    handReport{rows: 40}.report(t),
+		"rows":    rows,
 		"empty":   handReport{}.report(t),
 		"partial": handReport{rows: 14, partial: true, names: long}.report(t),
 		"part":    partIn(t, handReport{rows: 14, partial: true}.report(t), "channel", "Archive", "Archive, north door", "东区大门"),
@@ -183,6 +186,14 @@ func TestMailSubject(t *testing.T) {
 		if got, want := mailOf(t, partIn(t, p, "channel", "Jane Example", "c2"), MailOptions{}).Subject, "[1 low] Own: 1 row in your part, as of 31 Mar 2026"; got != want {
 			t.Errorf("subject of the part %q, want %q", got, want)
 		}
+	}
+	d.Figures = d.Figures[2:] // its value is a text
+	p, err := run("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mailOf(t, p, MailOptions{}).Subject, "[1 high] Own: 2 rows, as of 31 Mar 2026"; got != want {
+		t.Errorf("subject %q, want %q", got, want)
 	}
 	if _, err := run("seen by {word}"); err == nil || !strings.Contains(err.Error(), "{word} is a text, which may be a name") {
 		t.Errorf("a text in a subject: %v", err)

@@ -59,6 +59,7 @@ func (w *textWriter) foot(p mailPage) {
 	t := p.Trust
 	w.lines(joinWords(t.Verdict, t.Rows, t.TieOuts))
 	w.lines("Snapshot " + t.Snapshot + ", as of " + t.AsOf)
+	w.lines(t.Since)
 	w.lines(t.Seal)
 	w.lines(t.NotKnown)
 	w.lines("In the report: " + strings.Join(p.Sections, ", "))

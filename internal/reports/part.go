@@ -121,6 +121,37 @@ func (r *Report) Part(column string, values []string, name string) (*Report, err
 	return &p, nil
 }
 
+// alike is a vector without values for those of v.
+func (v *vector) alike() *vector {
+	a := &vector{kind: v.kind, typed: v.typed, times: v.times}
+	if v.kind == kindWall || v.kind == kindDay {
+		a.times = v.kind
+	}
+	return a
+}
+
+// pick is the table with some of its rows.
+func (t *table) pick(rows []int) *table {
+	p := *t
+	p.rows, p.vectors = len(rows), make([]*vector, len(t.vectors))
+	p.accepted, p.lapsed = map[int]bool{}, map[int]bool{}
+	for i, row := range rows {
+		if t.accepted[row] {
+			p.accepted[i] = true
+		}
+		if t.lapsed[row] {
+			p.lapsed[i] = true
+		}
+	}
+	for i, v := range t.vectors {
+		p.vectors[i] = v.alike()
+		for _, row := range rows {
+			p.vectors[i].add(v.at(row))
+		}
+	}
+	return &p
+}
+
 // take adds what a part has of a table.
 func (r *Report) take(whole, t *table) {
 	if whole.changes {

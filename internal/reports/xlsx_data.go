@@ -123,30 +123,40 @@ func columnsOf(s string) float64 {
 }
 
 func (b *workbook) header(sw *excelize.StreamWriter, t *table) error {
-	left, err := b.style(headerStyle(""))
-	if err != nil {
-		return err
-	}
-	right, err := b.style(headerStyle("right"))
-	if err != nil {
-		return err
-	}
 	cells := make([]any, len(t.columns))
 	for i, title := range t.headers(&b.counts) {
-		id := left
-		if rightAligned(t.columns[i].Format) {
-			id = right
+		look := headerStyle("")
+		switch {
+		case rightAligned(t.columns[i].Format):
+			look = headerStyle("right")
+		case t.afterNumbers(i):
+			look = headerStyle("left")
+		}
+		id, err := b.style(look)
+		if err != nil {
+			return err
 		}
 		cells[i] = excelize.Cell{StyleID: id, Value: title}
 	}
 	return sw.SetRow("A1", cells, excelize.RowOpts{Height: 20})
 }
 
-// headerStyle is dark on light.
+// afterNumbers reports whether a column of texts stands beside one of numbers: its
+// cells begin a little further in, for not every program keeps the numbers' own
+// distance.
+func (t *table) afterNumbers(i int) bool {
+	before := i - 1
+	for before >= 0 && t.columns[before].Hidden == "all" {
+		before--
+	}
+	return before >= 0 && rightAligned(t.columns[before].Format) && !rightAligned(t.columns[i].Format)
+}
+
+// headerStyle is dark on light. What is aligned is off the edge.
 func headerStyle(align string) cellStyle {
 	s := cellStyle{bold: true, text: true, middle: true, align: align,
 		fill: rgb{0xE6, 0xEE, 0xF4}, color: ink, bottom: edge{2, accent}}
-	if align == "right" {
+	if align != "" {
 		s.indent = 1
 	}
 	return s
@@ -157,8 +167,9 @@ type columnStyles struct {
 	value, quoted, nothing int
 }
 
-func (b *workbook) columnStyles(c Column, width float64) (columnStyles, error) {
+func (b *workbook) columnStyles(t *table, i int) (columnStyles, error) {
 	var s columnStyles
+	c := t.columns[i]
 	look := cellStyle{}
 	switch {
 	case rightAligned(c.Format), c.Format == formatDate, c.Format == formatDatetime:
@@ -170,7 +181,10 @@ func (b *workbook) columnStyles(c Column, width float64) (columnStyles, error) {
 		look.text, look.mono, look.color, look.size = true, true, muted, 9
 	default:
 		look.text = true
-		look.wrap = width >= widest
+		look.wrap = t.characters(i) >= widest
+	}
+	if t.afterNumbers(i) {
+		look.align, look.indent = "left", 1
 	}
 	quoted, nothing := look, cellStyle{text: true, color: muted, mono: look.mono, size: look.size}
 	quoted.format, quoted.text, quoted.quoted = "", true, true
@@ -190,9 +204,9 @@ func (b *workbook) columnStyles(c Column, width float64) (columnStyles, error) {
 
 func (b *workbook) cells(sw *excelize.StreamWriter, s dataSheet, t *table) error {
 	styles := make([]columnStyles, len(t.columns))
-	for i, c := range t.columns {
+	for i := range t.columns {
 		var err error
-		if styles[i], err = b.columnStyles(c, t.characters(i)); err != nil {
+		if styles[i], err = b.columnStyles(t, i); err != nil {
 			return err
 		}
 	}

@@ -206,8 +206,11 @@ func (s *summaryWriter) rows(t *table, f *First) error {
 		for n, i := range indexes {
 			text, look := cell(i)
 			look.size = size
-			if rightAligned(t.columns[i].Format) {
+			switch {
+			case rightAligned(t.columns[i].Format):
 				look.align, look.indent = "right", 1
+			case n > 0 && rightAligned(t.columns[indexes[n-1]].Format):
+				look.align, look.indent = "left", 1
 			}
 			if err := s.band(summarySheet, from, from+spans[n]-1, s.row, text, look); err != nil {
 				return err
@@ -216,7 +219,7 @@ func (s *summaryWriter) rows(t *table, f *First) error {
 			if look.bold {
 				st = bold
 			}
-			room := float64(spans[n])*columnWide*1.82 - float64(look.indent)*2
+			room := float64(spans[n])*columnWide*2.04 - 1.6 - float64(look.indent)*2 // mm, without the cell's edges
 			high = max(high, len(s.set.wrap([]piece{{cut(text, 200), st, ink}}, size, room, 4)))
 			from += spans[n]
 		}
@@ -258,7 +261,7 @@ func (t *table) spans(indexes, rows []int) []int {
 		for _, row := range rows {
 			want = max(want, columnsOf(firstLine(t.text(row, i))))
 		}
-		spans[n] = int(math.Ceil((min(want, 40) + 1) / columnWide / 1.05))
+		spans[n] = int(math.Ceil((min(want, 40) + 2) / columnWide / 1.05))
 		sum += spans[n]
 		right := rightAligned(t.columns[indexes[text]].Format)
 		if !rightAligned(t.columns[i].Format) && (right || spans[n] > spans[text]) {

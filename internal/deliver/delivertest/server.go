@@ -38,7 +38,7 @@ type Options struct {
 	// testing/synctest.
 	Pipe bool
 	// Fault is asked at each event what goes wrong, if it is not nil: an error by
-	// [Answer], [Drop], [Hang], or nil. At connect also [Slow].
+	// [Answer], [ErrDrop], [ErrHang], or nil. At connect also [ErrSlow].
 	Fault func(Event) error
 }
 
@@ -52,9 +52,9 @@ type Event struct {
 
 // What may go wrong besides an answer.
 var (
-	Drop = errors.New("close the connection")
-	Hang = errors.New("say nothing any more")
-	Slow = errors.New("say a byte every ten seconds")
+	ErrDrop = errors.New("close the connection")
+	ErrHang = errors.New("say nothing any more")
+	ErrSlow = errors.New("say a byte every ten seconds")
 )
 
 // Answer is an answer with a code, such as 450.
@@ -167,12 +167,12 @@ func (s *Server) hand(ctx context.Context, c net.Conn) error {
 	s.mu.Unlock()
 	switch err := s.fault(Event{At: "connect", Connection: number}); {
 	case err == nil:
-	case errors.Is(err, Slow):
+	case errors.Is(err, ErrSlow):
 		c = &slow{c, s.stopped}
-	case errors.Is(err, Hang):
+	case errors.Is(err, ErrHang):
 		s.running.Go(func() { <-s.stopped; c.Close() })
 		return nil
-	case errors.Is(err, Drop):
+	case errors.Is(err, ErrDrop):
 		c.Close()
 		return fmt.Errorf("dial: %w", net.ErrClosed)
 	default:
@@ -265,9 +265,9 @@ func (c *session) plan(event string) error {
 
 func (c *session) do(fault error) error {
 	switch {
-	case errors.Is(fault, Drop):
+	case errors.Is(fault, ErrDrop):
 		c.conn.Conn().Close()
-	case errors.Is(fault, Hang):
+	case errors.Is(fault, ErrHang):
 		<-c.server.stopped
 	}
 	return fault
