@@ -32,6 +32,7 @@ type history struct {
 	slots     map[string][]slotEntry // by schedule, in the journal's order
 	serves    []serveEntry
 	mails     []mailEntry
+	begun     map[string]time.Time     // by schedule: the newest slot whose report was made
 	published map[string]snapshotEntry // by project, the newest that is complete
 	rows      map[string]int64         // by project, of its newest snapshot
 	// Counted over all slots and mails.
@@ -147,7 +148,7 @@ func (h *history) clear() {
 	h.offset, h.newest, h.believed = 0, time.Time{}, ""
 	h.schedules, h.slots = map[string]*scheduleState{}, map[string][]slotEntry{}
 	h.published, h.rows = map[string]snapshotEntry{}, map[string]int64{}
-	h.serves, h.mails = nil, nil
+	h.serves, h.mails, h.begun = nil, nil, map[string]time.Time{}
 	h.requests, h.retries, h.attempts, h.accepted = 0, 0, map[string]int64{}, map[string]bool{}
 }
 
@@ -203,6 +204,14 @@ func (h *history) add(e journal.Entry) {
 		if x, ok := detailOf[slotEntry](e); ok {
 			h.slots[x.Schedule] = append(h.slots[x.Schedule], x)
 			h.accounted(x)
+		}
+	case "report":
+		x, ok := detailOf[struct {
+			Report string    `json:"report"`
+			Slot   time.Time `json:"slot"`
+		}](e)
+		if ok && !x.Slot.IsZero() {
+			h.begun["report "+x.Report] = x.Slot
 		}
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
@@ -282,6 +291,13 @@ func (h *history) last() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.newest
+}
+
+// wasBegun reports whether a slot's report was made, which is before its mails go.
+func (h *history) wasBegun(name string, at time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun[name].Equal(at)
 }
 
 // acceptedMails are the IDs of the messages that a server has taken.

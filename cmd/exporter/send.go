@@ -269,7 +269,7 @@ func (r *reportRun) attach(report string, files []file, most int64) (attached []
 		if err != nil {
 			return nil, nil, err
 		}
-		told = append(told, reports.Attachment{Name: name, Bytes: sizes[i], Note: "on the reporting machine: " + path + ", SHA-256 " + f.sha256})
+		told = append(told, reports.Attachment{Name: name, Bytes: sizes[i], Path: path, SHA256: f.sha256})
 	}
 	return attached, told, nil
 }

@@ -29,8 +29,10 @@ func (s *server) jobs() []schedule.Job {
 		if r.Due.spec == nil {
 			continue
 		}
+		name := "report " + d.Name
 		all = append(all, schedule.Job{
-			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
+			Name: name, Begun: func(at time.Time) bool { return s.history.wasBegun(name, at) },
+			Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
 				defer s.mailsPut()
 				return s.runReport(ctx, d, slot)

@@ -31,12 +31,14 @@ type MailOptions struct {
 	Parts       *PartInfo // of a report that was sent in parts
 }
 
-// An Attachment is a file that goes with a mail; Note says what is not the file
-// itself, as where it is and its SHA-256.
+// An Attachment is a file that goes with a mail; or, where it has a path, one that
+// is too large to go, and stays there.
 type Attachment struct {
-	Name  string
-	Bytes int64
-	Note  string
+	Name   string
+	Bytes  int64
+	Note   string
+	Path   string
+	SHA256 string
 }
 
 // PartInfo says how a report was parted among its recipients.
@@ -47,10 +49,10 @@ type PartInfo struct {
 	Fallback   int // of them, those that are nobody's and went to the fallback
 }
 
-// words are what a mail says of the parts.
-func (p *PartInfo) words() string {
+// words are what a mail says of the parts by a column of that title.
+func (p *PartInfo) words(title string) string {
 	s := fmt.Sprintf("Sent in parts by %s to %s: together %s, as many as the whole report has.",
-		strings.ToLower(words(p.By)), plural(p.Recipients, "recipient", "recipients"),
+		strings.ToLower(title), plural(p.Recipients, "recipient", "recipients"),
 		plural(p.Rows, "row", "rows"))
 	if p.Fallback > 0 {
 		s += " " + plural(p.Fallback, "row is", "rows are") + " nobody's and went to the fallback."
@@ -78,6 +80,7 @@ type mailPage struct {
 	Sections                                []string // each with its number of rows
 	Trust                                   mailTrust
 	Attachments                             []mailFile
+	Kept                                    []mailFile // too large to go
 	Parts                                   string
 }
 
@@ -100,7 +103,7 @@ type mailTrust struct {
 	Verdict, Rows, TieOuts, Snapshot, AsOf, Since, Seal, NotKnown string
 }
 
-type mailFile struct{ Name, Size, Note string }
+type mailFile struct{ Name, Size, Note, Path, SHA256 string }
 
 // Mail says the report as a mail does.
 func (r *Report) Mail(fonts Fonts, o MailOptions) (Mail, error) {
@@ -180,8 +183,7 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer,
 		Tone: r.tone, WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
 	for _, f := range r.figures[:min(len(r.figures), maxFigures)] {
-		note := strings.TrimSuffix(f.note, nothing)
-		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, note, f.tone})
+		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	if !t.complete() {
 		p.Lacks = strings.Join(lacksWords(r), ". ") + "."
@@ -199,11 +201,19 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 		p.Trust.TieOuts = fmt.Sprintf("%d of %d tie-outs agree", agree, tried)
 	}
 	for _, a := range o.Attachments {
-		f := mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note)}
+		f := mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note), oneLine(a.Path), a.SHA256}
+		if a.Path != "" {
+			p.Kept = append(p.Kept, f)
+			continue
+		}
 		p.Attachments = append(p.Attachments, f)
 	}
 	if o.Parts != nil {
-		p.Parts = o.Parts.words()
+		title := words(o.Parts.By)
+		if r.part != nil {
+			title = r.part.title
+		}
+		p.Parts = o.Parts.words(title)
 	}
 	return p
 }

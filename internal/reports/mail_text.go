@@ -28,14 +28,14 @@ func (p mailPage) text(ch *chartTable) string {
 		w.item("  "+padLeft(f.Value, wide)+"  ", joinWords(f.Label, f.Note))
 	}
 	w.gap()
+	if p.WhatToDo != "" {
+		w.paragraph("What to do: " + plainWords(p.WhatToDo))
+	}
 	if p.Chart != nil {
 		w.chart(p.Chart.Caption, ch)
 	}
 	for _, l := range p.Lists {
 		w.list(l)
-	}
-	if p.WhatToDo != "" {
-		w.paragraph("What to do: " + plainWords(p.WhatToDo))
 	}
 	w.foot(p)
 	return w.b.String()
@@ -47,6 +47,15 @@ func (w *textWriter) foot(p mailPage) {
 		w.line("Attached:")
 		for _, a := range p.Attachments {
 			w.item("  ", joinWords(a.Name, a.Size, a.Note))
+		}
+		w.gap()
+	}
+	if len(p.Kept) > 0 {
+		w.lines("Too large for a mail, on the machine that made the report:")
+		for _, f := range p.Kept {
+			w.item("  ", joinWords(f.Name, f.Size))
+			w.line("    " + f.Path) // whole, so that it can be copied
+			w.line("    SHA-256 " + f.SHA256)
 		}
 		w.gap()
 	}

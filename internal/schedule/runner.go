@@ -37,6 +37,9 @@ type Job struct {
 	// It is waited for at most so long, from when the slot could have run.
 	After string
 	Wait  time.Duration
+	// Begun reports whether a slot was begun before, and cut short. Such a slot is
+	// run, whatever becomes of others that were missed. It may be nil.
+	Begun func(at time.Time) bool
 	// Run does what is due. Its detail goes into the entry. Once ctx ends it has
 	// to return soon; where it errs then, the slot stays unaccounted for.
 	Run func(ctx context.Context, slot Slot) (detail map[string]any, err error)
@@ -142,31 +145,42 @@ func (r *Runner) runJob(ctx context.Context, j Job) {
 	}
 }
 
+// missed says why a slot that is due was missed, "" where it was not, and whether it
+// is to be skipped.
+func (r *Runner) missed(j Job, at, free, now time.Time) (why string, skip bool) {
+	newer := !j.Spec.Next(at).After(now)
+	switch {
+	case !at.After(r.began):
+		why = NotRunning
+	case !at.After(free):
+		why = "the slot before was still running"
+	case newer || now.Sub(at) > tolerance:
+		why = "the machine slept, or its clock was set forward"
+	default:
+		return "", false
+	}
+	switch {
+	case j.Begun != nil && j.Begun(at):
+		return "it was begun and cut short", false
+	case j.Missed == Skip:
+		return why + ", and what is missed is skipped", true
+	case j.Missed == Once && newer:
+		return why + ", and of what is missed only the newest is run", true
+	}
+	return why, false
+}
+
 // runSlot runs or skips a slot that is due. It reports false where the slot stays
 // unaccounted for. free is since when the job could have run it.
 func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry, bool) {
 	now := r.clock()
 	e := Entry{Schedule: j.Name, Slot: at}
-	newer := !j.Spec.Next(at).After(now)
-	missed := newer || !at.After(free) || now.Sub(at) > tolerance
-	if missed {
-		switch {
-		case !at.After(r.began):
-			e.Why = NotRunning
-		case !at.After(free):
-			e.Why = "the slot before was still running"
-		default:
-			e.Why = "the machine slept, or its clock was set forward"
-		}
-		switch {
-		case j.Missed == Skip:
-			e.Outcome, e.Why = Skipped, e.Why+", and what is missed is skipped"
-			return e, true
-		case j.Missed == Once && newer:
-			e.Outcome, e.Why = Skipped, e.Why+", and of what is missed only the newest is run"
-			return e, true
-		}
+	var skip bool
+	if e.Why, skip = r.missed(j, at, free, now); skip {
+		e.Outcome = Skipped
+		return e, true
 	}
+	missed := e.Why != ""
 	slot := Slot{At: at, CaughtUp: missed}
 	if j.After != "" {
 		done, err := r.waitFor(ctx, j, at)
