@@ -214,6 +214,20 @@ func TestServerIsAway(t *testing.T) {
 	}
 }
 
+// A server that breaks off at every mail is left alone after the second.
+func TestServerBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, delivertest.Options{Fault: firstly(2, "data", delivertest.ErrDrop)})
+		o.put("monday", "ada", "ben", "eve", "ida", "tom")
+		next, err := o.send()
+		if wait := time.Until(next); err != nil || wait < 40*time.Second || o.server.Connections() != 2 {
+			t.Errorf("%d connections, the next in %s, error %v", o.server.Connections(), wait, err)
+		}
+		o.sendAll()
+		o.want("mails", o.got(), []string{"eve", "ida", "tom", "ada", "ben"})
+	})
+}
+
 // A machine that was off for longer than mails are tried tries them once more.
 func TestNotGivenUpUntried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

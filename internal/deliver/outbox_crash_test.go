@@ -220,10 +220,10 @@ func TestClockWasWrong(t *testing.T) {
 		}
 		o.Now = time.Now
 		for range 2 {
-			if next, err := o.send(); err != nil || time.Until(next) > 2*time.Minute {
+			if next, err := o.send(); err != nil || time.Until(next) > 3*time.Minute {
 				t.Errorf("next %s, error %v", next, err)
 			}
-			time.Sleep(2 * time.Minute)
+			time.Sleep(3 * time.Minute)
 		}
 		o.want("mails", o.got(), []string{"ada"})
 	})

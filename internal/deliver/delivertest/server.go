@@ -93,6 +93,7 @@ func Start(o Options) (*Server, error) {
 		return &session{server: s, conn: c}, nil
 	}))
 	s.smtp.Domain, s.smtp.AllowInsecureAuth, s.smtp.MaxMessageBytes = "mail.example.com", true, o.MaxBytes
+	s.smtp.EnableSMTPUTF8 = true
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
 	var config *tls.Config
 	if o.TLS != "" {
@@ -276,7 +277,10 @@ func (c *session) do(fault error) error {
 func (c *session) Reset()        { c.from, c.to = "", "" }
 func (c *session) Logout() error { return nil }
 
-func (c *session) Mail(from string, _ *smtp.MailOptions) error {
+func (c *session) Mail(from string, o *smtp.MailOptions) error {
+	if o.UTF8 {
+		return Answer(553, "this mail needs SMTPUTF8, which the next server does not have")
+	}
 	if c.server.options.User != "" && !c.shown {
 		return Answer(530, "authentication required")
 	}
