@@ -168,8 +168,9 @@ func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
 		return s, err
 	}
 	told, tellErr := a.tellOperator(ctx, cfg, o)
-	err = errors.Join(err, tellErr)
-	if told {
+	toldDamaged, damagedErr := a.tellDamaged(cfg, o, damaged(err))
+	err = errors.Join(err, tellErr, damagedErr)
+	if told || toldDamaged {
 		more, moreErr := a.sendDue(ctx, cfg, o)
 		s.waiting, s.next = more.waiting, more.next
 		err = errors.Join(err, moreErr)
@@ -276,6 +277,27 @@ func (a *app) tellOperator(ctx context.Context, cfg *config, o *deliver.Outbox) 
 		return false, err
 	}
 	return true, o.MarkTold(ctx, names)
+}
+
+// tellDamaged puts one mail to the operator into the outbox that names mails which
+// cannot be read, and says whether it did: somebody may wait for them.
+func (a *app) tellDamaged(cfg *config, o *deliver.Outbox, all []*deliver.Damaged) (put bool, err error) {
+	if len(all) == 0 || cfg.Mail.Operator == "" {
+		return false, nil
+	}
+	var b strings.Builder
+	subject := plural(int64(len(all)), "mail") + " in the outbox cannot be read"
+	fmt.Fprintf(&b, "%s, and will not be sent. What is left of them is kept as *.damaged in\n%s:\n\n", subject, o.Dir)
+	for _, d := range all {
+		fmt.Fprintf(&b, "  %s: %v\n", d.Name, d.Err)
+	}
+	b.WriteString("\nA mail is called for its run, and that for its report: send it again where it is needed.\n")
+	run := fmt.Sprintf("%s-%x", operatorReport, sha256.Sum256([]byte(b.String())))[:40]
+	err = o.Put(run, one(a.operatorMail(cfg, run, subject, b.String())))
+	if errors.Is(err, deliver.ErrExists) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // operatorReport is the report of mails to the operator; nobody is told of those.

@@ -131,6 +131,18 @@ func TestMailConfig(t *testing.T) {
 	}
 }
 
+// A folder that stands for a server is found from the file that names it.
+func TestMailFolder(t *testing.T) {
+	path := writeConfig(t, "store: {dir: data}\nmail: {server: 'file:mails', from: a@example.com}\n")
+	cfg, err := loadConfig(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := cfg.Mail.mailServer(); err != nil || s.Folder != filepath.Join(filepath.Dir(path), "mails") {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // Who only reads the store needs no password of the mail server; who sends is
 // told which is missing.
 func TestMailPasswordIsReadLate(t *testing.T) {

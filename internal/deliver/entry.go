@@ -92,6 +92,7 @@ func (o *Outbox) read(run, number string) (Entry, error) {
 	if CheckAddress(e.To) != nil || e.MessageID == "" || e.State != Waiting && e.State != Refused {
 		return e, errors.New("it says not who gets it, or not whether it waits")
 	}
+	e.Next = o.sane(e.Next)
 	if missing == nil && mail.Size() != e.Size {
 		return e, fmt.Errorf("the mail has %d bytes, not %d", mail.Size(), e.Size)
 	}

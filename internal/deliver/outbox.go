@@ -178,8 +178,8 @@ func (o *Outbox) List() ([]Entry, error) {
 		}
 	}
 	all = slices.DeleteFunc(all, func(e Entry) bool { return e.accepted })
-	var server serverState
-	errs = append(errs, readServer(o.serverFile(), &server))
+	server, err := o.serverState()
+	errs = append(errs, err)
 	for i := range all {
 		if e := &all[i]; e.State == Waiting && e.Next.Before(server.Next) {
 			e.Next, e.LastAnswer = server.Next, server.LastAnswer

@@ -209,6 +209,26 @@ func TestTidy(t *testing.T) {
 	}
 }
 
+// A clock that was years ahead when the server was away keeps no mail for years.
+func TestClockWasWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, delivertest.Options{Fault: firstly(2, "connect", delivertest.Answer(421, "busy"))})
+		o.Now = func() time.Time { return time.Now().AddDate(10, 0, 0) }
+		o.put("monday", "ada")
+		if _, err := o.send(); err != nil {
+			t.Fatal(err)
+		}
+		o.Now = time.Now
+		for range 2 {
+			if next, err := o.send(); err != nil || time.Until(next) > 2*time.Minute {
+				t.Errorf("next %s, error %v", next, err)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		o.want("mails", o.got(), []string{"ada"})
+	})
+}
+
 // By hand a mail is tried at once, though the server is to be left alone, and a
 // refused one too.
 func TestRetryAndDrop(t *testing.T) {

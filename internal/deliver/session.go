@@ -194,7 +194,7 @@ func (c *session) auth(host string) (smtp.Auth, string, error) {
 
 // name is what this machine calls itself: its full name, or its address.
 func (c *session) name() string {
-	if host, err := os.Hostname(); err == nil && strings.Contains(host, ".") {
+	if host, _ := os.Hostname(); strings.Contains(host, ".") && domainName.MatchString(strings.ToLower(host)) {
 		return host
 	}
 	addr, ok := c.conn.LocalAddr().(*net.TCPAddr)
