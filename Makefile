@@ -16,9 +16,9 @@ test: test-tools
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 # race looks for races where goroutines of ours meet: the client, the walks, the
-# sandbox, reports side by side.
+# sandbox, schedules, reports side by side.
 race: test-tools
-	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox
+	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox ./internal/schedule
 	$(GO) test -race ./internal/collect -run '^(TestInterruption|TestRecoverableFaultsTogether|TestUnrecoverableFaults|TestInterruptedTieOuts)$$'
 	$(GO) test -race ./cmd/exporter -run '^TestScripts$$/^(partial|report_exceptions)$$'
 
@@ -38,11 +38,11 @@ fuzz:
 	    $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
 
 # nightly tries all that the tests take a sample of: a kill at every system call
-# that changes a file, every pair of faults, every answer to be interrupted at. SEED
-# chooses the chains of kills.
+# that changes a file, every pair of faults, every answer to be interrupted at, 200
+# months of serve. SEED chooses the chains of kills, and the months.
 SEED ?= 1
 nightly: test-tools
-	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestPairsOfFaults|TestInterruption)$$' -v -nightly -seed $(SEED) -timeout 3h
+	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestOutboxKill|TestSlotKill|TestPairsOfFaults|TestInterruption|TestMonthOfServe)$$' -v -nightly -seed $(SEED) -timeout 3h
 
 # bench measures speed and memory, and prints a table of the figures with their
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.

@@ -3,25 +3,25 @@ module exporter
 go 1.26.0
 
 require (
-	codeberg.org/go-pdf/fpdf v0.12.0
-	github.com/duckdb/duckdb-go/v2 v2.10505.0
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
-	github.com/emersion/go-smtp v0.25.1
-	github.com/goccy/go-yaml v1.19.2
-	github.com/google/go-cmp v0.7.0
-	github.com/jedib0t/go-pretty/v6 v6.8.3
-	github.com/klauspost/compress v1.20.3
-	github.com/prometheus/client_golang v1.25.0
-	github.com/robfig/cron/v3 v3.0.1
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/spf13/cobra v1.10.2
-	github.com/wneessen/go-mail v0.8.1
-	github.com/xuri/excelize/v2 v2.11.0
-	golang.org/x/image v0.47.0
-	golang.org/x/net v0.59.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.47.0
-	golang.org/x/time v0.16.0
+	codeberg.org/go-pdf/fpdf v0.12.0 // PDF; the maintained continuation of gofpdf
+	github.com/duckdb/duckdb-go/v2 v2.10505.0 // snapshots and SQL; where go-duckdb moved
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: authentication of the mail server that misbehaves
+	github.com/emersion/go-smtp v0.25.1 // tests: a mail server that misbehaves
+	github.com/goccy/go-yaml v1.19.2 // reports.yaml; errors with line and column
+	github.com/google/go-cmp v0.7.0 // tests: differences
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables on the terminal; knows wide characters
+	github.com/klauspost/compress v1.20.3 // zstd of landed pages, deflate of workbooks
+	github.com/prometheus/client_golang v1.25.0 // metrics of serve
+	github.com/robfig/cron/v3 v3.0.1 // what a cron line means
+	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts
+	github.com/spf13/cobra v1.10.2 // commands, completion
+	github.com/wneessen/go-mail v0.8.1 // composing and sending mails
+	github.com/xuri/excelize/v2 v2.11.0 // workbooks, native charts
+	golang.org/x/image v0.47.0 // Go fonts, drawing charts of mails
+	golang.org/x/net v0.59.0 // reading html back
+	golang.org/x/sys v0.49.0 // locks, free space
+	golang.org/x/term v0.47.0 // width of the terminal
+	golang.org/x/time v0.16.0 // rate of requests
 )
 
 require (

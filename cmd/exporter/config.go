@@ -92,6 +92,8 @@ type reportConfig struct {
 	reports.Definition `yaml:",inline"`
 	Due                scheduleConfig `yaml:",inline"`
 	To                 []string       `yaml:"to"`
+	When               whenConfig     `yaml:"when"`
+	Split              *splitConfig   `yaml:"split"`
 }
 
 func defaultConfig() config {
@@ -100,7 +102,7 @@ func defaultConfig() config {
 		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
 		Mail:    mailConfig{MaxAttachment: "10MB", GiveUp: 72 * time.Hour},
-		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second},
+		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second, Out: "reports"},
 	}
 }
 
@@ -240,6 +242,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	}
 	c.validateMail(fault)
 	c.validateReports(tell)
+	c.validateSplits(fault)
 	c.validateServe(fault)
 }
 
@@ -262,6 +265,16 @@ func (c *config) keyOf(definition int, key string) string {
 		return fmt.Sprintf("reports[%d].%s", own, key)
 	}
 	return ""
+}
+
+// reportConfig is what is done with a report; the zero value where nothing is.
+func (c *config) reportConfig(name string) reportConfig {
+	for _, r := range c.Reports {
+		if r.Name == name {
+			return r
+		}
+	}
+	return reportConfig{}
 }
 
 // compile compiles the queries of the reports that are not the built-in ones as

@@ -28,6 +28,8 @@ type serveConfig struct {
 	Wait time.Duration `yaml:"wait"`
 	// Grace is how long what is running may go on when serve is stopped.
 	Grace time.Duration `yaml:"grace"`
+	// Out is the folder for the files of reports that are due.
+	Out string `yaml:"out"`
 }
 
 // validateServe checks when things are due, and how serve runs.
@@ -36,6 +38,11 @@ func (c *config) validateServe(fault func(key, format string, args ...any)) {
 	for i := range c.Reports {
 		c.validateSchedule(fmt.Sprintf("reports[%d]", i), &c.Reports[i].Due, fault)
 	}
+	if c.Serve.Out == "" {
+		fault("serve.out", "missing")
+	}
+	c.Serve.Out = c.abs(c.Serve.Out)
+	c.validateWhen(fault)
 	if c.Serve.Listen == "off" {
 		c.Serve.Listen = ""
 	}

@@ -135,3 +135,30 @@ func FuzzLoadConfig(f *testing.F) {
 		}
 	})
 }
+
+// The README shows the whole reports.yaml of a site, from collecting to mail, in
+// under 40 lines.
+func TestSiteOfReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(readme), "the whole reports.yaml of a site:\n\n```yaml\n")
+	text, _, closed := strings.Cut(text, "```")
+	if !found || !closed || strings.Count(text, "\n") >= 40 {
+		t.Fatalf("no such file in the README, or it is too long:\n%s", text)
+	}
+	path := filepath.Join(t.TempDir(), "reports.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("EXPORTER_CLIENT_ID", "id")
+	t.Setenv("EXPORTER_CLIENT_SECRET", "secret")
+	cfg, err := loadConfig(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if due := cfg.reportConfig("expiring-permissions"); due.Due.spec == nil || due.Split == nil || cfg.Collect.Due.spec == nil {
+		t.Errorf("nothing is due or sent: %+v", due)
+	}
+}

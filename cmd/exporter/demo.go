@@ -20,6 +20,7 @@ import (
 
 	"exporter/internal/reports"
 	"exporter/internal/sandbox"
+	"exporter/internal/schedule"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -42,6 +43,10 @@ and leaves all of it in one folder.`,
 // one such night is in between, whatever the hour.
 const demoDay = 27 * time.Hour
 
+// demoDue is how long after the demo's start its reports are due, every day: long
+// enough for all that comes before.
+const demoDue = 3 * time.Minute
+
 var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again on the
 # same day, start it again with: exporter sandbox --listen {{.Host}}
 cloud:
@@ -52,6 +57,16 @@ cloud:
   rate: 5000
 store: {dir: data, timezone: Asia/Shanghai}
 inputs: {channels: channels.csv, roster: roster.csv, exceptions: exceptions.csv}
+# A folder stands for the mail server: what would be sent is kept there.
+mail: {server: "file:mail", from: "Access reports <reports@example.com>", operator: operator@example.com, domains: [example.com]}
+reports:
+  - {name: changes, schedule: "{{.Cron}}", to: [facility-manager@example.com]}
+  - {name: failed-issues, schedule: "{{.Cron}}", to: [facility-manager@example.com]}
+  - {name: scorecard, schedule: "{{.Cron}}", to: [director@example.com, auditor@example.com]}
+  - name: expiring-permissions
+    schedule: "{{.Cron}}"
+    to: [facility-manager@example.com]
+    split: {recipients: channels, fallback: operator@example.com}   # to each owner in channels.csv the rows of their channels
 `))
 
 func (a *app) demo(ctx context.Context, out string) error {
@@ -91,6 +106,13 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	back.Store(0)
+	due, err := d.newServer(cfg)
+	if err != nil {
+		return err
+	}
+	if err := due.begin(); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
 	if _, err := d.collect(ctx, cfg, false); err != nil {
 		return err
@@ -104,12 +126,22 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Mailing those %d of them that are due now, into a folder", len(due.runner.Jobs))))
+	// The demo does not wait for that minute: its clock is set to just before.
+	back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
+	if err := due.runDue(ctx); err != nil {
+		return err
+	}
+	if err := a.sayMails(cfg); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.stderr, `
-The reports are in %s, all else in %s. Go on with:
+The reports are in %s, the mails in %s, all else in %s. Go on with:
+  exporter why expiring-permissions --config %s
   exporter snapshots show --config %s
   exporter sql --config %s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
 For your own site: exporter init
-`, filepath.Join(out, "reports"), out, cfgPath(out), cfgPath(out))
+`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), out, cfgPath(out), cfgPath(out), cfgPath(out))
 	cancel()
 	return <-served
 }
@@ -137,12 +169,57 @@ func (a *app) sayFindings(all []made) {
 
 func cfgPath(out string) string { return filepath.Join(out, "reports.yaml") }
 
+// runDue runs what has come due since serve began once, and sends its mails.
+func (s *server) runDue(ctx context.Context) error {
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	left := atomic.Int64{}
+	left.Store(int64(len(s.runner.Jobs)))
+	var failed error
+	s.runner.Account = func(e schedule.Entry) error {
+		if e.Outcome == schedule.Failed {
+			failed = fmt.Errorf("%s: %s", e.Schedule, e.Why)
+		}
+		err := s.account(e)
+		if err == nil && left.Add(-1) <= 0 {
+			done()
+		}
+		return err
+	}
+	if err := s.runner.Run(ctx); err != nil {
+		return err
+	}
+	_, err := s.app.sendOutbox(context.WithoutCancel(ctx), s.cfg)
+	return errors.Join(failed, err)
+}
+
+// sayMails tells in a line each of the mails that were kept, and more of one
+// report's.
+func (a *app) sayMails(cfg *config) error {
+	h := newHistory(cfg.journalPath())
+	if err := h.refresh(); err != nil {
+		return err
+	}
+	g := grouped{columns: []column{{title: "report"}, {title: "to"}, {title: "mail", wrap: true}}}
+	for _, m := range h.mails {
+		g.add(painted{}, m.Report, m.To, strings.TrimPrefix(m.Answer, "kept as "))
+	}
+	width, _ := terminalWidth(a.stdout)
+	a.printGrouped(g, width)
+	return nil
+}
+
 // writeDemoInputs writes the demo's configuration and registers.
 func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) error {
 	id, secret, project := s.Credentials()
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		return err
+	}
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
-		"URL": "http://" + address, "Host": address, "ClientID": id, "ClientSecret": secret, "Project": project,
+		"Cron": now.Add(demoDue).In(zone).Format("4 15 * * *"),
+		"URL":  "http://" + address, "Host": address, "ClientID": id, "ClientSecret": secret, "Project": project,
 	}); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"exporter/internal/deliver"
 )
 
 // handler tells how serve does: /healthz that the process lives, /readyz when each
@@ -27,7 +29,8 @@ func (s *server) handler() http.Handler {
 			http.Error(w, "the clock has been set back: the journal is of a later time, and slots up to it are not due again", http.StatusServiceUnavailable)
 			return
 		}
-		for _, j := range s.runner.Jobs {
+		for i := range s.runner.Jobs {
+			j := &s.runner.Jobs[i]
 			fmt.Fprintf(w, "%s\tnext due %s\n", j.Name, j.Spec.Next(s.history.state(j.Name).since).Format(time.RFC3339))
 		}
 	})
@@ -41,7 +44,7 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var metrics = struct {
-	build, snapshot, rows, success, next, slots, requests, retries, mails *prometheus.Desc
+	build, snapshot, rows, success, next, slots, requests, retries, attempts, mails *prometheus.Desc
 }{
 	build:    metric("build_info", "The program that runs.", "version"),
 	snapshot: metric("newest_complete_snapshot_timestamp_seconds", "When the newest complete snapshot of a project began.", "project"),
@@ -51,13 +54,14 @@ var metrics = struct {
 	slots:    metric("schedule_slots_total", "Slots accounted for, by what became of them: ran, late, caught up, skipped, failed.", "schedule", "outcome"),
 	requests: metric("collect_requests_total", "Requests to the cloud by scheduled collections."),
 	retries:  metric("collect_retries_total", "Requests that had to be made again."),
-	mails:    metric("mail_attempts_total", "Attempts to send a mail, by the server's answer: accepted, deferred, refused, no answer.", "outcome"),
+	mails:    metric("mails", "Mails in the outbox: waiting, or refused for good.", "state"),
+	attempts: metric("mail_attempts_total", "Attempts to send a mail, by the server's answer: accepted, deferred, refused, no answer.", "outcome"),
 }
 
 // Describe names the metrics; it is for the registry.
 func (s *server) Describe(to chan<- *prometheus.Desc) {
 	m := metrics
-	for _, d := range []*prometheus.Desc{m.build, m.snapshot, m.rows, m.success, m.next, m.slots, m.requests, m.retries, m.mails} {
+	for _, d := range []*prometheus.Desc{m.build, m.snapshot, m.rows, m.success, m.next, m.slots, m.requests, m.retries, m.attempts, m.mails} {
 		to <- d
 	}
 }
@@ -87,7 +91,8 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 	for project, rows := range h.rows {
 		gauge(metrics.rows, float64(rows), project)
 	}
-	for _, j := range s.runner.Jobs {
+	for i := range s.runner.Jobs {
+		j := &s.runner.Jobs[i] // no copy: a start may be setting where it goes on
 		state := h.schedules[j.Name]
 		if state == nil {
 			continue // the first refresh is still to come
@@ -103,6 +108,14 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 	counter(metrics.requests, h.requests)
 	counter(metrics.retries, h.retries)
 	for outcome, n := range h.attempts {
-		counter(metrics.mails, n, outcome)
+		counter(metrics.attempts, n, outcome)
+	}
+	entries, _ := s.app.newOutbox(s.cfg).List() // what is damaged is told where mails are sent
+	states := map[string]int{deliver.Waiting: 0, deliver.Refused: 0}
+	for _, e := range entries {
+		states[e.State]++
+	}
+	for state, n := range states {
+		gauge(metrics.mails, float64(n), state)
 	}
 }

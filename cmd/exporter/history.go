@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"sync"
 	"time"
 
+	"exporter/internal/deliver"
 	"exporter/internal/journal"
 	"exporter/internal/schedule"
 	"exporter/internal/store"
@@ -23,18 +25,20 @@ type history struct {
 	mu     sync.Mutex
 	offset int64 // up to where the journal has been read
 	// newest is the time of the latest entry, by the clock that counts: since one
-	// was last accepted. Snapshots up to accepted are older than that.
+	// was last accepted. Snapshots up to believed are older than that.
 	newest    time.Time
-	accepted  string
+	believed  string
 	schedules map[string]*scheduleState
 	slots     map[string][]slotEntry // by schedule, in the journal's order
 	serves    []serveEntry
 	mails     []mailEntry
+	begun     map[string]time.Time     // by schedule: the newest slot whose report was made
 	published map[string]snapshotEntry // by project, the newest that is complete
 	rows      map[string]int64         // by project, of its newest snapshot
 	// Counted over all slots and mails.
 	requests, retries int64
 	attempts          map[string]int64 // by the answer to a mail
+	accepted          map[string]bool  // Message-IDs
 }
 
 // scheduleState is where a schedule stands.
@@ -85,6 +89,21 @@ type slotDetail struct {
 	Retries  int64    `json:"retries"`
 	Trouble  string   `json:"trouble"`
 	Notices  []string `json:"notices"`
+	// Unsent are those who were to get no mail, and why; Recipients is what is to be
+	// known of how recipients were found.
+	Unsent     []string `json:"unsent"`
+	Recipients []string `json:"recipients"`
+}
+
+// UnmarshalJSON takes what it knows and passes over what is of another type: what a
+// job says of itself must not make its slot unknown.
+func (d *slotDetail) UnmarshalJSON(b []byte) error {
+	type plain slotDetail
+	err := json.Unmarshal(b, (*plain)(d))
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+		return nil
+	}
+	return err
 }
 
 // clockEntry is the detail of kind "clock": a clock was accepted although entries
@@ -126,11 +145,11 @@ func newHistory(path string) *history {
 }
 
 func (h *history) clear() {
-	h.offset, h.newest, h.accepted = 0, time.Time{}, ""
+	h.offset, h.newest, h.believed = 0, time.Time{}, ""
 	h.schedules, h.slots = map[string]*scheduleState{}, map[string][]slotEntry{}
 	h.published, h.rows = map[string]snapshotEntry{}, map[string]int64{}
-	h.serves, h.mails = nil, nil
-	h.requests, h.retries, h.attempts = 0, 0, map[string]int64{}
+	h.serves, h.mails, h.begun = nil, nil, map[string]time.Time{}
+	h.requests, h.retries, h.attempts, h.accepted = 0, 0, map[string]int64{}, map[string]bool{}
 }
 
 // refresh takes in what has been added to the journal. What is no whole entry is
@@ -186,9 +205,17 @@ func (h *history) add(e journal.Entry) {
 			h.slots[x.Schedule] = append(h.slots[x.Schedule], x)
 			h.accounted(x)
 		}
+	case "report":
+		x, ok := detailOf[struct {
+			Report string    `json:"report"`
+			Slot   time.Time `json:"slot"`
+		}](e)
+		if ok && !x.Slot.IsZero() {
+			h.begun["report "+x.Report] = x.Slot
+		}
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
-		h.newest, h.accepted = e.At, x.Snapshot
+		h.newest, h.believed = e.At, x.Snapshot
 		for _, s := range h.schedules {
 			if s.since.After(e.At) {
 				s.since = e.At
@@ -199,6 +226,9 @@ func (h *history) add(e journal.Entry) {
 			x.at = e.At
 			h.mails = append(h.mails, x)
 			h.attempts[x.Outcome]++
+			if x.Outcome == deliver.Accepted {
+				h.accepted[x.MessageID] = true
+			}
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)
@@ -261,6 +291,21 @@ func (h *history) last() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.newest
+}
+
+// wasBegun reports whether a slot's report was made, which is before its mails go.
+func (h *history) wasBegun(name string, at time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun[name].Equal(at)
+}
+
+// acceptedMails are the IDs of the messages that a server has taken.
+func (h *history) acceptedMails() (map[string]bool, error) {
+	err := h.refresh()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.accepted), err
 }
 
 // state is where a schedule stands; the zero value where it is not known.

@@ -29,11 +29,7 @@ import (
 	"exporter/internal/store"
 )
 
-var (
-	nightly  = flag.Bool("nightly", false, "try every point, and chains of them, instead of a sample")
-	seed     = flag.Uint64("seed", 1, "chooses the sample of points to kill at")
-	killOnly = flag.String("kill", "", "kill at these points alone, as a failure prints them")
-)
+var killOnly = flag.String("kill", "", "kill at these points alone, as a failure prints them")
 
 // parallelTrials is how many programs run at once; most of their time they wait
 // for the disk.

@@ -45,6 +45,9 @@ type mailConfig struct {
 func (c *config) validateMail(fault func(key, format string, args ...any)) {
 	m := &c.Mail
 	m.CAFile = c.abs(m.CAFile)
+	if folder, ok := strings.CutPrefix(m.Server, "file:"); ok && folder != "" {
+		m.Server = "file:" + c.abs(folder)
+	}
 	if m.Server != "" {
 		password := string(m.Password)
 		if m.noPassword != nil {
@@ -154,11 +157,11 @@ type sent struct {
 // returns holds for the mails that it got to.
 func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
 	o := a.newOutbox(cfg)
-	if entries, err := o.List(); len(entries) == 0 && err == nil {
-		return s, nil
-	}
+	// Without mails none is needed: what a crash left is put in order all the same.
 	if o.Server, err = cfg.Mail.mailServer(); err != nil {
-		return s, err
+		if waiting, damaged := o.List(); len(waiting) > 0 || damaged != nil {
+			return s, errors.Join(err, damaged)
+		}
 	}
 	s, err = a.sendDue(ctx, cfg, o)
 	if ctx.Err() != nil {
@@ -177,7 +180,10 @@ func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
 // sendDue makes one pass over the outbox.
 func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s sent, err error) {
 	j := journal.Open(cfg.journalPath(), a.now)
-	known := func() (map[string]bool, error) { return acceptedMails(cfg.journalPath()) }
+	known := a.acceptedMails
+	if known == nil {
+		known = func() (map[string]bool, error) { return acceptedMails(cfg.journalPath()) }
+	}
 	s.next, err = o.Send(ctx, known, func(t deliver.Attempt) error {
 		switch {
 		case t.Outcome == deliver.Accepted:
@@ -261,7 +267,8 @@ func (a *app) tellOperator(ctx context.Context, cfg *config, o *deliver.Outbox) 
 		names = append(names, e.Name())
 	}
 	run := fmt.Sprintf("%s-%x", operatorReport, h.Sum(nil)[:12])
-	err = o.Put(run, one(a.operatorMail(cfg, run, refused)))
+	subject := plural(int64(len(refused)), "mail") + " could not be delivered"
+	err = o.Put(run, one(a.operatorMail(cfg, run, subject, refusedWords(cfg, refused))))
 	if errors.Is(err, deliver.ErrExists) {
 		return false, o.MarkTold(ctx, names)
 	}
@@ -274,8 +281,17 @@ func (a *app) tellOperator(ctx context.Context, cfg *config, o *deliver.Outbox) 
 // operatorReport is the report of mails to the operator; nobody is told of those.
 const operatorReport = "operator"
 
-func (a *app) operatorMail(cfg *config, run string, refused []deliver.Entry) deliver.Message {
+// operatorMail is a mail to the operator; the same run gives the same one.
+func (a *app) operatorMail(cfg *config, run, subject, text string) deliver.Message {
 	now := a.now().In(cfg.zone).Truncate(time.Second)
+	return deliver.Message{
+		ID:   deliver.MessageID(run, time.Time{}, cfg.Mail.Operator, deliver.Domain(cfg.Mail.From)),
+		From: cfg.Mail.From, To: cfg.Mail.Operator, Subject: subject, Text: text, Date: now, Report: operatorReport, Slot: now,
+	}
+}
+
+// refusedWords tell of refused mails.
+func refusedWords(cfg *config, refused []deliver.Entry) string {
 	which := "--all"
 	if len(refused) == 1 {
 		which = refused[0].Name()
@@ -288,11 +304,7 @@ func (a *app) operatorMail(cfg *config, run string, refused []deliver.Entry) del
 	}
 	fmt.Fprintf(&b, "\nCorrect the address or the server's settings, then run:\n\n"+
 		"  exporter outbox retry %s\n\nor, where it need not be delivered any more:\n\n  exporter outbox drop %s\n", which, which)
-	return deliver.Message{
-		ID:   deliver.MessageID(run, time.Time{}, cfg.Mail.Operator, deliver.Domain(cfg.Mail.From)),
-		From: cfg.Mail.From, To: cfg.Mail.Operator, Subject: plural(int64(len(refused)), "mail") + " could not be delivered",
-		Text: b.String(), Date: now, Report: operatorReport, Slot: now,
-	}
+	return b.String()
 }
 
 // one is a single message for [deliver.Outbox.Put].

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,12 +60,19 @@ func startMailServer(ts *testscript.TestScript, neg bool, args []string) {
 func queueMails() {
 	var size int
 	fmt.Sscan(os.Args[3], &size)
-	o := &deliver.Outbox{Dir: filepath.Join(os.Args[1], "outbox"), Now: time.Now, GiveUp: 72 * time.Hour}
+	if err := putMails(os.Args[1], os.Args[2], size, os.Args[4:]...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func putMails(store, run string, size int, to ...string) error {
+	o := &deliver.Outbox{Dir: filepath.Join(store, "outbox"), Now: time.Now, GiveUp: 72 * time.Hour}
 	slot := time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)
-	err := o.Put(os.Args[2], func(yield func(deliver.Message, error) bool) {
-		for _, to := range os.Args[4:] {
+	return o.Put(run, func(yield func(deliver.Message, error) bool) {
+		for _, to := range to {
 			m := deliver.Message{
-				ID: deliver.MessageID(os.Args[2], slot, to, "example.com"), From: "compliance@example.com", To: to, Date: slot,
+				ID: deliver.MessageID(run, slot, to, "example.com"), From: "compliance@example.com", To: to, Date: slot,
 				Subject: "[2 high] Expiring permissions", Text: "14 permissions end.\n", Report: "expiring-permissions", Slot: slot,
 				Attach: []deliver.File{{Name: "expiring.xlsx", Bytes: bytes.Repeat([]byte{'x'}, size)}},
 			}
@@ -72,16 +81,30 @@ func queueMails() {
 			}
 		}
 	})
-	if err != nil {
+}
+
+// sendMails is the program `send CONFIG`: one pass over the outbox.
+func sendMails() {
+	if err := sendOnce(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
+func sendOnce(configPath string) error {
+	a := &app{stderr: os.Stderr, log: slog.New(slog.DiscardHandler), now: time.Now, configPath: configPath}
+	cfg, err := a.loadConfig(false)
+	if err != nil {
+		return err
+	}
+	_, err = a.sendOutbox(context.Background(), cfg)
+	return err
+}
+
 func TestMailConfig(t *testing.T) {
 	const good = "store: {dir: data}\n"
 	for _, test := range []struct{ name, text, want string }{
-		{"no scheme", "mail: {server: mail.example.com, from: a@example.com}", `:2:8: mail.server: "mail.example.com" does not begin with smtp:// or smtps://`},
+		{"no scheme", "mail: {server: mail.example.com, from: a@example.com}", `:2:8: mail.server: "mail.example.com" begins with none of file:, smtp://, smtps://`},
 		{"password in the URL", "mail: {server: 'smtp://u:topsecret@mail.example.com', from: a@example.com}", "a password does not belong into the URL, but into mail.password"},
 		{"a user without password", "mail: {server: 'smtp://u@mail.example.com', from: a@example.com}", "mail.server: there is a user, but no password"},
 		{"no sender", "mail: {server: 'smtp://mail.example.com'}", "mail.from: missing"},

@@ -54,6 +54,9 @@ type app struct {
 	configPath string
 	logFormat  string
 	zone       *time.Location // of the times in tables; the store's, once the configuration is read
+	// acceptedMails are the IDs of the messages that the journal has as accepted;
+	// nil reads it each time.
+	acceptedMails func() (map[string]bool, error)
 }
 
 // run executes one command line and returns its exit status.

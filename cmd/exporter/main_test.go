@@ -26,7 +26,11 @@ import (
 	"exporter/internal/store/storetest"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
+var (
+	update  = flag.Bool("update", false, "rewrite the golden files in the scripts")
+	nightly = flag.Bool("nightly", false, "try all that the tests take a sample of")
+	seed    = flag.Uint64("seed", 1, "chooses the sample of points to kill at, and the months of serve")
+)
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
@@ -36,6 +40,8 @@ func TestMain(m *testing.M) {
 			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
 		"queue": queueMails,
+		"send":  sendMails,
+		"slot":  runSlot,
 	})
 }
 
@@ -49,6 +55,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox":  startSandbox,
 			"smtpd":    startMailServer,
+			"postfix":  startPostfix,
 			"xlsx2tsv": xlsxToTSV,
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,

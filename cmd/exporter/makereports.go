@@ -20,6 +20,8 @@ type reportRun struct {
 	fonts  reports.Fonts
 	set    map[string]string
 	drafts string // the folder in which files are written until they have their names
+
+	mailing *mailing // nil where no mails are made
 }
 
 // made is what is told of a report when its rows are gone.
@@ -28,6 +30,7 @@ type made struct {
 	complete                      bool
 	lacks                         []string // where it is not
 	files                         []file
+	mails                         mails
 	entry                         map[string]any // for the journal
 }
 
@@ -96,6 +99,9 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 // their names: a file of a name is one that the journal knows.
 func (a *app) settleReport(r *reportRun, m made) error {
 	_, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", m.entry)
+	if err == nil && r.mailing != nil {
+		err = r.mailing.put(m.name, m.mails)
+	}
 	if err != nil {
 		err = explainDisk(errors.Join(err, removeDrafts(m.files)))
 	} else {
@@ -114,19 +120,23 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 	if err != nil {
 		return made{}, err
 	}
-	formats := r.flags.formats
-	if len(formats) == 0 {
-		formats = d.OutputFormats()
-	}
 	m := made{name: d.Name, title: report.Title(), answer: report.Answer(), severity: report.Severity()}
 	m.complete, m.lacks = report.Complete()
-	if m.files, err = r.write(ctx, report, formats); err != nil {
+	if m.files, err = r.write(ctx, report, r.formats(d)); err != nil {
 		return made{}, fmt.Errorf("report %s: %w", d.Name, explainOut(err))
+	}
+	if r.mailing != nil {
+		if m.mails, err = r.prepareMails(ctx, d, report, m.files); err != nil {
+			return made{}, fmt.Errorf("report %s: %w", d.Name, explainOut(errors.Join(err, removeDrafts(m.files))))
+		}
 	}
 	at := r.states[r.flags.maskOf(d)].r
 	m.entry = map[string]any{"report": d.Name, "snapshot": at.Snapshot(), "as_of": at.AsOf().UTC(), "mask": at.Mask(), "program_version": version}
 	if base := r.baseOf(d); base != nil {
 		m.entry["since"] = base.Snapshot()
+	}
+	if r.mailing != nil {
+		r.mailing.enter(m.entry, m.mails)
 	}
 	sums, notes := map[string]string{}, map[string][]string{}
 	for _, file := range m.files {
@@ -141,6 +151,14 @@ func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error
 		m.entry["notes"] = notes
 	}
 	return m, nil
+}
+
+// formats are those that are asked for, else the definition's.
+func (r *reportRun) formats(d reports.Definition) []string {
+	if len(r.flags.formats) > 0 {
+		return r.flags.formats
+	}
+	return d.OutputFormats()
 }
 
 // run runs the queries of one report, within the time limit.

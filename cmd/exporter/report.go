@@ -34,7 +34,10 @@ type reportFlags struct {
 	timeout time.Duration
 	list    bool
 	explain string
-	quiet   bool // the caller tells of what was made
+	send    bool
+	preview bool
+	quiet   bool     // the caller tells of what was made
+	mailing *mailing // nil where no mails are made
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -63,6 +66,9 @@ and gone since an earlier snapshot.`,
 			case f.explain != "":
 				return a.explainReport(cfg, f.explain)
 			}
+			if f.send || f.preview {
+				return a.sendReports(c.Context(), cfg, names, &f)
+			}
 			_, err = a.makeReports(c.Context(), cfg, names, &f)
 			return err
 		},
@@ -73,6 +79,8 @@ and gone since an earlier snapshot.`,
 	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
+	c.Flags().BoolVar(&f.send, "send", false, "mail the reports to their recipients, now; without NAME those that have any")
+	c.Flags().BoolVar(&f.preview, "preview", false, "write the mails to DIR/mail as .eml, and send none")
 	c.Flags().BoolVar(&f.list, "list", false, "list the reports and stop")
 	c.Flags().StringVar(&f.explain, "explain", "", "print question, parameters, columns and SQL of a report and stop")
 	return c
@@ -145,7 +153,7 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if n := len(d.left); n > 0 {
 		fmt.Fprintf(a.stderr, "Removed from %s what a killed run left: %s\n", f.out, strings.Join(d.left, ", "))
 	}
-	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir}
+	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir, mailing: f.mailing}
 	done, err := a.collectReports(run, run.start(ctx, chosen))
 	return done, errors.Join(err, d.close())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,31 +54,27 @@ type server struct {
 	journal *journal.Journal
 	history *history
 	runner  schedule.Runner
+	send    func(context.Context) (sent, error) // tries the mails that are due
+	put     chan struct{}                       // has one when a report may have put mails
+	turns   chan struct{}                       // has one for each report that is made: each holds its rows
+	look    time.Duration                       // how often the outbox is looked into for what others put there
 }
 
 // serve runs the schedules until ctx ends, which is no error.
-func (a *app) serve(ctx context.Context, acceptClock bool) (err error) {
-	s, err := a.newServer(ctx)
+func (a *app) serve(ctx context.Context, acceptClock bool) error {
+	cfg, err := a.loadServe(ctx)
 	if err != nil {
 		return err
 	}
-	release, err := lockServe(s.cfg)
+	s, err := a.newServer(cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	if err := s.checkClock(ctx, acceptClock); err != nil {
-		return err
-	}
-	stopTelling, err := s.tell()
+	stop, err := s.start(ctx, acceptClock)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopTelling()) }()
-	if err := s.begin(); err != nil {
-		return err
-	}
-	if err := s.runner.Run(ctx); err != nil {
+	if err := errors.Join(s.run(ctx), stop()); err != nil {
 		return err
 	}
 	why := context.Cause(ctx).Error()
@@ -83,16 +83,104 @@ func (a *app) serve(ctx context.Context, acceptClock bool) (err error) {
 	return explainDisk(err)
 }
 
-// newServer reads the configuration and the journal.
-func (a *app) newServer(ctx context.Context) (*server, error) {
+// start takes the store and enters that in the journal. The store is held, and
+// health is told, until stop is called.
+func (s *server) start(ctx context.Context, acceptClock bool) (stop func() error, err error) {
+	release, err := lockServe(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkClock(ctx, acceptClock); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	untell, err := s.tell()
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	stop = func() error { return errors.Join(untell(), release()) }
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
+}
+
+// run runs the jobs, and sends mails, until ctx ends.
+func (s *server) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var mails sync.WaitGroup
+	mails.Go(func() { s.sendMails(ctx) })
+	err := s.runner.Run(ctx)
+	cancel()
+	mails.Wait()
+	return err
+}
+
+// sendMails sends what is in the outbox, at once or when it is due again, until ctx
+// ends. A mail under way then has the grace time.
+func (s *server) sendMails(ctx context.Context) {
+	running, release := schedule.WithGrace(ctx, s.cfg.Serve.Grace)
+	defer release()
+	trouble := ""
+	for {
+		result, err := s.send(running)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			trouble = ""
+		} else if err.Error() != trouble { // else it is said already
+			trouble = err.Error()
+			s.log.Error("mails", "error", err)
+		}
+		if result.accepted > 0 {
+			s.log.Info("mails", "accepted", result.accepted, "waiting", result.waiting)
+		}
+		pause := s.look
+		if !result.next.IsZero() {
+			pause = max(time.Second, min(pause, result.next.Sub(s.app.now())))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.put:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// loadServe reads the configuration with what serve needs of it: only who collects
+// needs the cloud's credentials.
+func (a *app) loadServe(ctx context.Context) (*config, error) {
 	cfg, err := a.loadConfig(false)
 	if err != nil {
 		return nil, err
 	}
-	// Only who collects needs the cloud's credentials.
-	if cfg, err = a.loadReports(ctx, cfg.Collect.Due.spec != nil); err != nil {
+	if err := cfg.checkServe(); err != nil {
 		return nil, err
 	}
+	return a.loadReports(ctx, cfg.Collect.Due.spec != nil)
+}
+
+// checkServe refuses a configuration by which serve would have nothing to do, or
+// could never send its mails.
+func (c *config) checkServe() error {
+	if c.Collect.Due.spec == nil && !slices.ContainsFunc(c.Reports, func(r reportConfig) bool { return r.Due.spec != nil }) {
+		return usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
+	}
+	for _, r := range c.Reports {
+		if r.Due.spec == nil || len(r.To) == 0 && r.Split == nil {
+			continue
+		}
+		if _, err := c.Mail.mailServer(); err != nil {
+			return fmt.Errorf("serve: report %s has recipients, but: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// newServer is a serve of a configuration that has not been started. It refuses a
+// journal that is broken.
+func (a *app) newServer(cfg *config) (*server, error) {
 	st, err := openStore(cfg)
 	if err != nil {
 		return nil, err
@@ -100,23 +188,22 @@ func (a *app) newServer(ctx context.Context) (*server, error) {
 	if err := st.Create(); err != nil {
 		return nil, explainDisk(err)
 	}
-	broken, _ := errors.AsType[*journal.Broken](journalError(cfg))
-	if broken != nil && !broken.Torn {
+	_, err = journal.Verify(cfg.journalPath())
+	if broken, _ := errors.AsType[*journal.Broken](err); broken != nil && !broken.Torn {
 		return nil, &hintError{fmt.Errorf("serve: journal: %w", broken), "what follows that line cannot be trusted; compare it with a backup, or move the journal away to begin a new one"}
+	} else if broken == nil && err != nil {
+		return nil, fmt.Errorf("serve: %w", explainDisk(err))
 	}
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
-	s := &server{app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath())}
-	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
-	if len(s.runner.Jobs) == 0 {
-		return nil, usage(errors.New("serve: nothing has a schedule"), `give collect and reports a schedule in reports.yaml, for example: collect: {schedule: "0 5 * * *"}`)
+	s := &server{
+		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()),
+		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
+	quiet.acceptedMails = s.history.acceptedMails
+	s.send = func(ctx context.Context) (sent, error) { return s.app.sendOutbox(ctx, cfg) }
+	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
 	return s, nil
-}
-
-func journalError(cfg *config) error {
-	_, err := journal.Verify(cfg.journalPath())
-	return err
 }
 
 // lockServe takes the store for one serve until release is called.
@@ -130,7 +217,7 @@ func lockServe(cfg *config) (release func() error, err error) {
 		err = errors.Join(err, f.Close())
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := os.ReadFile(path)
-			err = &hintError{fmt.Errorf("serve: the schedules of %s are run by %s already", cfg.Store.Dir, strings.TrimSpace(string(holder))),
+			err = &hintError{fmt.Errorf("serve: the schedules of %s are run by %s already", cfg.Store.Dir, cmp.Or(strings.TrimSpace(string(holder)), "another process")),
 				"one serve for each store: stop that one, or leave it to its work"}
 		}
 		return nil, err
@@ -165,7 +252,7 @@ func (s *server) checkClock(ctx context.Context, accept bool) error {
 	what := "an entry of its journal"
 	for _, x := range snapshots {
 		id = max(id, x.ID)
-		if at := x.Started; x.ID > s.history.accepted && at.After(newest) {
+		if at := x.Started; x.ID > s.history.believed && at.After(newest) {
 			newest, what = at, "its snapshot "+x.ID
 		}
 	}
@@ -223,6 +310,9 @@ func (s *server) account(e schedule.Entry) error {
 		s.log.Error("a slot cannot be accounted for yet", "schedule", e.Schedule, "slot", e.Slot, "error", err)
 		return err
 	}
+	if err := s.tellFailure(e); err != nil {
+		s.log.Error("the operator cannot be told", "schedule", e.Schedule, "error", err)
+	}
 	level := slog.LevelInfo
 	switch e.Outcome {
 	case schedule.Failed:
@@ -254,19 +344,30 @@ func (s *server) tell() (stop func() error, err error) {
 	return func() error { cancel(); return <-done }, nil
 }
 
-// hold keeps a job from failing only because another process has the store for a
-// while.
-func (s *server) hold(ctx context.Context, try func() error) error {
+// untilDone tries again while what keeps a job from its end may pass: another
+// process has the store, the cloud does not answer, the disk is full. It gives up
+// after serve.wait, and at once where reports.yaml is at fault or something was
+// done in part.
+func (s *server) untilDone(ctx context.Context, try func() error) error {
 	end := s.app.now().Add(s.cfg.Serve.Wait)
-	for {
+	for pause := time.Minute; ; pause = min(2*pause, 10*time.Minute) {
 		err := try()
-		if _, held := errors.AsType[*store.Locked](err); !held || !s.app.now().Before(end) {
+		exit, _ := errors.AsType[*exitError](err)
+		final := exit != nil && exit.status != exitFailed
+		_, held := errors.AsType[*store.Locked](err)
+		if err == nil || final || !s.app.now().Before(end) {
 			return err
+		}
+		wait := pause
+		if held {
+			wait = 10 * time.Second
+		} else {
+			s.log.Warn("tried again soon", "in", wait, "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Second):
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(min(wait, end.Sub(s.app.now()))):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"exporter/internal/collect"
+	"exporter/internal/reports"
 	"exporter/internal/schedule"
 )
 
@@ -28,21 +29,48 @@ func (s *server) jobs() []schedule.Job {
 		if r.Due.spec == nil {
 			continue
 		}
+		name := "report " + d.Name
 		all = append(all, schedule.Job{
-			Name: "report " + d.Name, Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
+			Name: name, Begun: func(at time.Time) bool { return s.history.wasBegun(name, at) },
+			Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
-				return s.app.runReportSlot(ctx, s.cfg, d, r, s.reportSlot(d.Name, slot))
+				defer s.mailsPut()
+				return s.runReport(ctx, d, slot)
 			},
 		})
 	}
 	return all
 }
 
+// mailsPut has the outbox looked into at once.
+func (s *server) mailsPut() {
+	select {
+	case s.put <- struct{}{}:
+	default:
+	}
+}
+
+// runReport makes and mails the report of a slot.
+func (s *server) runReport(ctx context.Context, d reports.Definition, slot schedule.Slot) (detail map[string]any, err error) {
+	of := s.reportSlot(d.Name, slot)
+	err = s.untilDone(ctx, func() (err error) {
+		select {
+		case s.turns <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-s.turns }()
+		detail, err = s.app.runReportSlot(ctx, s.cfg, d, of)
+		return err
+	})
+	return detail, err
+}
+
 // runCollect runs the collection of a slot. A snapshot that lacks something is a
 // result; the detail says what.
 func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
 	var result *collect.Result
-	err := s.hold(ctx, func() (err error) {
+	err := s.untilDone(ctx, func() (err error) {
 		result, err = s.app.collect(ctx, s.cfg, false)
 		return err
 	})

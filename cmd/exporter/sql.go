@@ -19,6 +19,7 @@ import (
 // readFlags choose the state that a command reads.
 type readFlags struct {
 	asOf, snapshot, project string
+	notBefore               time.Time // the least that the as-of time is
 	set                     []string
 	mask                    string
 	masking                 func(snapshot string)
@@ -56,6 +57,12 @@ func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error
 		return nil, err
 	}
 	r, err := st.Read(ctx, o)
+	if err == nil && r.AsOf().Before(f.notBefore) {
+		o.Snapshot, o.AsOf = r.Snapshot(), f.notBefore
+		if err = r.Close(); err == nil {
+			r, err = st.Read(ctx, o)
+		}
+	}
 	if errors.Is(err, store.ErrNotPublished) {
 		hint := "make one: exporter collect"
 		if all, _ := st.Snapshots(ctx); len(all) > 0 {

@@ -53,9 +53,16 @@ var parts = []struct {
 	{"landing", regexp.MustCompile(`^landing`)},
 	{"raw", regexp.MustCompile(`^raw`)},
 	{"journal", regexp.MustCompile(`^journal`)},
+	{"mail", regexp.MustCompile(`^outbox/.*\.eml$`)},
+	{"entry", regexp.MustCompile(`^outbox/.*/.*\.json(\.new)?$`)},
+	{"accepted", regexp.MustCompile(`^outbox/.*\.accepted$`)},
+	{"outbox", regexp.MustCompile(`^outbox`)},
 	{"lock", regexp.MustCompile(`^lock$`)},
 	{"requests", regexp.MustCompile(`^requests\.json$`)},
 	{"tmp", regexp.MustCompile(`^tmp`)},
+	{"draft", regexp.MustCompile(`^\.\./reports/\.`)},
+	{"output", regexp.MustCompile(`^\.\./reports`)},
+	{"delivered", regexp.MustCompile(`^\.\./mail`)},
 	{"folder", regexp.MustCompile(`^\.$`)},
 }
 

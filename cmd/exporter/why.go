@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"exporter/internal/deliver"
 	"exporter/internal/schedule"
 	"exporter/internal/store"
 )
@@ -57,6 +59,7 @@ type why struct {
 	report  string // "" for the collections
 	spec    *schedule.Spec
 	zone    *time.Location
+	outbox  []deliver.Entry
 	running bool // a serve is
 	now     time.Time
 }
@@ -79,6 +82,7 @@ func (a *app) newWhy(cfg *config, name string) (*why, error) {
 	if err := w.history.refresh(); err != nil {
 		return nil, fmt.Errorf("why: journal: %w", err)
 	}
+	w.outbox, _ = a.newOutbox(cfg).List() // what is damaged, exporter outbox tells
 	var err error
 	if w.running, err = serveRuns(cfg); err != nil {
 		return nil, err
@@ -242,10 +246,17 @@ func (w *why) tell(e slotEntry) {
 	if e.Detail.Trouble != "" {
 		w.say("  Trouble: %s", e.Detail.Trouble)
 	}
+	for _, x := range e.Detail.Recipients {
+		w.say("  Recipients: %s", printable(x))
+	}
+	for _, x := range e.Detail.Unsent {
+		w.say("  No mail to %s", printable(x))
+	}
 	w.tellMails(e, at)
 }
 
-// tellMails tells who got what of a slot: the last answer for each mail.
+// tellMails tells who got what of a slot: the last answer for each mail, and what
+// waits in the outbox.
 func (w *why) tellMails(e slotEntry, at func(time.Time) string) {
 	if w.report == "" {
 		return
@@ -260,6 +271,17 @@ func (w *why) tellMails(e slotEntry, at func(time.Time) string) {
 			order = append(order, m.MessageID)
 		}
 		last[m.MessageID] = m
+	}
+	for _, x := range w.outbox {
+		if x.Report != w.report || !x.Slot.Equal(e.Slot) || x.State != deliver.Waiting || last[x.MessageID].Outcome == deliver.Accepted {
+			continue
+		}
+		order = slices.DeleteFunc(order, func(id string) bool { return id == x.MessageID })
+		answer := ""
+		if x.LastAnswer != "" {
+			answer = ": " + printable(x.LastAnswer)
+		}
+		w.say("  Mail to %s: waits in the outbox, tried %d times, next at %s%s", x.To, x.Attempts, at(x.Next), answer)
 	}
 	for _, id := range order {
 		m := last[id]

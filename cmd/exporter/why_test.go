@@ -132,7 +132,11 @@ func TestHealth(t *testing.T) {
 	if err := a.setUp(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := a.newServer(t.Context())
+	cfg, err := a.loadServe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := a.newServer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

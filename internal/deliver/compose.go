@@ -21,7 +21,7 @@ import (
 )
 
 // File is a part of a message beside its texts. CID is the name by which the
-// HTML shows an inline file: <img src="cid:NAME">.
+// HTML shows an inline file, of the form of an address: <img src="cid:chart@report">.
 type File struct {
 	Name  string
 	Type  string // as image/png
@@ -67,7 +67,7 @@ func CheckAddress(s string) error {
 	case a.Name != "" || a.Address != s:
 		return fmt.Errorf("%q: write the address alone", clip(s))
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("%q: an address has letters of ASCII only; write the domain as xn--...", clip(s))
+		return fmt.Errorf("%q: an address has letters of ASCII only (a domain in its xn-- form)", clip(s))
 	case len(s) > 254:
 		return fmt.Errorf("%q is too long for a mail address", clip(s))
 	case !domainName.MatchString(Domain(s)):
@@ -183,7 +183,7 @@ func compose(m Message) ([]byte, error) {
 		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
 	}
 	for _, f := range m.Inline {
-		if err := CheckAddress(f.CID + "@example.com"); err != nil {
+		if err := CheckAddress(f.CID); err != nil { // a content id has the form of an address
 			return nil, fmt.Errorf("inline file %q: %q is no content id", clip(f.Name), clip(f.CID))
 		}
 		msg.EmbedReadSeeker(f.Name, bytes.NewReader(f.Bytes), partHeader("inline", f))

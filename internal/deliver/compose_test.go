@@ -19,8 +19,8 @@ func aMessage(to string) Message {
 	return Message{
 		ID: MessageID("expiring", aDay, to, "example.com"), From: "Compliance Büro <compliance@example.com>", To: to,
 		ReplyTo: "help@example.com", Subject: "[2 high] Expiring permissions: 14 within 30 days, as of 31 Mar 2026",
-		Text: "14 permissions end.\n.\n张伟\n", HTML: "<p>14 permissions end: 张伟 <img src=\"cid:chart\"></p>", Date: aDay,
-		Inline: []File{{Name: "chart.png", Type: "image/png", CID: "chart", Bytes: []byte("\x89PNG picture")}},
+		Text: "14 permissions end.\n.\n张伟\n", HTML: "<p>14 permissions end: 张伟 <img src=\"cid:chart@exporter\"></p>", Date: aDay,
+		Inline: []File{{Name: "chart.png", Type: "image/png", CID: "chart@exporter", Bytes: []byte("\x89PNG picture")}},
 		Attach: []File{
 			{Name: "expiring.xlsx", Type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Bytes: bytes.Repeat([]byte("xlsx\x00\r\n.\r\n"), 9000)},
 			{Name: "报表 \"x\".pdf", Type: "application/pdf", Bytes: []byte("%PDF")},

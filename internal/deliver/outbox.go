@@ -161,9 +161,9 @@ func (o *Outbox) store(stem string, m Message) error {
 	return writeFile(stem+".json", text, 0o600)
 }
 
-// List returns the mails in the outbox in the order in which they were put. Its
-// error joins a [Damaged] for each that cannot be read; the others are returned
-// all the same.
+// List returns the mails in the outbox in the order in which they were put; those
+// that wait for the server have its last answer and time. Its error joins a
+// [Damaged] for each that cannot be read; the others are returned all the same.
 func (o *Outbox) List() ([]Entry, error) {
 	all, damaged, err := o.entries()
 	errs := []error{err}
@@ -178,5 +178,12 @@ func (o *Outbox) List() ([]Entry, error) {
 		}
 	}
 	all = slices.DeleteFunc(all, func(e Entry) bool { return e.accepted })
+	var server serverState
+	errs = append(errs, readServer(o.serverFile(), &server))
+	for i := range all {
+		if e := &all[i]; e.State == Waiting && e.Next.Before(server.Next) {
+			e.Next, e.LastAnswer = server.Next, server.LastAnswer
+		}
+	}
 	return all, errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"iter"
@@ -41,6 +42,13 @@ func newOffice(t *testing.T, o delivertest.Options) *office {
 		},
 		t: t, server: server, known: map[string]bool{},
 	}
+}
+
+// pool holds the certificates of a PEM text.
+func pool(pem []byte) *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AppendCertsFromPEM(pem)
+	return p
 }
 
 // put puts a run of mails to people, by their names before the @.

@@ -48,6 +48,7 @@ type sending struct {
 	tell   func(Attempt) error
 	server serverState
 	lost   int // connections in a row that broke without an answer
+	jitter float64
 }
 
 // Send tries every mail that is due. It returns when the next one will be, zero
@@ -83,7 +84,7 @@ func (o *Outbox) Send(ctx context.Context, known func() (map[string]bool, error)
 	for _, d := range damaged {
 		aside = append(aside, d, o.setAside(d))
 	}
-	s := sending{Outbox: o, tell: tell}
+	s := sending{Outbox: o, tell: tell, jitter: 0.8 + 0.4*rand.Float64()}
 	if err := readServer(o.serverFile(), &s.server); err != nil {
 		return time.Time{}, err
 	}
@@ -139,12 +140,15 @@ func (s *sending) pass(ctx context.Context, all []Entry) (aside []error, err err
 	now := s.Now()
 	var due []*Entry
 	for i := range all {
-		if all[i].State == Waiting && !all[i].Next.After(now) {
+		if all[i].State == Waiting && !all[i].Next.After(now.Add(together)) {
 			due = append(due, &all[i])
 		}
 	}
-	if len(due) == 0 || s.server.Next.After(now) {
+	if !slices.ContainsFunc(due, func(e *Entry) bool { return !e.Next.After(now) }) || s.server.Next.After(now) {
 		return nil, nil
+	}
+	if s.Server == nil {
+		return nil, errors.New("mails are due, and there is no server")
 	}
 	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Attempts - b.Attempts })
 	var c *session
@@ -186,7 +190,7 @@ func (s *sending) try(ctx context.Context, c *session, e *Entry, raw []byte, res
 	if err := s.write(*e); err != nil {
 		return false, err
 	}
-	answer, err := c.send(ctx, Envelope{e.From, e.To}, raw)
+	answer, err := c.send(ctx, Envelope{e.From, e.To, e.Name()}, raw)
 	if err == nil {
 		return true, s.accept(e, answer)
 	}
@@ -203,9 +207,9 @@ func (s *sending) try(ctx context.Context, c *session, e *Entry, raw []byte, res
 		return true, errors.Join(s.back(), s.refuse(e, f.Code, f.Error()))
 	case f.Code != 0:
 		s.lost = 0
-		return true, errors.Join(s.back(), s.postpone(e, Deferred, f, s.Now().Add(backoff(e.Attempts))))
+		return true, errors.Join(s.back(), s.postpone(e, Deferred, f, s.Now().Add(s.backoff(e.Attempts))))
 	}
-	if err := s.postpone(e, NoAnswer, f, s.Now().Add(backoff(e.Attempts))); err != nil {
+	if err := s.postpone(e, NoAnswer, f, s.Now().Add(s.backoff(e.Attempts))); err != nil {
 		return false, err
 	}
 	if s.lost++; s.lost > 1 {
@@ -283,7 +287,7 @@ func (s *sending) away(err error, due []*Entry) error {
 // rest leaves the server alone for a while.
 func (s *sending) rest(answer string) error {
 	s.server.Attempts++
-	s.server.Next = s.Now().Add(backoff(s.server.Attempts)).UTC()
+	s.server.Next = s.Now().Add(s.backoff(s.server.Attempts)).UTC()
 	s.server.LastAnswer = answer
 	return replaceJSON(s.serverFile(), s.server)
 }
@@ -303,11 +307,16 @@ func (s *sending) told(e Entry, outcome string, code int, answer string) error {
 }
 
 // backoff is how long to wait after so many attempts: a minute, doubling to an
-// hour, and a fifth more or less, so that many do not come back together.
-func backoff(attempts int) time.Duration {
+// hour, and up to a fifth more or less, so that outboxes do not come back
+// together. Those of one pass do.
+func (s *sending) backoff(attempts int) time.Duration {
 	d := time.Minute << min(max(attempts-1, 0), 6)
-	return time.Duration(float64(min(d, time.Hour)) * (0.8 + 0.4*rand.Float64()))
+	return time.Duration(float64(min(d, time.Hour)) * s.jitter)
 }
+
+// together is how much earlier than it is due a mail is tried when another is
+// due: one connection is enough for both.
+const together = 10 * time.Second
 
 func (o *Outbox) serverFile() string { return filepath.Join(o.Dir, "server.json") }
 

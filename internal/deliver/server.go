@@ -23,6 +23,9 @@ type Server struct {
 	TLS      TLSMode
 	Roots    *x509.CertPool // nil for those of the system
 
+	// Folder takes the mails as files in place of a server, unless it is "".
+	Folder string
+
 	// Dial opens connections in place of a [net.Dialer], unless it is nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Step is told each step of a connection that is done, unless it is nil.
@@ -41,10 +44,17 @@ const (
 )
 
 // ParseServer takes smtp://user@host:port, or smtps:// for a port that begins
-// encrypted. smtp asks for STARTTLS, unless the host is loopback and there is no
-// user: a password never goes unencrypted. Without a port it is 587 or 465. With
-// caFile, a PEM file, only certificates by its authorities are taken.
+// encrypted, or file:PATH, a folder that stands for a server, to look at mails.
+// smtp asks for STARTTLS, unless the host is loopback and there is no user: a
+// password never goes unencrypted. Without a port it is 587 or 465. With caFile, a
+// PEM file, only certificates by its authorities are taken.
 func ParseServer(server, password, caFile string) (*Server, error) {
+	if folder, ok := strings.CutPrefix(server, "file:"); ok {
+		if folder == "" {
+			return nil, errors.New("file: names no folder")
+		}
+		return &Server{Folder: folder}, nil
+	}
 	u, err := url.Parse(server)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no URL", clip(withoutUser(server)))
@@ -59,7 +69,7 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 	case "smtps":
 		port, s.TLS = "465", ImplicitTLS
 	default:
-		return nil, fmt.Errorf("%q does not begin with smtp:// or smtps://", clip(withoutUser(server)))
+		return nil, fmt.Errorf("%q begins with none of file:, smtp://, smtps://", clip(withoutUser(server)))
 	}
 	switch {
 	case u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
@@ -89,8 +99,7 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 // have put a password.
 func withoutUser(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		scheme, _, _ := strings.Cut(s, "://")
-		return scheme + "://...@" + s[i+1:]
+		return "...@" + s[i+1:]
 	}
 	return s
 }

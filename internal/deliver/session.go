@@ -30,8 +30,9 @@ const (
 // block is how many bytes of a message have to go out within blockTime.
 const block = 64 << 10
 
-// Envelope is from and to whom a message goes: addresses alone.
-type Envelope struct{ From, To string }
+// Envelope is from and to whom a message goes: addresses alone. Name is that of
+// its file where a folder stands for the server.
+type Envelope struct{ From, To, Name string }
 
 // Send hands one message over and returns the server's answer to its last dot.
 // Its error is a [Failure], or of ctx.
@@ -68,6 +69,9 @@ type session struct {
 // open connects, encrypts and authenticates. Its error is a [Failure] of the
 // session, or of ctx.
 func (s *Server) open(ctx context.Context) (*session, error) {
+	if s.Folder != "" {
+		return &session{server: s}, nil
+	}
 	dial := s.Dial
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
@@ -237,6 +241,9 @@ func (c *session) step(name, what string) {
 // send hands over one message. After a [Failure] of the session, or one without
 // an answer, the session is broken.
 func (c *session) send(ctx context.Context, e Envelope, message []byte) (answer string, err error) {
+	if c.conn == nil {
+		return c.server.keep(e, message)
+	}
 	if limit, ok := c.sizeLimit(); ok && int64(len(message)) > limit {
 		text := fmt.Sprintf("message of %d bytes, the server takes %d", len(message), limit)
 		return "", &Failure{Step: "message", Code: 552, Text: text}
@@ -304,6 +311,9 @@ func (c *session) sizeLimit() (int64, bool) {
 
 // close ends the session, politely where it still can.
 func (c *session) close() {
+	if c.conn == nil { // it is a folder
+		return
+	}
 	if c.client != nil && !c.broken {
 		c.within(5 * time.Second)
 		c.client.Quit() // the mails have their answers: nothing hangs on this one

@@ -308,37 +308,6 @@ func (t *table) value(column, row int) any {
 	return t.vectors[column].at(row)
 }
 
-// alike is a vector without values for those of v.
-func (v *vector) alike() *vector {
-	a := &vector{kind: v.kind, typed: v.typed, times: v.times}
-	if v.kind == kindWall || v.kind == kindDay {
-		a.times = v.kind
-	}
-	return a
-}
-
-// pick is the table with some of its rows.
-func (t *table) pick(rows []int) *table {
-	p := *t
-	p.rows, p.vectors = len(rows), make([]*vector, len(t.vectors))
-	p.accepted, p.lapsed = map[int]bool{}, map[int]bool{}
-	for i, row := range rows {
-		if t.accepted[row] {
-			p.accepted[i] = true
-		}
-		if t.lapsed[row] {
-			p.lapsed[i] = true
-		}
-	}
-	for i, v := range t.vectors {
-		p.vectors[i] = v.alike()
-		for _, row := range rows {
-			p.vectors[i].add(v.at(row))
-		}
-	}
-	return &p
-}
-
 // keys tells the rows of a section apart: by their project and key, and rows that
 // have the same one by their order.
 func (t *table) keys() []string {

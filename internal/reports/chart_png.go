@@ -105,7 +105,9 @@ func (b *bitmap) strokes(lines [][]point, dash []float64, thick float64, k rgb) 
 		for i := 1; i < len(line); i++ {
 			from, to := line[i-1], line[i]
 			long := math.Hypot(to.X-from.X, to.Y-from.Y)
-			along := func(s float64) point { return point{from.X + (to.X-from.X)*s/long, from.Y + (to.Y-from.Y)*s/long} }
+			along := func(s float64) point {
+				return point{from.X + (to.X-from.X)*s/long, from.Y + (to.Y-from.Y)*s/long}
+			}
 			for s := 0.0; s < long; {
 				piece, drawn := dashAt(dash, walked+s)
 				end := min(s+piece, long)
@@ -147,7 +149,8 @@ func (b *bitmap) segment(from, to point, thick float64, k rgb) {
 		return
 	}
 	x, y := (to.X-from.X)/long*half, (to.Y-from.Y)/long*half
-	outline := []point{{from.X - y, from.Y + x}, {to.X - y, to.Y + x}, {to.X + y, to.Y - x}, {from.X + y, from.Y - x}}
+	outline := []point{{from.X - y, from.Y + x}, {to.X - y, to.Y + x},
+		{to.X + y, to.Y - x}, {from.X + y, from.Y - x}}
 	b.fill([][]point{outline}, around(outline, 1), k)
 }
 
@@ -164,17 +167,17 @@ func (b *bitmap) box(x box, k rgb) {
 	const step, thick = 5.0, 2.0
 	angle := float64(hatchAngle(x.Series)) * math.Pi / 180
 	along, across := point{math.Cos(angle), math.Sin(angle)}, point{-math.Sin(angle), math.Cos(angle)}
-	low, high := b.place(outline[0]), b.place(outline[2])
-	inside := image.Rect(int(math.Round(low.X)), int(math.Round(low.Y)), int(math.Round(high.X)), int(math.Round(high.Y)))
+	corners := []point{b.place(outline[0]), b.place(outline[2])}
 	long := x.W + x.H
 	var stripes [][]point
 	for d := -math.Ceil(long/step) * step; d < long; d += step {
 		at := func(l, w float64) point {
-			return b.place(point{x.X + x.W/2 + along.X*l + across.X*(d+w), x.Y + x.H/2 + along.Y*l + across.Y*(d+w)})
+			return b.place(point{x.X + x.W/2 + along.X*l + across.X*(d+w),
+				x.Y + x.H/2 + along.Y*l + across.Y*(d+w)})
 		}
 		stripes = append(stripes, []point{at(-long, 0), at(long, 0), at(long, thick), at(-long, thick)})
 	}
-	b.fill(stripes, inside, k)
+	b.fill(stripes, around(corners, -0.5), k)
 	for i := range outline {
 		b.segment(outline[i], outline[(i+1)%len(outline)], 1, k)
 	}
@@ -209,7 +212,8 @@ func (b *bitmap) glyph(r run, c rune, at point) {
 	if r.file == nil {
 		return
 	}
-	segments, err := r.file.parsed.LoadGlyph(&b.buf, r.file.glyph(&b.buf, c), fixed.Int26_6(letterHeight*b.scale*64), nil)
+	size := fixed.Int26_6(letterHeight * b.scale * 64)
+	segments, err := r.file.parsed.LoadGlyph(&b.buf, r.file.glyph(&b.buf, c), size, nil)
 	if err != nil || len(segments) == 0 {
 		return // a space, or what the typesetter has not chosen
 	}
@@ -225,16 +229,16 @@ func (b *bitmap) glyph(r run, c rune, at point) {
 
 // outline paints the outline of a character.
 func (b *bitmap) outline(segments sfnt.Segments, at point, k rgb) {
+	pixel := func(p fixed.Point26_6) point { return point{at.X + float64(p.X)/64, at.Y + float64(p.Y)/64} }
 	bounds := segments.Bounds()
-	whole := func(x fixed.Int26_6) float64 { return float64(x) / 64 }
-	within := around([]point{{at.X + whole(bounds.Min.X), at.Y + whole(bounds.Min.Y)}, {at.X + whole(bounds.Max.X), at.Y + whole(bounds.Max.Y)}}, 1)
-	within = within.Intersect(b.img.Bounds())
+	within := around([]point{pixel(bounds.Min), pixel(bounds.Max)}, 1).Intersect(b.img.Bounds())
 	if within.Empty() {
 		return
 	}
 	r := raster.NewRasterizer(within.Dx(), within.Dy())
 	to := func(p fixed.Point26_6) (x, y float32) {
-		return float32(at.X + whole(p.X) - float64(within.Min.X)), float32(at.Y + whole(p.Y) - float64(within.Min.Y))
+		to := pixel(p)
+		return float32(to.X - float64(within.Min.X)), float32(to.Y - float64(within.Min.Y))
 	}
 	for _, s := range segments {
 		x1, y1 := to(s.Args[0])

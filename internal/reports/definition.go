@@ -53,6 +53,20 @@ type Definition struct {
 	Mask string `yaml:"mask"` // full, standard or pseudonym; full when empty
 }
 
+// ColumnNames returns the names of the columns that the definition's sections name,
+// sorted.
+func (d Definition) ColumnNames() []string {
+	var names []string
+	for _, s := range d.Sections {
+		names = slices.Concat(names, s.Key, s.Compare, []string{s.Severity, s.Group})
+		for _, c := range s.Columns {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+}
+
 // A Section is one query, one sheet, one table.
 type Section struct {
 	Name     string   `yaml:"name"`  // of the sheet

@@ -31,12 +31,14 @@ type MailOptions struct {
 	Parts       *PartInfo // of a report that was sent in parts
 }
 
-// An Attachment is a file that goes with a mail; Note says what is not the file
-// itself, as where it is and its SHA-256.
+// An Attachment is a file that goes with a mail; or, where it has a path, one that
+// is too large to go, and stays there.
 type Attachment struct {
-	Name  string
-	Bytes int64
-	Note  string
+	Name   string
+	Bytes  int64
+	Note   string
+	Path   string
+	SHA256 string
 }
 
 // PartInfo says how a report was parted among its recipients.
@@ -47,10 +49,11 @@ type PartInfo struct {
 	Fallback   int // of them, those that are nobody's and went to the fallback
 }
 
-// words are what a mail says of the parts.
-func (p *PartInfo) words() string {
+// words are what a mail says of the parts by a column of that title.
+func (p *PartInfo) words(title string) string {
 	s := fmt.Sprintf("Sent in parts by %s to %s: together %s, as many as the whole report has.",
-		strings.ToLower(words(p.By)), plural(p.Recipients, "recipient", "recipients"), plural(p.Rows, "row", "rows"))
+		strings.ToLower(title), plural(p.Recipients, "recipient", "recipients"),
+		plural(p.Rows, "row", "rows"))
 	if p.Fallback > 0 {
 		s += " " + plural(p.Fallback, "row is", "rows are") + " nobody's and went to the fallback."
 	}
@@ -74,9 +77,10 @@ type mailPage struct {
 	Figures                                 []htmlFigure
 	Chart                                   *mailChart
 	Lists                                   []mailList
-	Sections                                []string // what is in the report, each with its number of rows
+	Sections                                []string // each with its number of rows
 	Trust                                   mailTrust
 	Attachments                             []mailFile
+	Kept                                    []mailFile // too large to go
 	Parts                                   string
 }
 
@@ -95,11 +99,11 @@ type mailColumn struct {
 }
 
 type mailTrust struct {
-	Complete                                               bool
-	Verdict, Rows, TieOuts, Snapshot, AsOf, Seal, NotKnown string
+	Complete                                                      bool
+	Verdict, Rows, TieOuts, Snapshot, AsOf, Since, Seal, NotKnown string
 }
 
-type mailFile struct{ Name, Size, Note string }
+type mailFile struct{ Name, Size, Note, Path, SHA256 string }
 
 // Mail says the report as a mail does.
 func (r *Report) Mail(fonts Fonts, o MailOptions) (Mail, error) {
@@ -123,7 +127,8 @@ func (r *Report) mailSubject() string {
 	if !r.trust.complete() {
 		marks = append(marks, "incomplete")
 	}
-	s := fmt.Sprintf("%s: %s, as of %s", r.Title(), cmp.Or(r.counted, plural(r.rows(), "row", "rows")), r.madeOn())
+	counted := cmp.Or(r.counted, plural(r.rows(), "row", "rows"))
+	s := fmt.Sprintf("%s: %s, as of %s", r.Title(), counted, r.madeOn())
 	if len(marks) > 0 {
 		s = "[" + strings.Join(marks, ", ") + "] " + s
 	}
@@ -169,16 +174,16 @@ func (r *runner) subjectWords() (string, error) {
 	case d.Subject == "":
 		return "", nil
 	}
-	return "", fmt.Errorf("subject: {%s} is a text, which may be a name; take numbers, dates, yes or no", refused)
+	return "", fmt.Errorf("subject: {%s} is a text, which may be a name; take numbers and dates", refused)
 }
 
 // mailPage gathers what a mail says.
 func (r *Report) mailPage(o MailOptions) mailPage {
 	t := r.trust
-	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer, Tone: r.tone,
-		WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
+	p := mailPage{Question: r.question, Place: joinWords(r.Title(), r.subject()), Answer: r.answer,
+		Tone: r.tone, WhatToDo: r.whatToDo, Notices: o.Notices, Lists: r.mailLists()}
 	for _, f := range r.figures[:min(len(r.figures), maxFigures)] {
-		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, strings.TrimSuffix(f.note, nothing), f.tone})
+		p.Figures = append(p.Figures, htmlFigure{f.label, f.value, f.note, f.tone})
 	}
 	if !t.complete() {
 		p.Lacks = strings.Join(lacksWords(r), ". ") + "."
@@ -186,16 +191,29 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	for _, x := range r.tables {
 		p.Sections = append(p.Sections, x.section.Title+" ("+number(int64(x.rows))+")")
 	}
-	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()), Snapshot: t.snapshot,
-		AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
+		Snapshot: t.snapshot, AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+	if s := r.since; s != nil && s.trust.snapshot != "" {
+		p.Trust.Since = fmt.Sprintf("Compared with snapshot %s of %s: %s", s.trust.snapshot,
+			moment(s.trust.asOf, t.zone), strings.ToLower(s.trust.verdict()))
+	}
 	if agree, tried := t.agreeing(); tried > 0 {
 		p.Trust.TieOuts = fmt.Sprintf("%d of %d tie-outs agree", agree, tried)
 	}
 	for _, a := range o.Attachments {
-		p.Attachments = append(p.Attachments, mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note)})
+		f := mailFile{oneLine(a.Name), bytesWords(a.Bytes), oneLine(a.Note), oneLine(a.Path), a.SHA256}
+		if a.Path != "" {
+			p.Kept = append(p.Kept, f)
+			continue
+		}
+		p.Attachments = append(p.Attachments, f)
 	}
 	if o.Parts != nil {
-		p.Parts = o.Parts.words()
+		title := words(o.Parts.By)
+		if r.part != nil {
+			title = r.part.title
+		}
+		p.Parts = o.Parts.words(title)
 	}
 	return p
 }
@@ -207,16 +225,17 @@ func (r *Report) mailLists() []mailList {
 	if len(sections) == 0 {
 		sections = r.sections()[:1]
 	}
-	var lists []mailList
-	room, rows := maxMailRows, 0
-	for _, t := range sections {
-		rows += t.rows
+	filled := slices.DeleteFunc(slices.Clone(sections), func(t *table) bool {
+		return t.rows == 0 || t.allAccepted()
+	})
+	if len(filled) == 0 && sections[0].rows == 0 {
+		filled = sections[:1]
 	}
-	for i, t := range sections {
-		if t.rows == 0 && (rows > 0 || i > 0) || t.allAccepted() || room == 0 {
-			continue
-		}
-		l := t.mailList(room)
+	var lists []mailList
+	room := maxMailRows
+	for i, t := range filled {
+		const least = 5 // of those that follow
+		l := t.mailList(max(room-least*(len(filled)-1-i), min(room, least)))
 		room -= len(l.Rows)
 		lists = append(lists, l)
 	}
@@ -230,7 +249,7 @@ func (t *table) mailList(most int) mailList {
 		l.Empty = emptyWords(t.section)
 		return l
 	}
-	rows, columns := t.topRows(most), t.mailColumns()
+	rows, columns := t.mailRows(most), t.mailColumns()
 	l.Title = fmt.Sprintf("%s (%s of %s)", l.Title, number(int64(len(rows))), number(int64(t.rows)))
 	for _, i := range columns {
 		c := t.columns[i]
@@ -250,10 +269,28 @@ func (t *table) mailList(most int) mailList {
 	return l
 }
 
+// mailRows are at most so many rows to look at first. Those that are good are not
+// to be looked at where others are.
+func (t *table) mailRows(most int) []int {
+	severity := t.index(t.section.Severity)
+	isGood := func(row int) bool {
+		return severity >= 0 && strings.EqualFold(t.text(row, severity), good)
+	}
+	all := t.topRows(t.rows)
+	if rows := slices.DeleteFunc(slices.Clone(all), isGood); len(rows) > 0 {
+		all = rows
+	}
+	return all[:min(len(all), most)]
+}
+
 // longWord reports whether a phone has no room for a word beside other columns.
 func longWord(s string) bool {
-	return slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' || wide(r) }),
-		func(word string) bool { return len(word) > 16 })
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' || r == '-' || wide(r) }) {
+		if len(word) > 16 {
+			return true
+		}
+	}
+	return false
 }
 
 // mailColumns are the columns that matter in a mail.

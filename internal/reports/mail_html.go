@@ -35,8 +35,9 @@ func toneName(tone, none string) string {
 func mailDark() template.CSS {
 	var b strings.Builder
 	for _, l := range looks {
-		fmt.Fprintf(&b, ".c-%[1]s{color:#%[2]s!important}.b-%[1]s{background-color:#%[2]s!important}.l-%[1]s{border-color:#%[2]s!important}\n",
-			l.name, hexColor(l.dark))
+		for _, p := range [][2]string{{"c", "color"}, {"b", "background-color"}, {"l", "border-color"}} {
+			fmt.Fprintf(&b, ".%s-%s{%s:#%s!important}\n", p[0], l.name, p[1], hexColor(l.dark))
+		}
 	}
 	return template.CSS(b.String())
 }

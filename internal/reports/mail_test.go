@@ -2,12 +2,14 @@ package reports
 
 import (
 	"bytes"
+	"encoding/base64"
 	"image/png"
 	"math"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 )
 
@@ -54,8 +56,11 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 			t.Errorf("%s: the html has %q", r.Name(), wrong)
 		}
 	}
+	if len(m.HTML) > 100_000 { // beyond, some mail programs cut it off
+		t.Errorf("%s: the html has %d bytes", r.Name(), len(m.HTML))
+	}
 	shown := regexp.MustCompile(`src="cid:([^"]+)"`).FindAllStringSubmatch(m.HTML, -1)
-	if len(shown) != len(m.Images) || len(shown) == 1 && strings.ReplaceAll(shown[0][1], "%40", "@") != m.Images[0].CID {
+	if len(shown) != len(m.Images) || len(shown) == 1 && shown[0][1] != m.Images[0].CID {
 		t.Errorf("%s: the html shows %q, there are %d images", r.Name(), shown, len(m.Images))
 	}
 	for _, x := range m.Images {
@@ -72,8 +77,11 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 // TestMails compares mails of reports made by hand with golden ones.
 func TestMails(t *testing.T) {
 	long := []string{"张伟", strings.Repeat("长名字", 30), "Maximiliane-Wilhelmina von Hohenzollern-Sigmaringen", strings.Repeat("W", 300)}
+	rows := handReport{rows: 40}.report(t)
+	rows.since = &comparison{trust: trust{snapshot: "20260324T050000Z", asOf: handAsOf.AddDate(0, 0, -7),
+		projects: []projectTrust{{verdict: "complete"}}}}
 	for name, r := range map[string]*Report{
-		"rows":    handReport{rows: 40}.report(t),
+		"rows":    rows,
 		"empty":   handReport{}.report(t),
 		"partial": handReport{rows: 14, partial: true, names: long}.report(t),
 		"part":    partIn(t, handReport{rows: 14, partial: true}.report(t), "channel", "Archive", "Archive, north door", "东区大门"),
@@ -89,6 +97,41 @@ func TestMails(t *testing.T) {
 				t.Error("the same report gives another mail")
 			}
 		})
+	}
+}
+
+// TestMailTellsParts says to whom a report went that was parted.
+func TestMailTellsParts(t *testing.T) {
+	info := &PartInfo{By: "access_control_channel_id", Recipients: 3, Rows: 1200, Fallback: 1}
+	m := mailOf(t, handReport{rows: 3}.report(t), MailOptions{Parts: info})
+	want := "Sent in parts by access control channel id to 3 recipients: together 1,200 rows, as many as the whole report has. " +
+		"1 row is nobody's and went to the fallback."
+	if text := strings.Join(strings.Fields(m.Text), " "); !strings.Contains(text, want) {
+		t.Errorf("the text does not say %q", want)
+	}
+	if !strings.Contains(html.UnescapeString(m.HTML), want) {
+		t.Errorf("the html does not say %q", want)
+	}
+}
+
+// TestMailInBrowser looks at a mail with long and Chinese names on a desktop, on a
+// phone and in the dark.
+func TestMailInBrowser(t *testing.T) {
+	names := []string{"张伟", strings.Repeat("长名字", 70), strings.Repeat("W", 300), "Maximiliane-Wilhelmina von Hohenzollern-Sigmaringen"}
+	for name, r := range map[string]*Report{"rows": handReport{rows: 60, partial: true, names: names}.report(t), "empty": handReport{}.report(t)} {
+		m := mailOf(t, r, mailOptions)
+		page := m.HTML
+		for _, x := range m.Images {
+			page = strings.ReplaceAll(page, "cid:"+x.CID, "data:image/png;base64,"+base64.StdEncoding.EncodeToString(x.Data))
+		}
+		want := map[string]look{
+			"desktop": {Faults: []string{}, Ground: "light"},
+			"dark":    {Faults: []string{}, Ground: "dark"},
+			"phone":   {Faults: []string{}, Ground: "light"},
+		}
+		if diff := cmp.Diff(want, looksOf(t, page)); diff != "" {
+			t.Errorf("%s: looks mismatch (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
@@ -143,6 +186,14 @@ func TestMailSubject(t *testing.T) {
 		if got, want := mailOf(t, partIn(t, p, "channel", "Jane Example", "c2"), MailOptions{}).Subject, "[1 low] Own: 1 row in your part, as of 31 Mar 2026"; got != want {
 			t.Errorf("subject of the part %q, want %q", got, want)
 		}
+	}
+	d.Figures = d.Figures[2:] // its value is a text
+	p, err := run("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mailOf(t, p, MailOptions{}).Subject, "[1 high] Own: 2 rows, as of 31 Mar 2026"; got != want {
+		t.Errorf("subject %q, want %q", got, want)
 	}
 	if _, err := run("seen by {word}"); err == nil || !strings.Contains(err.Error(), "{word} is a text, which may be a name") {
 		t.Errorf("a text in a subject: %v", err)

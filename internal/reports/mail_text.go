@@ -28,14 +28,14 @@ func (p mailPage) text(ch *chartTable) string {
 		w.item("  "+padLeft(f.Value, wide)+"  ", joinWords(f.Label, f.Note))
 	}
 	w.gap()
+	if p.WhatToDo != "" {
+		w.paragraph("What to do: " + plainWords(p.WhatToDo))
+	}
 	if p.Chart != nil {
 		w.chart(p.Chart.Caption, ch)
 	}
 	for _, l := range p.Lists {
 		w.list(l)
-	}
-	if p.WhatToDo != "" {
-		w.paragraph("What to do: " + plainWords(p.WhatToDo))
 	}
 	w.foot(p)
 	return w.b.String()
@@ -50,6 +50,15 @@ func (w *textWriter) foot(p mailPage) {
 		}
 		w.gap()
 	}
+	if len(p.Kept) > 0 {
+		w.lines("Too large for a mail, on the machine that made the report:")
+		for _, f := range p.Kept {
+			w.item("  ", joinWords(f.Name, f.Size))
+			w.line("    " + f.Path) // whole, so that it can be copied
+			w.line("    SHA-256 " + f.SHA256)
+		}
+		w.gap()
+	}
 	if p.Parts != "" {
 		w.paragraph(p.Parts)
 	}
@@ -59,6 +68,7 @@ func (w *textWriter) foot(p mailPage) {
 	t := p.Trust
 	w.lines(joinWords(t.Verdict, t.Rows, t.TieOuts))
 	w.lines("Snapshot " + t.Snapshot + ", as of " + t.AsOf)
+	w.lines(t.Since)
 	w.lines(t.Seal)
 	w.lines(t.NotKnown)
 	w.lines("In the report: " + strings.Join(p.Sections, ", "))
@@ -115,7 +125,8 @@ func (w *textWriter) chart(caption string, ch *chartTable) {
 	if ch.lines() {
 		for p := range ch.points() {
 			if p.last {
-				w.item("  "+show(p.value, ch.format(), nil)+"  ", ch.def.Series[p.series].Title+", "+ch.labels[p.mark])
+				named := ch.def.Series[p.series].Title + ", " + ch.labels[p.mark]
+				w.item("  "+show(p.value, ch.format(), nil)+"  ", named)
 			}
 		}
 		w.gap()

@@ -37,7 +37,8 @@ func (p *partOf) words() string {
 	if more := len(p.values) - most; more > 0 {
 		named = append(named, number(int64(more))+" more")
 	}
-	s := "this is a part of the report: the rows whose " + strings.ToLower(p.title) + " is " + strings.Join(named, ", ")
+	s := fmt.Sprintf("this is a part of the report: the rows whose %s is %s",
+		strings.ToLower(p.title), strings.Join(named, ", "))
 	if len(p.left) > 0 {
 		s += "; left out is what has no such column: " + strings.Join(p.left, ", ")
 	}
@@ -84,7 +85,8 @@ func (t *table) trimmed(row, column int) string {
 // section has the column.
 func (r *Report) Part(column string, values []string, name string) (*Report, error) {
 	p := *r
-	p.part = &partOf{name: name, column: column, values: slices.Sorted(slices.Values(values)), whole: map[string]int{}}
+	p.part = &partOf{name: name, column: column, whole: map[string]int{},
+		values: slices.Sorted(slices.Values(values))}
 	p.tables, p.figures, p.queries, p.chart, p.matrix = nil, nil, nil, nil, nil
 	p.accepted, p.lapsed = 0, 0
 	wanted := map[string]bool{}
@@ -119,6 +121,37 @@ func (r *Report) Part(column string, values []string, name string) (*Report, err
 	return &p, nil
 }
 
+// alike is a vector without values for those of v.
+func (v *vector) alike() *vector {
+	a := &vector{kind: v.kind, typed: v.typed, times: v.times}
+	if v.kind == kindWall || v.kind == kindDay {
+		a.times = v.kind
+	}
+	return a
+}
+
+// pick is the table with some of its rows.
+func (t *table) pick(rows []int) *table {
+	p := *t
+	p.rows, p.vectors = len(rows), make([]*vector, len(t.vectors))
+	p.accepted, p.lapsed = map[int]bool{}, map[int]bool{}
+	for i, row := range rows {
+		if t.accepted[row] {
+			p.accepted[i] = true
+		}
+		if t.lapsed[row] {
+			p.lapsed[i] = true
+		}
+	}
+	for i, v := range t.vectors {
+		p.vectors[i] = v.alike()
+		for _, row := range rows {
+			p.vectors[i].add(v.at(row))
+		}
+	}
+	return &p
+}
+
 // take adds what a part has of a table.
 func (r *Report) take(whole, t *table) {
 	if whole.changes {
@@ -134,17 +167,21 @@ func (r *Report) take(whole, t *table) {
 		}
 	}
 	if t.only != "" {
-		t.note = joinSentences(t.note, "Only what is "+t.only+" since "+r.since.trust.snapshot+" is shown.")
+		only := "Only what is " + t.only + " since " + r.since.trust.snapshot + " is shown."
+		t.note = joinSentences(t.note, only)
 	}
 	if whole.rows > 0 {
-		t.section.Empty = "None of the " + plural(whole.rows, "row", "rows") + " of the whole report is in this part."
+		t.section.Empty = fmt.Sprintf("None of the %s of the whole report is in this part.",
+			plural(whole.rows, "row", "rows"))
 	}
 	r.tables = append(r.tables, t)
 }
 
 // takeChanges adds the changes of the section that they are a part's changes of.
 func (r *Report) takeChanges(t *table) {
-	i := slices.IndexFunc(r.tables, func(s *table) bool { return !s.changes && r.def.changesName(s.section) == t.section.sheet() })
+	i := slices.IndexFunc(r.tables, func(s *table) bool {
+		return len(s.section.Key) > 0 && r.def.changesName(s.section) == t.section.sheet()
+	})
 	if i < 0 {
 		r.part.left = append(r.part.left, t.section.Title)
 		return
@@ -221,7 +258,8 @@ func (r *Report) partAnswer() string {
 	sections := r.sections()
 	var parts []string
 	for _, t := range sections {
-		s := fmt.Sprintf("**%s of %s**", number(int64(t.rows)), plural(r.part.whole[t.section.sheet()], "row", "rows"))
+		all := r.part.whole[t.section.sheet()]
+		s := fmt.Sprintf("**%s of %s**", number(int64(t.rows)), plural(all, "row", "rows"))
 		if len(sections) > 1 {
 			s += " of " + t.section.Title
 		}
@@ -256,17 +294,17 @@ func (r *Report) partFigures() {
 	sections := r.sections()
 	for _, t := range sections {
 		f := figure{value: number(int64(t.rows)), label: "in " + t.section.Title}
-		if i := slices.IndexFunc(r.counts(), func(c changeCount) bool { return c.section == t.section.Title }); i >= 0 {
-			c := r.since.counts[i]
-			if c.fresh > 0 {
+		for _, c := range r.counts() {
+			if c.section == t.section.Title && c.fresh > 0 {
 				f.note = number(int64(c.fresh)) + " new since " + r.baseDay()
 			}
 		}
 		r.figures = append(r.figures, f)
 	}
 	for _, s := range sections[0].severities() {
-		if len(r.figures) < maxFigures && s.severity != good {
-			r.figures = append(r.figures, figure{value: number(int64(s.rows)), label: s.severity, tone: s.severity})
+		if s.severity != good {
+			f := figure{value: number(int64(s.rows)), label: s.severity, tone: s.severity}
+			r.figures = append(r.figures, f)
 		}
 	}
 	r.figures = r.figures[:min(len(r.figures), maxFigures)]

@@ -2,6 +2,8 @@ package reports
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +156,31 @@ func TestPartOfChanges(t *testing.T) {
 		if text := allText(t, one); strings.Contains(text, "left out: ") || (only == "changed") != strings.Contains(text, "nly what is new or changed since") {
 			t.Errorf("only %s: the part does not say what is shown", only)
 		}
+	}
+}
+
+// TestPartOfChangesCountsItsSection counts the changes beside the section that has
+// them, where another without a key comes first.
+func TestPartOfChangesCountsItsSection(t *testing.T) {
+	site := permissionsSite(t, [3]string{"a1", "c1", "2026-09-01"}, [3]string{"a2", "c2", "2026-09-01"})
+	base, r := twoDays(t, site, site)
+	d, dir := keyed(t)
+	query := "SELECT unnest([access_control_channel_id, access_control_channel_id]) AS channel FROM permissions"
+	if err := os.WriteFile(filepath.Join(dir, "twice.sql"), []byte(query), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.Sections = append([]Section{{Title: "Twice", Query: "twice.sql"}}, d.Sections...)
+	whole, err := Run(t.Context(), r, d, Options{QueryDir: dir, Timezone: siteZone, Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := partIn(t, whole, "channel", "", "c1")
+	if got, want := p.since.counts, []changeCount{{section: "All of them", kept: 1}}; !slices.Equal(got, want) {
+		t.Errorf("counts %+v, want %+v", got, want)
+	}
+	want := "Your part: 2 of 4 rows of Twice; 1 of 2 rows of All of them (1 low). Since 31\u00a0Mar\u00a02026 nothing is new, changed or gone."
+	if p.Answer() != want {
+		t.Errorf("answer %q, want %q", p.Answer(), want)
 	}
 }
 

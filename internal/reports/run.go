@@ -236,6 +236,12 @@ func ownQuery(dir, name string) ([]byte, error) {
 	return root.ReadFile(filepath.FromSlash(name))
 }
 
+// QueryText returns a query by its name from dir, or else a built-in one.
+func QueryText(dir, name string) (string, error) {
+	text, err := queryFile(dir, name)
+	return string(text), err
+}
+
 // queryFile reads a query by its name from dir, or else from the built-in
 // ones.
 func queryFile(dir, name string) ([]byte, error) {

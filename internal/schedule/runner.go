@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ type Job struct {
 	// It is waited for at most so long, from when the slot could have run.
 	After string
 	Wait  time.Duration
+	// Begun reports whether a slot was begun before, and cut short. Such a slot is
+	// run, whatever becomes of others that were missed. It may be nil.
+	Begun func(at time.Time) bool
 	// Run does what is due. Its detail goes into the entry. Once ctx ends it has
 	// to return soon; where it errs then, the slot stays unaccounted for.
 	Run func(ctx context.Context, slot Slot) (detail map[string]any, err error)
@@ -80,8 +84,12 @@ type Runner struct {
 	// Grace is how long what is running may go on once Run is to end.
 	Grace time.Duration
 	Now   func() time.Time
-	// Account keeps an entry. While it errs it is called again, every 30 seconds,
-	// and the job waits. It is called from several goroutines.
+	// Look is how long a wait may go without looking at the clock, which may have
+	// been set, and whose timers stand still while the machine sleeps; 30 seconds
+	// where it is 0.
+	Look time.Duration
+	// Account keeps an entry. While it errs it is called again, each time that the
+	// clock is looked at, and the job waits. It is called from several goroutines.
 	Account func(Entry) error
 
 	began  time.Time
@@ -90,18 +98,13 @@ type Runner struct {
 	change chan struct{}        // closed when last changes
 }
 
-const (
-	// look is how long a wait may go without looking at the clock, which may have
-	// been set; the timers stand still while the machine sleeps.
-	look = 30 * time.Second
-	// tolerance is how far from its time a slot may begin without being late.
-	tolerance = time.Minute
-)
+// tolerance is how far from its time a slot may begin without being late.
+const tolerance = time.Minute
 
 // Run runs the jobs until ctx ends and what was running then has ended too. It
 // errs only where a job comes after one that is not there.
 func (r *Runner) Run(ctx context.Context) error {
-	r.began = r.clock()
+	r.began, r.Look = r.clock(), cmp.Or(r.Look, 30*time.Second)
 	r.last, r.change = map[string]time.Time{}, make(chan struct{})
 	for _, j := range r.Jobs {
 		r.last[j.Name] = j.Since
@@ -125,22 +128,46 @@ func (r *Runner) clock() time.Time { return r.Now().Round(0) }
 
 // runJob goes through the slots of a job in order until ctx ends.
 func (r *Runner) runJob(ctx context.Context, j Job) {
-	last, free := j.Since, r.began
+	at, free := j.Spec.Next(j.Since), r.began
 	for ctx.Err() == nil {
-		at, now := j.Spec.Next(last), r.clock()
-		if at.After(now) {
-			wait(ctx, min(at.Sub(now), look), nil)
+		if left := at.Sub(r.clock()); left > 0 {
+			wait(ctx, min(left, r.Look), nil)
 			continue
 		}
 		entry, ok := r.runSlot(ctx, j, at, free)
 		if !ok || !r.account(ctx, entry) {
 			return
 		}
-		last = at
+		at = j.Spec.Next(at)
 		if entry.Outcome != Skipped {
 			free = r.clock()
 		}
 	}
+}
+
+// missed says why a slot that is due was missed, "" where it was not, and whether it
+// is to be skipped.
+func (r *Runner) missed(j Job, at, free, now time.Time) (why string, skip bool) {
+	newer := !j.Spec.Next(at).After(now)
+	switch {
+	case !at.After(r.began):
+		why = NotRunning
+	case !at.After(free):
+		why = "the slot before was still running"
+	case newer || now.Sub(at) > tolerance:
+		why = "the machine slept, or its clock was set forward"
+	default:
+		return "", false
+	}
+	switch {
+	case j.Begun != nil && j.Begun(at):
+		return "it was begun and cut short", false
+	case j.Missed == Skip:
+		return why + ", and what is missed is skipped", true
+	case j.Missed == Once && newer:
+		return why + ", and of what is missed only the newest is run", true
+	}
+	return why, false
 }
 
 // runSlot runs or skips a slot that is due. It reports false where the slot stays
@@ -148,26 +175,12 @@ func (r *Runner) runJob(ctx context.Context, j Job) {
 func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry, bool) {
 	now := r.clock()
 	e := Entry{Schedule: j.Name, Slot: at}
-	newer := !j.Spec.Next(at).After(now)
-	missed := newer || !at.After(free) || now.Sub(at) > tolerance
-	if missed {
-		switch {
-		case !at.After(r.began):
-			e.Why = NotRunning
-		case !at.After(free):
-			e.Why = "the slot before was still running"
-		default:
-			e.Why = "the machine slept, or its clock was set forward"
-		}
-		switch {
-		case j.Missed == Skip:
-			e.Outcome, e.Why = Skipped, e.Why+", and what is missed is skipped"
-			return e, true
-		case j.Missed == Once && newer:
-			e.Outcome, e.Why = Skipped, e.Why+", and of what is missed only the newest is run"
-			return e, true
-		}
+	var skip bool
+	if e.Why, skip = r.missed(j, at, free, now); skip {
+		e.Outcome = Skipped
+		return e, true
 	}
+	missed := e.Why != ""
 	slot := Slot{At: at, CaughtUp: missed}
 	if j.After != "" {
 		done, err := r.waitFor(ctx, j, at)
@@ -185,7 +198,7 @@ func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry,
 	case slot.Late:
 		e.Why = fmt.Sprintf("waited %s for %s", waited, j.After)
 	}
-	running, release := withGrace(ctx, r.Grace)
+	running, release := WithGrace(ctx, r.Grace)
 	defer release()
 	var err error
 	e.Detail, err = j.Run(running, slot)
@@ -233,7 +246,7 @@ func (r *Runner) waitFor(ctx context.Context, j Job, at time.Time) (bool, error)
 		case done || left <= 0:
 			return done, nil
 		}
-		wait(ctx, min(left, look), change)
+		wait(ctx, min(left, r.Look), change)
 	}
 }
 
@@ -244,7 +257,7 @@ func (r *Runner) account(ctx context.Context, e Entry) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		wait(ctx, look, nil)
+		wait(ctx, r.Look, nil)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,8 +281,9 @@ func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
 // ErrGivenUp is why a run was ended that went on for longer than the grace time.
 var ErrGivenUp = errors.New("given up: it was to end and had no more time")
 
-// withGrace returns a context that ends so long after ctx does.
-func withGrace(ctx context.Context, grace time.Duration) (running context.Context, release func()) {
+// WithGrace returns a context that ends so long after ctx does, with [ErrGivenUp],
+// or when it is released.
+func WithGrace(ctx context.Context, grace time.Duration) (running context.Context, release func()) {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		wait(running, grace, nil)

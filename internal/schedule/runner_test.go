@@ -116,6 +116,18 @@ func TestMissedSlots(t *testing.T) {
 	}
 }
 
+// What was begun is brought to its end, whatever becomes of other missed slots.
+func TestBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		runFor(t, time.Hour, &Runner{Account: d.account, Jobs: []Job{{
+			Name: "x", Spec: spec(t, "0 7 * * *"), Missed: Skip, Since: began.Add(-42 * time.Hour), Run: takes(10 * time.Second),
+			Begun: func(at time.Time) bool { return at.Day() == 30 }}}})
+		equal(t, d.lines(), "30 07:00:00 caught up at 01 00:00:00: it was begun and cut short",
+			"31 07:00:00 skipped: nothing was running at that time, and what is missed is skipped")
+	})
+}
+
 // A job that takes longer than to its next slot is never beside itself.
 func TestNoOverlap(t *testing.T) {
 	for policy, want := range map[Policy][]string{

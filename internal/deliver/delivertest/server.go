@@ -38,7 +38,7 @@ type Options struct {
 	// testing/synctest.
 	Pipe bool
 	// Fault is asked at each event what goes wrong, if it is not nil: an error by
-	// [Answer], [Drop], [Hang], or nil. At connect also [Slow].
+	// [Answer], [ErrDrop], [ErrHang], or nil. At connect also [ErrSlow].
 	Fault func(Event) error
 }
 
@@ -52,9 +52,9 @@ type Event struct {
 
 // What may go wrong besides an answer.
 var (
-	Drop = errors.New("close the connection")
-	Hang = errors.New("say nothing any more")
-	Slow = errors.New("say a byte every ten seconds")
+	ErrDrop = errors.New("close the connection")
+	ErrHang = errors.New("say nothing any more")
+	ErrSlow = errors.New("say a byte every ten seconds")
 )
 
 // Answer is an answer with a code, such as 450.
@@ -62,7 +62,7 @@ func Answer(code int, text string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 0, 0}, Message: text}
 }
 
-// Mail is a message that the server has. Seen says that its answer was sent.
+// Mail is a message that the server has, whether or not it said so.
 type Mail struct {
 	From, To string
 	Bytes    []byte
@@ -167,12 +167,12 @@ func (s *Server) hand(ctx context.Context, c net.Conn) error {
 	s.mu.Unlock()
 	switch err := s.fault(Event{At: "connect", Connection: number}); {
 	case err == nil:
-	case errors.Is(err, Slow):
+	case errors.Is(err, ErrSlow):
 		c = &slow{c, s.stopped}
-	case errors.Is(err, Hang):
+	case errors.Is(err, ErrHang):
 		s.running.Go(func() { <-s.stopped; c.Close() })
 		return nil
-	case errors.Is(err, Drop):
+	case errors.Is(err, ErrDrop):
 		c.Close()
 		return fmt.Errorf("dial: %w", net.ErrClosed)
 	default:
@@ -252,19 +252,25 @@ type session struct {
 }
 
 // at does what goes wrong at an event.
-func (c *session) at(event string) error {
+func (c *session) at(event string) error { return c.do(c.plan(event)) }
+
+// plan is what goes wrong at an event.
+func (c *session) plan(event string) error {
 	conn := c.conn.Conn()
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
 	}
-	err := c.server.fault(Event{At: event, To: c.to, Connection: conn.(*numbered).number})
+	return c.server.fault(Event{At: event, To: c.to, Connection: conn.(*numbered).number})
+}
+
+func (c *session) do(fault error) error {
 	switch {
-	case errors.Is(err, Drop):
+	case errors.Is(fault, ErrDrop):
 		c.conn.Conn().Close()
-	case errors.Is(err, Hang):
+	case errors.Is(fault, ErrHang):
 		<-c.server.stopped
 	}
-	return err
+	return fault
 }
 
 func (c *session) Reset()        { c.from, c.to = "", "" }
@@ -291,17 +297,23 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	err = c.at("dot")
-	if _, refused := errors.AsType[*smtp.SMTPError](err); !refused {
-		c.server.mu.Lock()
-		c.server.mails = append(c.server.mails, Mail{c.from, c.to, b})
-		name := fmt.Sprintf("%04d.eml", len(c.server.mails))
-		c.server.mu.Unlock()
-		if c.server.options.Dir != "" {
-			return errors.Join(err, os.WriteFile(filepath.Join(c.server.options.Dir, name), b, 0o600))
+	fault := c.plan("dot")
+	if _, refused := errors.AsType[*smtp.SMTPError](fault); !refused {
+		if err := c.server.take(Mail{c.from, c.to, b}); err != nil {
+			return err
 		}
 	}
-	return err
+	return c.do(fault)
+}
+
+func (s *Server) take(m Mail) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mails = append(s.mails, m)
+	if s.options.Dir == "" {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.options.Dir, fmt.Sprintf("%04d.eml", len(s.mails))), m.Bytes, 0o600)
 }
 
 func (c *session) AuthMechanisms() []string {

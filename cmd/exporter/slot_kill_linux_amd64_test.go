@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"exporter/internal/journal"
+	"exporter/internal/sandbox"
+)
+
+// slotTime is when the report of the test is due.
+var slotTime = time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)
+
+// runSlot is the program `slot CONFIG`: it makes and mails the report that is due,
+// as serve does.
+func runSlot() {
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, log: slog.New(slog.DiscardHandler), now: time.Now, configPath: os.Args[1]}
+	ctx := context.Background()
+	cfg, err := a.loadConfig(false)
+	if err == nil {
+		d, chosen := chooseReports(cfg.definitions, []string{"channel-access-list"})
+		if err = chosen; err == nil {
+			_, err = a.runReportSlot(ctx, cfg, d[0], reportSlot{At: slotTime})
+		}
+	}
+	if err == nil {
+		_, err = a.sendOutbox(ctx, cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// slotSite is the configuration of the report that is due: a whole mail and two
+// parts, a folder for a mail server.
+const slotSite = `store: {dir: data}
+inputs: {channels: channels.csv}
+mail: {server: "file:mail", from: reports@example.com}
+reports:
+  - name: channel-access-list
+    formats: [csv]
+    to: [whole@example.com]
+    split: {recipients: channels, fallback: desk@example.com}
+`
+
+const slotChannels = "access_control_channel_id,tier,owner,owner_email,note\n1551450935983616001,sensitive,Ada,ada@example.com,\n"
+
+// A report that is due and killed at any moment is in the end mailed to each of its
+// recipients, all of it from one snapshot, and leaves nothing half made.
+func TestSlotKill(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "slot")
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	before := slotStore(t)
+	run := func(dir string, at func(point) bool) (syscall.WaitStatus, error) {
+		out, err := os.Create(filepath.Join(dir, "out"))
+		if err != nil {
+			return 0, err
+		}
+		defer out.Close()
+		return trace([]string{program, filepath.Join(dir, "reports.yaml")}, out, filepath.Join(dir, "data"), func(int) {}, at)
+	}
+	unbroken := t.TempDir()
+	if err := os.CopyFS(unbroken, os.DirFS(before)); err != nil {
+		t.Fatal(err)
+	}
+	var points []point
+	if end, err := run(unbroken, func(p point) bool { points = append(points, p); return false }); err != nil || end.ExitStatus() != 0 {
+		out, _ := os.ReadFile(filepath.Join(unbroken, "out"))
+		t.Fatalf("%v: %v\n%s", end, err, out)
+	}
+	if err := checkSlot(unbroken); err != nil {
+		t.Fatalf("not killed: %v", err)
+	}
+	chosen := chooseKills(points)
+	queue := make(chan point)
+	var workers sync.WaitGroup
+	for range parallelTrials {
+		workers.Go(func() {
+			for p := range queue {
+				dir := t.TempDir()
+				err := os.CopyFS(dir, os.DirFS(before))
+				var killed, ended syscall.WaitStatus
+				if err == nil {
+					killed, err = run(dir, func(at point) bool { return at == p })
+				}
+				if err == nil {
+					ended, err = run(dir, func(point) bool { return false })
+				}
+				if err == nil && (!killed.Signaled() || ended.ExitStatus() != 0) {
+					err = fmt.Errorf("not reached (%v), or not ended then (%v)", killed, ended)
+				}
+				if err := errors.Join(err, checkSlot(dir)); err != nil {
+					t.Errorf("killed at %v: %v", p, err)
+				}
+			}
+		})
+	}
+	for _, p := range chosen {
+		queue <- p
+	}
+	close(queue)
+	workers.Wait()
+	t.Logf("killed at %d of %d points", len(chosen), len(points))
+	if len(chosen) < 20 {
+		t.Error("those are too few")
+	}
+}
+
+// slotStore is a folder with a store of one snapshot and the configuration of the
+// report.
+func slotStore(t *testing.T) string {
+	dir := t.TempDir()
+	s := sandbox.New(sandbox.Options{Site: "documented"})
+	srv := httptest.NewServer(s)
+	defer srv.Close()
+	id, secret, project := s.Credentials()
+	collected := fmt.Sprintf("cloud: {url: %q, client_id: %q, client_secret: %q, projects: [%q], rate: 2000}\n", srv.URL, id, secret, project) + slotSite
+	for name, text := range map[string]string{"collect.yaml": collected, "reports.yaml": slotSite, "channels.csv": slotChannels} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said strings.Builder
+	if status := run(t.Context(), []string{"collect", "--config", filepath.Join(dir, "collect.yaml")}, nil, &said, &said); status != 0 {
+		t.Fatalf("collect: status %d\n%s", status, said.String())
+	}
+	return dir
+}
+
+// checkSlot errs unless each recipient has one mail, the journal says so once of
+// each, and nothing is left but the report.
+func checkSlot(dir string) error {
+	to := map[string]bool{}
+	mails, _ := filepath.Glob(filepath.Join(dir, "mail", "*.eml"))
+	for _, path := range mails {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, who := range []string{"whole", "ada", "desk"} {
+			to[who] = to[who] || strings.Contains(string(b), "\r\nTo: <"+who+"@example.com>\r\n")
+		}
+	}
+	if len(mails) != 3 || !to["whole"] || !to["ada"] || !to["desk"] {
+		out, _ := os.ReadFile(filepath.Join(dir, "out"))
+		return fmt.Errorf("%d mails, %v\n%s", len(mails), to, out)
+	}
+	accepted, sums := map[string]int{}, map[string]string{}
+	if _, err := journal.Read(filepath.Join(dir, "data", "journal.ndjson"), func(e journal.Entry) error {
+		var x struct {
+			Outcome, To string
+			Files       map[string]string
+		}
+		err := json.Unmarshal(e.Detail, &x)
+		if e.Kind == "mail" && x.Outcome == "accepted" {
+			accepted[x.To]++
+		}
+		if e.Kind == "report" {
+			for name, sum := range x.Files {
+				if sums[name] != "" && sums[name] != sum {
+					err = errors.Join(err, fmt.Errorf("%s was made twice, and differs", name))
+				}
+				sums[name] = sum
+			}
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	for who, n := range accepted {
+		if n != 1 {
+			return fmt.Errorf("the journal has %d accepted mails to %s", n, who)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "reports"))
+	for _, e := range entries {
+		if sums[e.Name()] == "" {
+			err = errors.Join(err, fmt.Errorf("left behind: %s", e.Name()))
+		}
+	}
+	if len(entries) != len(sums) || len(accepted) != 3 {
+		err = errors.Join(err, fmt.Errorf("%d files of %d, %d accepted mails", len(entries), len(sums), len(accepted)))
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "mail", ".*"))
+	if len(left) > 1 { // a mail that was being written; the next of its name is whole
+		err = errors.Join(err, fmt.Errorf("left behind: %v", left))
+	}
+	return err
+}
