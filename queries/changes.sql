@@ -248,6 +248,17 @@ of_channels AS (
         ))
     GROUP BY project_id, kind, access_control_channel_id, before, after
 ),
+-- How many permissions there are now that could show it.
+permissions_each AS (
+    SELECT
+        project_id,
+        person_id,
+        access_control_channel_id,
+        grouping(person_id) AS of_channel,
+        count(*) AS permissions
+    FROM permissions
+    GROUP BY GROUPING SETS ((project_id, person_id), (project_id, access_control_channel_id))
+),
 listed AS (
     SELECT
         CASE
@@ -278,16 +289,25 @@ listed AS (
     FROM of_permissions
     UNION ALL
     SELECT
-        'low', kind, name, person_code, NULL, NULL, before, after, 'shown by all permissions of the person',
-        permissions, last_seen_before, first_seen_after, project_id, person_id, NULL, person_id
-    FROM of_persons
+        'low', p.kind, p.name, p.person_code, NULL, NULL, p.before, p.after,
+        'shown by ' || if(p.permissions = e.permissions, 'all', p.permissions || ' of ' || e.permissions) || ' permissions of the person',
+        p.permissions, p.last_seen_before, p.first_seen_after, p.project_id, p.person_id, NULL, p.person_id
+    FROM of_persons AS p
+    JOIN permissions_each AS e
+        ON e.of_channel = 0
+        AND e.project_id = p.project_id
+        AND e.person_id IS NOT DISTINCT FROM p.person_id
     UNION ALL
     SELECT
-        'low', kind, NULL, NULL, coalesce(access_control_channel_name, access_control_channel_id), tier,
-        before, after, 'shown by all permissions on the channel',
-        permissions, last_seen_before, first_seen_after, project_id, NULL, access_control_channel_id,
-        access_control_channel_id
-    FROM of_channels
+        'low', c.kind, NULL, NULL, coalesce(c.access_control_channel_name, c.access_control_channel_id), c.tier, c.before, c.after,
+        'shown by ' || if(c.permissions = e.permissions, 'all', c.permissions || ' of ' || e.permissions) || ' permissions on the channel',
+        c.permissions, c.last_seen_before, c.first_seen_after, c.project_id, NULL, c.access_control_channel_id,
+        c.access_control_channel_id
+    FROM of_channels AS c
+    JOIN permissions_each AS e
+        ON e.of_channel = 1
+        AND e.project_id = c.project_id
+        AND e.access_control_channel_id IS NOT DISTINCT FROM c.access_control_channel_id
 )
 SELECT
     severity,

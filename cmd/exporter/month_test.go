@@ -182,11 +182,11 @@ func (m *month) serve(d time.Duration) {
 
 // collected stands for a collection: it takes up to 30 hours, and may fail.
 func (m *month) collected(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
-	took := time.Duration(m.chance(int64(40 * time.Minute)))
-	if m.chance(10) == 0 && !m.atEnd() {
-		took = time.Duration(m.chance(int64(30 * time.Hour)))
+	most := 40 * time.Minute
+	if m.chance(10) == 0 {
+		most = 30 * time.Hour
 	}
-	if err := pass(ctx, took); err != nil {
+	if err := m.work(ctx, most); err != nil {
 		return nil, err
 	}
 	if m.chance(8) == 0 {
@@ -201,7 +201,7 @@ func (m *month) reported(ctx context.Context, s *server, o *deliver.Outbox, name
 	if (from.Snapshot == "") != (len(from.Notices) > 0) {
 		m.t.Errorf("report of %s from snapshot %q, notices %q", slot.At, from.Snapshot, from.Notices)
 	}
-	if err := pass(ctx, time.Duration(m.chance(int64(20*time.Minute)))); err != nil {
+	if err := m.work(ctx, 20*time.Minute); err != nil {
 		return nil, err
 	}
 	run := name + "-" + slot.At.UTC().Format("20060102T150405Z")
@@ -229,7 +229,7 @@ func (m *month) reported(ctx context.Context, s *server, o *deliver.Outbox, name
 		return nil, err
 	}
 	// It may be cut short although the mails are on their way.
-	return map[string]any{"snapshot": from.Snapshot}, pass(ctx, time.Duration(m.chance(int64(20*time.Minute))))
+	return map[string]any{"snapshot": from.Snapshot}, m.work(ctx, 20*time.Minute)
 }
 
 // inMemory is a folder in memory, where there is one: a month brings more to the
@@ -243,14 +243,15 @@ func inMemory(t *testing.T) string {
 	return filepath.Join(dir, "data")
 }
 
-func (m *month) atEnd() bool {
+// work takes so long at most, and little at the end of the month; it errs when ctx
+// ends.
+func (m *month) work(ctx context.Context, most time.Duration) error {
+	d := time.Duration(m.chance(int64(most)))
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.healthy
-}
-
-// pass lets time pass unless ctx ends.
-func pass(ctx context.Context, d time.Duration) error {
+	if m.healthy {
+		d = min(d, time.Minute)
+	}
+	m.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -325,7 +326,11 @@ func (m *month) checkDays(cfg *config, days map[string]map[string]int, first, la
 			if at.Before(first) || at.After(last) || rest == "MON" && at.Weekday() != time.Monday {
 				want = 0
 			}
-			if got := days[name][at.Format(time.DateOnly)]; got != want {
+			got := days[name][at.Format(time.DateOnly)]
+			if at.After(last.Add(-time.Hour)) && want == 1 && got == 0 {
+				continue // it may have been given up at the very end
+			}
+			if got != want {
 				m.t.Errorf("%s: %d entries for %s, want %d", name, got, at, want)
 			}
 			total += want

@@ -139,7 +139,7 @@ func TestValidateGivesAllFaults(t *testing.T) {
 		{Name: "twice", Title: "T", Sections: []Section{{Title: "A", Query: "own.sql"}}},
 		{Name: "twice", Title: "T", Sections: []Section{
 			{Name: "Method", Title: "A", Query: "../own.sql"},
-			{Name: "a/b", Title: "A", Query: "none.sql", Columns: []Column{{Name: "x"}, {Name: "x", Format: "money", Hidden: "yes", Width: -1}}}}},
+			{Name: "a/b", Title: "A", Query: "none.sql", First: &First{Rows: -1}, Columns: []Column{{Name: "x"}, {Name: "x", Format: "money", Hidden: "yes", Width: -1}}}}},
 	}, dir)
 	var got []string
 	for _, f := range faults {
@@ -165,6 +165,7 @@ func TestValidateGivesAllFaults(t *testing.T) {
 		`2 sections[0].query: twice: section Method: query "../own.sql": must be a path below queries/`,
 		`2 sections[1].name: twice: section a/b: not a sheet name: at most 25 characters and none of : \ / ? * [ ]`,
 		`2 sections[1].query: twice: section a/b: query "none.sql" is not in ` + dir + ` nor among the built-in ones`,
+		"2 sections[1].first.rows: twice: section a/b: first: rows must not be negative",
 		"2 sections[1].columns[1].name: twice: section a/b: column x: must have a name of its own",
 		`2 sections[1].columns[1].format: twice: section a/b: column x: format "money": must be one of ` + strings.Join(columnFormats, ", "),
 		`2 sections[1].columns[1].hidden: twice: section a/b: column x: hidden "yes": must be pdf or all`,

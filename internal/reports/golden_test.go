@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"exporter/internal/store"
+	"exporter/internal/store/storetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -134,14 +137,29 @@ func testFonts(t testing.TB) Fonts {
 
 // TestReportsOfHandSite compares the reports of a site whose findings are
 // worked out by hand with golden tables, and its sums with the numbers that
-// were worked out.
+// were worked out; and with the standard mask, which changes names and mobile
+// numbers alone.
 func TestReportsOfHandSite(t *testing.T) {
-	r := reader(t, handSite(t))
+	st := storetest.Open(t)
+	storetest.Publish(t, st, handSite(t))
+	r, standard := readerOf(t, st), maskedReader(t, st, store.MaskStandard)
+	persons := secrets{}
+	for _, s := range []string{"张伟", "John Doe", "王小明", "182****2940"} {
+		persons.add(s)
+	}
 	for _, d := range Builtin() {
 		t.Run(d.Name, func(t *testing.T) {
 			p := makeReport(t, r, d.Name, nil)
 			golden(t, d.Name+".tsv", tsv(p))
 			partsAddUp(t, p)
+			var said bytes.Buffer
+			if _, err := (part{p, Fonts{}, nil}).writeJSON(&said); err != nil {
+				t.Error(err)
+			}
+			if d.Name == "expiring-permissions" && persons.in(said.Bytes(), true) == "" {
+				t.Error("without a mask it names nobody")
+			}
+			compareMasked(t, "with the standard mask", persons, p, makeReport(t, standard, d.Name, nil))
 			if m := soundMail(t, p, "张伟", "Jane", "Doe", "王小明", "=1+1", "Gone", "Moved", "Left"); d.Name == "expiring-permissions" || d.Name == "failed-issues" {
 				golden(t, d.Name+".mail.txt", mailText(m))
 			}

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +148,7 @@ func (k *knownProject) changes(a ask) (rows []fields) {
 			name, code = name.or(x.after.Name).or(x.before.Name), code.or(x.after.Code).or(x.before.Code)
 		}
 		row := fields{"severity": low, "kind": key.kind, "name": name, "person_code": code,
-			"channel": nil, "tier": nil, "before": key.before, "after": key.after, "note": "shown by all permissions of the person",
+			"channel": nil, "tier": nil, "before": key.before, "after": key.after, "note": shownBy(len(list), now.Permissions, func(o *cloudPermission) bool { return o.Person.v == p.Person.v }) + " permissions of the person",
 			"permissions": len(list), "person_id": p.Person, "access_control_channel_id": nil, "subject_id": p.Person}
 		rows = append(rows, row)
 	}
@@ -159,7 +160,8 @@ func (k *knownProject) changes(a ask) (rows []fields) {
 		}
 		row := fields{"severity": low, "kind": key.kind, "name": nil, "person_code": nil, "tier": nil,
 			"channel": name.or(p.Channel), "before": key.before, "after": key.after,
-			"note": "shown by all permissions on the channel", "permissions": len(list), "person_id": nil,
+			"note":        shownBy(len(list), now.Permissions, func(o *cloudPermission) bool { return o.Channel.v == p.Channel.v }) + " permissions on the channel",
+			"permissions": len(list), "person_id": nil,
 			"access_control_channel_id": p.Channel, "subject_id": p.Channel}
 		if c := k.channels[p.Channel.v]; c != nil {
 			row["tier"] = c.tier
@@ -170,6 +172,20 @@ func (k *knownProject) changes(a ask) (rows []fields) {
 		row["detected_after"], row["detected_by"] = then.At.Add(serverDelay), now.At.Add(serverDelay)
 	}
 	return rows
+}
+
+// shownBy says by how many of the permissions that could a change is shown.
+func shownBy(n int, all []cloudPermission, could func(*cloudPermission) bool) string {
+	most := 0
+	for i := range all {
+		if could(&all[i]) {
+			most++
+		}
+	}
+	if n == most {
+		return "shown by all"
+	}
+	return fmt.Sprintf("shown by %d of %d", n, most)
 }
 
 func (x pair) personWords(p *cloudPermission) string {

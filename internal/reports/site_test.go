@@ -67,7 +67,19 @@ func reader(t testing.TB, site storetest.Site) *store.Reader {
 	t.Helper()
 	st := storetest.Open(t)
 	storetest.Publish(t, st, site)
-	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
+	return readerOf(t, st)
+}
+
+// readerOf sees the newest snapshot of a store.
+func readerOf(t testing.TB, st *store.Store) *store.Reader {
+	t.Helper()
+	return maskedReader(t, st, store.MaskFull)
+}
+
+// maskedReader sees it with a mask.
+func maskedReader(t testing.TB, st *store.Store, mask string) *store.Reader {
+	t.Helper()
+	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone, Mask: mask})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,17 +78,6 @@ func fmtFloats(values []float64) string {
 	return strings.Join(all, ",")
 }
 
-// readerOf opens a store's newest snapshot.
-func readerOf(t testing.TB, st *store.Store) *store.Reader {
-	t.Helper()
-	r, err := st.Read(t.Context(), store.ReadOptions{Timezone: siteZone})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
-
 // rowsIn runs a query on a store's newest snapshot.
 func rowsIn(t testing.TB, st *store.Store, query string) []row {
 	t.Helper()

@@ -267,7 +267,7 @@ func TestEnd(t *testing.T) {
 func TestFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
-		runFor(t, 2*time.Hour, &Runner{Account: d.account, Jobs: []Job{{Name: "x", Spec: spec(t, "@hourly"), Missed: Once,
+		runFor(t, 90*time.Minute, &Runner{Account: d.account, Jobs: []Job{{Name: "x", Spec: spec(t, "@hourly"), Missed: Once,
 			Since: began.Add(-time.Hour), Run: func(context.Context, Slot) (map[string]any, error) { return nil, errors.New("no route") }}}})
 		equal(t, d.lines(), "01 00:00:00 failed at 01 00:00:00: nothing was running at that time; no route", "01 01:00:00 failed at 01 01:00:00: no route")
 	})

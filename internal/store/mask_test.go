@@ -121,6 +121,11 @@ func holdNoSecret(t *testing.T, st *store.Store, ids []string) {
 	if missing := slices.DeleteFunc(secrets(store.MaskPseudonym), func(s string) bool { return strings.Contains(full, s) }); len(missing) > 0 {
 		t.Fatalf("the site itself does not hold %q", missing)
 	}
+	// What is compressed is not found in bytes; of the full file's most is.
+	inFile := hold(content(t, filepath.Join(st.Dir(), "snapshots", ids[1]+".duckdb")), secrets(store.MaskPseudonym))
+	if all := len(secrets(store.MaskPseudonym)); 2*len(inFile) < all {
+		t.Fatalf("of %d secrets only %q stand in the bytes of the full file", all, inFile)
+	}
 	for _, mask := range store.Masks[1:] {
 		for _, id := range ids {
 			r := read(t, st, store.ReadOptions{Snapshot: id, Mask: mask})
