@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"archive/zip"
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +26,7 @@ import (
 const (
 	benchSheetRows = 1_000_000
 	benchPageRows  = 20_000
+	benchLongRows  = maxSheetRows + 50_000 // more than a sheet holds
 )
 
 // figureTaken is what a part took, in a process of its own so that its peak memory
@@ -32,6 +36,7 @@ type figureTaken struct {
 	Check           time.Duration // processor of reading it back
 	Peak            int64         // of the process, MiB
 	Bytes           int
+	Sheets          []int // rows of each sheet but the first and the last, headers included
 }
 
 // BenchmarkFigures measures the speed and memory of the outputs, each beside
@@ -56,6 +61,12 @@ func BenchmarkFigures(b *testing.B) {
 		figure("its peak memory, the report's tables included", fmt.Sprintf("%d MiB", ours.Peak), "600 MiB", ours.Peak < 600)
 		y := float64(ours.Check) / float64(ours.Processor)
 		figure("reading it back, of the writing", fmt.Sprintf("%.2f", y), "0.5", y <= 0.5)
+	})
+	b.Run("long", func(b *testing.B) {
+		ours := inProcess(b, "long-xlsx")
+		want := []int{maxSheetRows, benchLongRows - (maxSheetRows - 1) + 1}
+		figure(fmt.Sprintf("xlsx of %s rows, read back: rows of its sheets", number(benchLongRows)), fmt.Sprint(ours.Sheets, fmt.Sprintf(", peak %d MiB", ours.Peak)),
+			fmt.Sprint(want), len(ours.Sheets) >= 2 && slices.Equal(ours.Sheets[:2], want))
 	})
 	b.Run("pdf", func(b *testing.B) {
 		bare, ours := inProcess(b, "bare-pdf"), inProcess(b, "our-pdf")
@@ -92,8 +103,11 @@ func inProcess(b *testing.B, part string) (m figureTaken) {
 func measured(b *testing.B) {
 	name := os.Getenv("FIGURE")
 	rows := benchSheetRows
-	if strings.HasSuffix(name, "-pdf") {
+	switch {
+	case strings.HasSuffix(name, "-pdf"):
 		rows = benchPageRows
+	case name == "long-xlsx":
+		rows = benchLongRows
 	}
 	r, fonts := handReport{rows: rows}.report(b), testFonts(b)
 	all := 0
@@ -104,6 +118,7 @@ func measured(b *testing.B) {
 	}
 	write := map[string]func(io.Writer) error{
 		"our-xlsx":  func(w io.Writer) error { return r.WriteXLSX(w, fonts) },
+		"long-xlsx": func(w io.Writer) error { return r.WriteXLSX(w, fonts) },
 		"our-pdf":   func(w io.Writer) error { return r.WritePDF(w, fonts) },
 		"bare-xlsx": func(w io.Writer) error { return bareXLSX(w, r.tables[0]) },
 		"bare-pdf":  func(w io.Writer) error { return barePDF(w, r.tables[0], fonts) },
@@ -122,12 +137,13 @@ func measured(b *testing.B) {
 		b.Fatal(err)
 	}
 	m.Peak = peakMemory(b)
-	if name == "our-xlsx" {
+	if strings.HasSuffix(name, "xlsx") && name != "bare-xlsx" {
 		processor = processorTime(b)
 		if err := checkXLSX(b.Context(), path, part{r, fonts, nil}); err != nil {
 			b.Fatal(err)
 		}
 		m.Check = processorTime(b) - processor
+		m.Sheets = rowsOfSheets(b, path)
 	}
 	data, err := json.Marshal(m)
 	if err != nil {
@@ -135,6 +151,37 @@ func measured(b *testing.B) {
 	}
 	if err := os.WriteFile(os.Getenv("FIGURE_TO"), data, 0o600); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// rowsOfSheets counts the rows of a workbook's sheets between the first and the
+// last, by the elements in their parts.
+func rowsOfSheets(b *testing.B, path string) (rows []int) {
+	b.Helper()
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer z.Close()
+	for n := 2; ; n++ {
+		part, err := z.Open(fmt.Sprintf("xl/worksheets/sheet%d.xml", n))
+		if err != nil {
+			return rows[:len(rows)-1] // the method's sheet is the last
+		}
+		found, text := 0, bufio.NewScanner(part)
+		text.Split(func(data []byte, end bool) (int, []byte, error) {
+			if i := bytes.Index(data, []byte("<row ")); i >= 0 {
+				return i + 5, data[i : i+5], nil
+			}
+			if end {
+				return len(data), nil, nil
+			}
+			return max(len(data)-4, 0), nil, nil
+		})
+		for text.Scan() {
+			found++
+		}
+		rows = append(rows, found)
 	}
 }
 
