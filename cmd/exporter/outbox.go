@@ -145,7 +145,8 @@ func (a *app) changeOutbox(ctx context.Context, action string, names []string, a
 	err = change(patient, names, func(e deliver.Entry) error {
 		n++
 		_, err := journal.Open(cfg.journalPath(), a.now).Append("outbox", map[string]any{
-			"action": action, "mail": e.Name(), "message_id": e.MessageID, "report": e.Report, "slot": e.Slot, "to": e.To, "sha256": e.SHA256,
+			"action": action, "mail": e.Name(), "message_id": e.MessageID,
+			"report": e.Report, "slot": e.Slot, "to": e.To, "sha256": e.SHA256,
 		})
 		return err
 	})

@@ -60,7 +60,9 @@ type sending struct {
 // is removed; its error ends the pass. The error joins a [Damaged] for each
 // entry that was set aside; such an entry is named once, and keeps no other
 // from being sent.
-func (o *Outbox) Send(ctx context.Context, known func() (map[string]bool, error), tell func(Attempt) error) (next time.Time, err error) {
+func (o *Outbox) Send(
+	ctx context.Context, known func() (map[string]bool, error), tell func(Attempt) error,
+) (next time.Time, err error) {
 	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil
 	}
@@ -272,7 +274,8 @@ func (s *sending) away(err error, due []*Entry) error {
 	if err := s.rest(f.Error()); err != nil {
 		return err
 	}
-	if err := s.tell(Attempt{Mails: len(due), Attempt: s.server.Attempts, Outcome: outcome, Code: f.Code, Answer: f.Error()}); err != nil {
+	all := Attempt{Mails: len(due), Attempt: s.server.Attempts, Outcome: outcome, Code: f.Code, Answer: f.Error()}
+	if err := s.tell(all); err != nil {
 		return err
 	}
 	var errs []error

@@ -147,11 +147,13 @@ func (f *Failure) Hint() string {
 	var name x509.HostnameError
 	switch {
 	case errors.As(f.err, &unknown):
-		return "its certificate is by an authority that this machine does not know: put that authority's certificate (PEM) under mail.ca_file"
+		return "its certificate is by an authority that this machine does not know: " +
+			"put that authority's certificate (PEM) under mail.ca_file"
 	case errors.As(f.err, &name):
 		return "its certificate is for another name: write that name in mail.server"
 	case f.Step == "authenticate" && f.Code != 0:
-		return "check the user in mail.server and mail.password; some providers want a password for programs, or have to allow SMTP first"
+		return "check the user in mail.server and mail.password; " +
+			"some providers want a password for programs, or have to allow SMTP first"
 	case f.Step == "connect":
 		return "check host and port in mail.server, and whether a firewall lets this machine out to it"
 	}
