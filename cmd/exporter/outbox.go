@@ -157,6 +157,11 @@ func (a *app) changeOutbox(ctx context.Context, action string, names []string, a
 		fmt.Fprintf(a.stderr, "dropped %s\n", plural(n, "mail"))
 		return nil
 	}
+	return a.sendNow(ctx, cfg)
+}
+
+// sendNow tries what is due in the outbox and tells what came of it.
+func (a *app) sendNow(ctx context.Context, cfg *config) error {
 	s, err := a.sendOutbox(ctx, cfg)
 	fmt.Fprintln(a.stderr, s)
 	if err == nil && s.waiting+s.refused > 0 {

@@ -51,12 +51,7 @@ func (a *app) sendReports(ctx context.Context, cfg *config, names []string, f *r
 		fmt.Fprintf(a.stderr, "%s in %s; none was sent\n", plural(int64(written), "mail"), s.preview)
 		return err
 	}
-	sent, sendErr := a.sendOutbox(ctx, cfg)
-	fmt.Fprintf(a.stderr, "%s, %s waiting in the outbox, %s refused\n", plural(int64(sent.accepted), "mail")+" sent", count(int64(sent.waiting)), count(int64(sent.refused)))
-	if err == nil && sendErr == nil && sent.refused > 0 {
-		err = &exitError{exitPart, &hintError{fmt.Errorf("%s refused by the server", plural(int64(sent.refused), "mail")), "see: exporter outbox"}}
-	}
-	return errors.Join(err, sendErr)
+	return errors.Join(err, a.sendNow(ctx, cfg))
 }
 
 // withRecipients are the named reports, all of which must have recipients; or all
