@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -126,6 +127,50 @@ func TestSlotKill(t *testing.T) {
 	t.Logf("killed at %d of %d points", len(chosen), len(points))
 	if len(chosen) < 20 {
 		t.Error("those are too few")
+	}
+}
+
+// A report that is due tells what has changed since the slot before where that can be
+// told, and its mails say that they are made up for.
+func TestSlotTells(t *testing.T) {
+	t.Parallel()
+	before, newer := slotStore(t)
+	first, _ := filepath.Glob(filepath.Join(before, "data", "snapshots", "*.duckdb"))
+	second, _ := filepath.Glob(filepath.Join(newer, "*.duckdb"))
+	id := func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".duckdb") }
+	if err := os.CopyFS(filepath.Join(before, "data", "snapshots"), os.DirFS(newer)); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{stdout: io.Discard, stderr: io.Discard, log: slog.New(slog.DiscardHandler), now: time.Now, configPath: filepath.Join(before, "reports.yaml")}
+	cfg, err := a.loadConfig(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := chooseReports(cfg.definitions, []string{"channel-access-list"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range []struct{ name, since, want string }{
+		{"the snapshot of the slot before", id(first[0]), id(first[0])},
+		{"the snapshot that it is made from", id(second[0]), ""},
+		{"one that is no more", "20200101T000000Z", ""},
+		{"none", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at := slotTime.AddDate(0, 0, i)
+			detail, err := a.runReportSlot(t.Context(), cfg, d[0], reportSlot{At: at, SincePrevious: test.since, CaughtUp: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			since, _ := detail["since"].(string)
+			mail, err := os.ReadFile(filepath.Join(before, "data", "outbox", mailRun(at, "channel-access-list"), "0001.eml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if made := "Note: This report was due on " + at.Format("2 January 2006 15:04"); since != test.want || !strings.Contains(string(mail), made) {
+				t.Errorf("since %q, want %q; the mail should say %q:\n%.1500s", since, test.want, made, mail)
+			}
+		})
 	}
 }
 
