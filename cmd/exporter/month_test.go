@@ -171,11 +171,17 @@ func (m *month) serve(d time.Duration) {
 			m.dead = true
 		})
 	}
-	stop, err := s.start(ctx, false)
+	release, err := s.start(ctx, false)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	if err := errors.Join(s.run(ctx), stop()); err != nil {
+	err = s.run(ctx)
+	if killed {
+		err = errors.Join(err, release())
+	} else {
+		err = s.end(ctx, err, release)
+	}
+	if err != nil {
 		m.t.Error(err)
 	}
 }
