@@ -196,7 +196,7 @@ func (s *server) runDue(ctx context.Context) error {
 // sayMails tells in a line each of the mails that were kept, and more of one
 // report's.
 func (a *app) sayMails(cfg *config) error {
-	h := newHistory(cfg.journalPath())
+	h := newHistory(cfg, true)
 	if err := h.refresh(); err != nil {
 		return err
 	}

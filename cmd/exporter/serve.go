@@ -200,7 +200,7 @@ func (a *app) newServer(cfg *config) (*server, error) {
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
 	s := &server{
-		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()),
+		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg, false),
 		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
 	quiet.acceptedMails = s.history.acceptedMails
