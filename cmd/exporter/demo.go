@@ -195,7 +195,7 @@ func (a *app) mailDemo(ctx context.Context, due *server) error {
 	if err := due.runDue(ctx); err != nil {
 		return err
 	}
-	h := newHistory(due.cfg.journalPath())
+	h := newHistory(due.cfg, true)
 	if err := h.refresh(); err != nil {
 		return err
 	}

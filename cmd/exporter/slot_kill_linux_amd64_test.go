@@ -19,6 +19,7 @@ import (
 
 	"exporter/internal/journal"
 	"exporter/internal/sandbox"
+	"exporter/internal/schedule"
 )
 
 // slotTime is when the report of the test is due.
@@ -33,7 +34,10 @@ func runSlot() {
 	if err == nil {
 		d, chosen := chooseReports(cfg.definitions, []string{"channel-access-list"})
 		if err = chosen; err == nil {
-			_, err = a.runReportSlot(ctx, cfg, d[0], reportSlot{At: slotTime})
+			s := &server{app: a, cfg: cfg, history: newHistory(cfg, false)}
+			if err = s.history.refresh(); err == nil {
+				_, err = a.runReportSlot(ctx, cfg, d[0], s.reportSlot(d[0].Name, schedule.Slot{At: slotTime}))
+			}
 		}
 	}
 	if err == nil {
