@@ -234,11 +234,8 @@ func (s *sending) accept(e *Entry, answer string) error {
 
 // refuse records that a mail will not be tried again.
 func (s *sending) refuse(e *Entry, code int, answer string) error {
-	if err := s.told(*e, Refused, code, answer); err != nil {
-		return err
-	}
 	e.State, e.LastAnswer = Refused, answer
-	return s.write(*e)
+	return errors.Join(s.told(*e, Refused, code, answer), s.write(*e))
 }
 
 // postpone records that a mail is to be tried at a time, or gives it up.
@@ -247,13 +244,11 @@ func (s *sending) postpone(e *Entry, outcome string, f *Failure, next time.Time)
 	if f.Sent {
 		e.LastAnswer += "; the server may have the mail"
 	}
-	if err := s.told(*e, outcome, f.Code, e.LastAnswer); err != nil {
-		return err
-	}
+	told := s.told(*e, outcome, f.Code, e.LastAnswer)
 	if s.Now().Before(e.Deadline) {
-		return s.write(*e)
+		return errors.Join(told, s.write(*e))
 	}
-	return s.giveUp(e, e.LastAnswer)
+	return errors.Join(told, s.giveUp(e, e.LastAnswer))
 }
 
 func (s *sending) giveUp(e *Entry, answer string) error {
