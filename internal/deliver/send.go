@@ -226,6 +226,9 @@ func (s *sending) accept(e *Entry, answer string) error {
 	s.lost = 0
 	e.accepted = true
 	mark := os.Rename(s.file(*e, ".json"), s.file(*e, ".accepted"))
+	if mark == nil {
+		mark = syncDir(filepath.Join(s.Dir, e.Run))
+	}
 	if err := s.told(*e, Accepted, 250, answer); err != nil {
 		return errors.Join(err, mark)
 	}
