@@ -259,3 +259,35 @@ func TestListWhileRunsGo(t *testing.T) {
 		}
 	}
 }
+
+// A mail of which not all could be written is not ended by the dot, by which the server
+// would take the half, and nobody is told that the server may have it.
+func TestHalfAMail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pause := 30 * time.Minute
+		o := newOffice(t, delivertest.Options{Fault: func(e delivertest.Event) error {
+			if e.At == "data" {
+				time.Sleep(pause) // and then reads on
+				pause = 0
+			}
+			return nil
+		}})
+		o.put("monday", "ada")
+		began := time.Now()
+		if _, err := o.send(); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != blockTime {
+			t.Errorf("given up after %s", took)
+		}
+		if a := o.journal[0]; a.Outcome != NoAnswer || strings.Contains(a.Answer, "may have") {
+			t.Errorf("told %+v", a)
+		}
+		time.Sleep(time.Hour)
+		if n := len(o.got()); n > 0 {
+			t.Error("the server took the half of a mail")
+		}
+		o.sendAll()
+		o.want("mails", o.got(), []string{"ada"})
+	})
+}
