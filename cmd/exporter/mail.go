@@ -76,6 +76,12 @@ func (c *config) validateMail(fault func(key, format string, args ...any)) {
 		if err := m.checkRecipient(m.Operator); err != nil {
 			fault("mail.operator", "%v", err)
 		}
+		if m.Server == "" {
+			fault("mail.server", "missing, although mail.operator is to be told by it")
+		}
+		if m.From == "" {
+			fault("mail.from", "missing, although mail.operator is to be told")
+		}
 	}
 	var err error
 	if m.maxAttachment, err = parseSize(m.MaxAttachment); err != nil {
