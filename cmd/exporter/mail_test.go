@@ -155,6 +155,18 @@ func TestMailPasswordIsReadLate(t *testing.T) {
 	}
 }
 
+// The outbox's help calls a mail as a mail is called.
+func TestOutboxHelp(t *testing.T) {
+	m := &mailing{at: time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)}
+	c := new(app).outboxCommand()
+	for _, c := range append(c.Commands(), c) {
+		if strings.Contains(c.Example, " drop ") &&
+			!strings.Contains(c.Example, " drop "+m.run("expiring-permissions")+"/0002") {
+			t.Errorf("%s: its example is %s", c.Name(), c.Example)
+		}
+	}
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{"10MB": 10_000_000, "500 kB": 500_000, "1.5GB": 1_500_000_000, "1234": 1234, "7B": 7} {
 		if got, err := parseSize(text); got != want || err != nil {

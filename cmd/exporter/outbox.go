@@ -25,7 +25,7 @@ it is tried again or dropped by hand. A mail is called RUN/NUMBER; RUN alone is
 all mails of a run.`,
 		Example: `  exporter outbox
   exporter outbox retry --all
-  exporter outbox drop expiring-permissions-20260331T070000Z/0002`,
+  exporter outbox drop 20260331T070000Z-expiring-permissions/0002`,
 		RunE: func(*cobra.Command, []string) error { return a.listOutbox("table") },
 	}
 	list := &cobra.Command{
@@ -46,7 +46,7 @@ all mails of a run.`,
 	drop := &cobra.Command{
 		Use:     "drop [MAIL...]",
 		Short:   "Remove mails without sending them",
-		Example: "  exporter outbox drop expiring-permissions-20260331T070000Z/0002",
+		Example: "  exporter outbox drop 20260331T070000Z-expiring-permissions/0002",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.changeOutbox(c.Context(), "drop", args, all)
 		},

@@ -47,6 +47,7 @@ func TestOutboxKill(t *testing.T) {
 		if end := x.run(program, func(p point) bool { points = append(points, p); return false }); end.ExitStatus() != 0 {
 			t.Fatalf("%s: %v\n%s", program, end, x.said())
 		}
+		checkMarks(t, points)
 		for _, p := range chooseKills(points) {
 			all = append(all, kill{program, p})
 		}
@@ -70,6 +71,22 @@ func TestOutboxKill(t *testing.T) {
 	t.Logf("killed at %d points", len(all))
 	if len(all) < 25 {
 		t.Error("those are too few")
+	}
+}
+
+// checkMarks checks that the name that says of a mail that the server has it is on
+// the disk before the journal is told, so that a loss of power leaves one of both.
+func checkMarks(t *testing.T, points []point) {
+	for i, p := range points {
+		if p.call != "dot" {
+			continue
+		}
+		rest := points[i:]
+		synced := slices.IndexFunc(rest, func(p point) bool { return p.call == "fsync" && p.file == "outbox" })
+		told := slices.IndexFunc(rest, func(p point) bool { return p.file == "journal" })
+		if synced < 0 || told < synced {
+			t.Errorf("mail %d: the folder is synced at %d, the journal written at %d, of\n%v", p.n, synced, told, rest)
+		}
 	}
 }
 

@@ -5,7 +5,7 @@
 // first is tried:
 //
 //	outbox/
-//	  expiring-permissions-20260331T070000Z/   a run
+//	  20260331T070000Z-expiring-permissions/   a run
 //	    0001.eml        the bytes, never changed
 //	    0001.json       an [Entry]: to whom, how often tried, what was answered
 //	    0001.accepted   instead of .json: the server has it, the journal may not know

@@ -14,26 +14,25 @@ import (
 // process that is sending, until ctx ends: it then returns a [Busy]. A name that
 // nothing has is an error, and nothing is changed.
 func (o *Outbox) Retry(ctx context.Context, names []string, tell func(Entry) error) error {
-	return o.edit(ctx, names, func(e Entry) error {
+	return o.edit(ctx, names, true, func(e Entry) error {
+		if err := tell(e); err != nil {
+			return err
+		}
 		now := o.Now().UTC()
-		err := tell(e)
 		e.State, e.Attempts, e.Told, e.Next, e.Deadline = Waiting, 0, false, now, now.Add(o.GiveUp)
-		if err == nil {
-			err = o.write(e)
+		if err := o.write(e); err != nil {
+			return err
 		}
-		if err == nil {
-			err = os.Remove(o.serverFile())
+		if err := os.Remove(o.serverFile()); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
+		return nil
 	})
 }
 
 // Drop removes mails without sending them. It is otherwise like [Outbox.Retry].
 func (o *Outbox) Drop(ctx context.Context, names []string, tell func(Entry) error) error {
-	return o.edit(ctx, names, func(e Entry) error {
+	return o.edit(ctx, names, true, func(e Entry) error {
 		if err := tell(e); err != nil {
 			return err
 		}
@@ -41,16 +40,21 @@ func (o *Outbox) Drop(ctx context.Context, names []string, tell func(Entry) erro
 	})
 }
 
-// MarkTold notes that the operator knows of refused mails.
+// MarkTold notes that the operator knows of refused mails. It passes over those that
+// are gone, or are tried again.
 func (o *Outbox) MarkTold(ctx context.Context, names []string) error {
-	return o.edit(ctx, names, func(e Entry) error {
+	return o.edit(ctx, names, false, func(e Entry) error {
+		if e.State != Refused {
+			return nil
+		}
 		e.Told = true
 		return o.write(e)
 	})
 }
 
-// edit calls f with each mail that names holds.
-func (o *Outbox) edit(ctx context.Context, names []string, f func(Entry) error) (err error) {
+// edit calls f with each mail that names holds. Where all of them must be there and
+// one is not it errs before the first.
+func (o *Outbox) edit(ctx context.Context, names []string, must bool, f func(Entry) error) (err error) {
 	release, err := o.lock(ctx)
 	if err != nil {
 		return err
@@ -62,7 +66,7 @@ func (o *Outbox) edit(ctx context.Context, names []string, f func(Entry) error) 
 	}
 	all = slices.DeleteFunc(all, func(e Entry) bool { return e.accepted })
 	for _, name := range names {
-		if !slices.ContainsFunc(all, func(e Entry) bool { return e.Name() == name || e.Run == name }) {
+		if must && !slices.ContainsFunc(all, func(e Entry) bool { return e.Name() == name || e.Run == name }) {
 			return fmt.Errorf("outbox: there is no %q", clip(name))
 		}
 	}

@@ -39,6 +39,9 @@ func (o *Outbox) entries() (all []Entry, damaged []*Damaged, err error) {
 			continue
 		}
 		files, err := os.ReadDir(filepath.Join(o.Dir, run.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // tidied away meanwhile
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("outbox: %w", err)
 		}

@@ -64,6 +64,49 @@ func TestJournalFails(t *testing.T) {
 	})
 }
 
+// Nor is one that the server may have, or has refused: that it is not to be tried
+// now is kept although the journal does not take it.
+func TestJournalFailsBesideTheServer(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault error
+		state string
+		end   []string
+	}{
+		{"it broke off after the last dot", delivertest.ErrDrop, Waiting, []string{"ada 2 accepted 250"}},
+		{"later", delivertest.Answer(451, "greylisted"), Waiting, []string{"ada 2 accepted 250"}},
+		{"never", delivertest.Answer(554, "no such mail here"), Refused, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tries := 0
+				o := newOffice(t, delivertest.Options{Fault: func(e delivertest.Event) error {
+					if e.At == "dot" {
+						tries++
+					}
+					if e.At != "dot" || tries > 1 {
+						return nil
+					}
+					return test.fault
+				}})
+				o.put("monday", "ada")
+				o.tellErr = errors.New("no space left")
+				if _, err := o.send(); !errors.Is(err, o.tellErr) {
+					t.Errorf("error %v", err)
+				}
+				o.send()
+				all, err := o.List()
+				if err != nil || tries != 1 || len(all) != 1 || all[0].State != test.state || all[0].LastAnswer == "" {
+					t.Errorf("tried %d times, listed %+v, error %v", tries, all, err)
+				}
+				o.tellErr = nil
+				o.sendAll()
+				o.want("journal", o.lines(), test.end)
+			})
+		})
+	}
+}
+
 // An entry that cannot be read is named, kept under another name, and keeps no
 // other back.
 func TestDamagedEntries(t *testing.T) {

@@ -215,3 +215,103 @@ func TestPutIsAllOrNothing(t *testing.T) {
 		t.Errorf("left: %v", entries)
 	}
 }
+
+// The operator is told of each refused mail once, although one was dropped meanwhile;
+// one that is tried again meanwhile has not been told of.
+func TestMarkTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, delivertest.Options{Fault: firstly(3, "rcpt", delivertest.Answer(550, "no such mailbox"))})
+		o.put("monday", "ada", "ben", "eve")
+		o.sendAll()
+		nobody := func(Entry) error { return nil }
+		if err := o.Drop(t.Context(), []string{"monday/0001"}, nobody); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Retry(t.Context(), []string{"monday/0002"}, nobody); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.MarkTold(t.Context(), []string{"monday/0001", "monday/0002", "monday/0003"}); err != nil {
+			t.Error(err)
+		}
+		all, err := o.List()
+		if err != nil || len(all) != 2 || all[0].Told || !all[1].Told {
+			t.Errorf("listed %+v, error %v", all, err)
+		}
+	})
+}
+
+// A mail that cannot be made due again is not said to be.
+func TestRetryFails(t *testing.T) {
+	o := &Outbox{Dir: filepath.Join(t.TempDir(), "outbox"), Now: time.Now}
+	if err := o.Put("monday", mailsTo("monday", "ada")); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Retry(t.Context(), []string{"monday"}, func(Entry) error {
+		return os.Rename(filepath.Join(o.Dir, "monday"), filepath.Join(t.TempDir(), "elsewhere"))
+	}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The folder of a run that goes while the outbox is read is no fault.
+func TestListWhileRunsGo(t *testing.T) {
+	o := &Outbox{Dir: filepath.Join(t.TempDir(), "outbox"), Now: time.Now}
+	for range 20 {
+		var names []string
+		for i := range 200 {
+			names = append(names, filepath.Join(o.Dir, fmt.Sprintf("run-%03d", i)))
+			if err := os.MkdirAll(names[i], 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			for i := range names {
+				os.Remove(names[len(names)-1-i])
+			}
+		}()
+		for going := true; going; {
+			select {
+			case <-gone:
+				going = false
+			default:
+			}
+			if all, err := o.List(); err != nil || len(all) > 0 {
+				t.Fatalf("listed %v, error %v", all, err)
+			}
+		}
+	}
+}
+
+// A mail of which not all could be written is not ended by the dot, by which the server
+// would take the half, and nobody is told that the server may have it.
+func TestHalfAMail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pause := 30 * time.Minute
+		o := newOffice(t, delivertest.Options{Fault: func(e delivertest.Event) error {
+			if e.At == "data" {
+				time.Sleep(pause) // and then reads on
+				pause = 0
+			}
+			return nil
+		}})
+		o.put("monday", "ada")
+		began := time.Now()
+		if _, err := o.send(); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != blockTime {
+			t.Errorf("given up after %s", took)
+		}
+		if a := o.journal[0]; a.Outcome != NoAnswer || strings.Contains(a.Answer, "may have") {
+			t.Errorf("told %+v", a)
+		}
+		time.Sleep(time.Hour)
+		if n := len(o.got()); n > 0 {
+			t.Error("the server took the half of a mail")
+		}
+		o.sendAll()
+		o.want("mails", o.got(), []string{"ada"})
+	})
+}

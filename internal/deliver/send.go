@@ -231,6 +231,9 @@ func (s *sending) accept(e *Entry, answer string) error {
 	s.lost = 0
 	e.accepted = true
 	mark := os.Rename(s.file(*e, ".json"), s.file(*e, ".accepted"))
+	if mark == nil {
+		mark = syncDir(filepath.Join(s.Dir, e.Run))
+	}
 	if err := s.told(*e, Accepted, 250, answer); err != nil {
 		return errors.Join(err, mark)
 	}
@@ -239,11 +242,8 @@ func (s *sending) accept(e *Entry, answer string) error {
 
 // refuse records that a mail will not be tried again.
 func (s *sending) refuse(e *Entry, code int, answer string) error {
-	if err := s.told(*e, Refused, code, answer); err != nil {
-		return err
-	}
 	e.State, e.LastAnswer = Refused, answer
-	return s.write(*e)
+	return errors.Join(s.told(*e, Refused, code, answer), s.write(*e))
 }
 
 // postpone records that a mail is to be tried at a time, or gives it up.
@@ -252,13 +252,11 @@ func (s *sending) postpone(e *Entry, outcome string, f *Failure, next time.Time)
 	if f.Sent {
 		e.LastAnswer += "; the server may have the mail"
 	}
-	if err := s.told(*e, outcome, f.Code, e.LastAnswer); err != nil {
-		return err
-	}
+	told := s.told(*e, outcome, f.Code, e.LastAnswer)
 	if s.Now().Before(e.Deadline) {
-		return s.write(*e)
+		return errors.Join(told, s.write(*e))
 	}
-	return s.giveUp(e, e.LastAnswer)
+	return errors.Join(told, s.giveUp(e, e.LastAnswer))
 }
 
 func (s *sending) giveUp(e *Entry, answer string) error {

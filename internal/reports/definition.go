@@ -181,7 +181,14 @@ var (
 	given = []string{"as_of", "timezone", "snapshot", "since_snapshot", "since"}
 )
 
+// maxName is how many letters the name of a report may have: it is part of the names
+// of files.
+const maxName = 100
+
 var (
+	// takenNames are those by which journal and outbox know something else than a report.
+	takenNames = []string{"check", "collect", "operator"}
+
 	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	columnPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 )

@@ -176,6 +176,25 @@ func TestValidateGivesAllFaults(t *testing.T) {
 	}
 }
 
+// TestReportNames refuses names that are something else's, or too long for a file's.
+func TestReportNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"operators": "", "to-collect": "", strings.Repeat("a", 100): "",
+		"collect":                `report collect: name "collect": must be none of check, collect, operator`,
+		"operator":               `name "operator": must be none`,
+		"check":                  `name "check": must be none`,
+		strings.Repeat("a", 101): "report " + strings.Repeat("a", 100) + ": its name must have at most 100 letters",
+	} {
+		faults := Validate([]Definition{{Name: name, Title: "T", Sections: []Section{{Title: "A", Query: "expiring_by_rule.sql"}}}}, "")
+		if want == "" && len(faults) == 0 {
+			continue
+		}
+		if len(faults) != 1 || want == "" || faults[0].Key != "name" || !strings.Contains(faults[0].Text, want) {
+			t.Errorf("%s: %v, want %q", name, faults, want)
+		}
+	}
+}
+
 // TestBounds refuses what is out of bounds, wherever it is given, and says so
 // in words.
 func TestBounds(t *testing.T) {

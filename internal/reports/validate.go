@@ -21,7 +21,7 @@ type Fault struct {
 }
 
 // Validate returns every fault of the definitions: names that are missing,
-// wrong or used twice, unknown formats, parameters whose default has another
+// wrong, taken or used twice, unknown formats, parameters whose default has another
 // type, is out of bounds or, under a built-in's name, is not declared by the
 // built-in, columns named twice, and queries that are neither in queryDir
 // (which may be empty) nor built in.
@@ -33,7 +33,7 @@ func Validate(definitions []Definition, queryDir string) []Fault {
 	}
 	seen := map[string]bool{}
 	for i, d := range definitions {
-		name := d.Name
+		name := cut(d.Name, maxName)
 		if name == "" {
 			name = fmt.Sprintf("number %d", i+1)
 		}
@@ -75,8 +75,13 @@ func (d Definition) validateNames(add fault, declared map[string]Parameter) {
 type fault func(key, format string, args ...any)
 
 func (d Definition) validate(add fault, open func(string) error) {
-	if !namePattern.MatchString(d.Name) {
+	switch {
+	case len(d.Name) > maxName:
+		add("name", "its name must have at most %d letters", maxName)
+	case !namePattern.MatchString(d.Name):
 		add("name", "name %q: must be lower-case words joined by hyphens", d.Name)
+	case slices.Contains(takenNames, d.Name):
+		add("name", "name %q: must be none of %s", d.Name, strings.Join(takenNames, ", "))
 	}
 	if d.Title == "" {
 		add("title", "has no title")
