@@ -157,11 +157,11 @@ func TestMailPasswordIsReadLate(t *testing.T) {
 
 // The outbox's help calls a mail as a mail is called.
 func TestOutboxHelp(t *testing.T) {
-	m := &mailing{at: time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)}
+	run := mailRun(time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC), "expiring-permissions")
 	c := new(app).outboxCommand()
 	for _, c := range append(c.Commands(), c) {
 		if strings.Contains(c.Example, " drop ") &&
-			!strings.Contains(c.Example, " drop "+m.run("expiring-permissions")+"/0002") {
+			!strings.Contains(c.Example, " drop "+run+"/0002") {
 			t.Errorf("%s: its example is %s", c.Name(), c.Example)
 		}
 	}
