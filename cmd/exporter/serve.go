@@ -207,7 +207,7 @@ func (a *app) newServer(cfg *config) (*server, error) {
 		o.Ending = ending
 		return s.app.sendOutbox(ctx, cfg, o)
 	}
-	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
+	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account, Say: duration}
 	return s, nil
 }
 
