@@ -160,8 +160,7 @@ type sent struct {
 // sendOutbox tries all mails that are due, enters each attempt into the journal,
 // and tells the operator of those that were refused. Beside an error what it
 // returns holds for the mails that it got to.
-func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
-	o := a.newOutbox(cfg)
+func (a *app) sendOutbox(ctx context.Context, cfg *config, o *deliver.Outbox) (s sent, err error) {
 	// Without mails none is needed: what a crash left is put in order all the same.
 	if o.Server, err = cfg.Mail.mailServer(); err != nil {
 		if waiting, damaged := o.List(); len(waiting) > 0 || damaged != nil {

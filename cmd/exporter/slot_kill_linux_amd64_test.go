@@ -41,7 +41,7 @@ func runSlot() {
 		}
 	}
 	if err == nil {
-		_, err = a.sendOutbox(ctx, cfg)
+		_, err = a.sendOutbox(ctx, cfg, a.newOutbox(cfg))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
