@@ -16,11 +16,11 @@ test: test-tools
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 # race looks for races where goroutines of ours meet: the client, the walks, the
-# sandbox, schedules, reports side by side.
+# sandbox, schedules, mails, reports side by side.
 race: test-tools
-	$(GO) test -race ./internal/cloud ./internal/journal ./internal/sandbox ./internal/schedule
+	$(GO) test -race ./internal/cloud ./internal/deliver ./internal/journal ./internal/sandbox ./internal/schedule
 	$(GO) test -race ./internal/collect -run '^(TestInterruption|TestRecoverableFaultsTogether|TestUnrecoverableFaults|TestInterruptedTieOuts)$$'
-	$(GO) test -race ./cmd/exporter -run '^TestScripts$$/^(partial|report_exceptions)$$'
+	$(GO) test -race ./cmd/exporter -run '^(TestScripts|TestMonthOfServe)$$/^(partial|report_exceptions|1|2)$$'
 
 # check is what reads the code without running it.
 check:

@@ -126,22 +126,17 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Mailing those %d of them that are due now, into a folder", len(due.runner.Jobs))))
-	// The demo does not wait for that minute: its clock is set to just before.
+	// The demo does not wait until they are due: its clock is set to just before.
 	back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
-	if err := due.runDue(ctx); err != nil {
-		return err
-	}
-	if err := a.sayMails(cfg); err != nil {
+	if err := d.mailDemo(ctx, due); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
 The reports are in %s, the mails in %s, all else in %s. Go on with:
-  exporter why expiring-permissions --config %s
   exporter snapshots show --config %s
   exporter sql --config %s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
 For your own site: exporter init
-`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), out, cfgPath(out), cfgPath(out), cfgPath(out))
+`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), out, cfgPath(out), cfgPath(out))
 	cancel()
 	return <-served
 }
@@ -193,10 +188,14 @@ func (s *server) runDue(ctx context.Context) error {
 	return errors.Join(failed, err)
 }
 
-// sayMails tells in a line each of the mails that were kept, and more of one
-// report's.
-func (a *app) sayMails(cfg *config) error {
-	h := newHistory(cfg.journalPath())
+// mailDemo runs what is due as serve does, and tells which mails were kept, and of one
+// report what became of it.
+func (a *app) mailDemo(ctx context.Context, due *server) error {
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Mailing the %d of them that are due, into a folder", len(due.runner.Jobs))))
+	if err := due.runDue(ctx); err != nil {
+		return err
+	}
+	h := newHistory(due.cfg, true)
 	if err := h.refresh(); err != nil {
 		return err
 	}
@@ -206,7 +205,13 @@ func (a *app) sayMails(cfg *config) error {
 	}
 	width, _ := terminalWidth(a.stdout)
 	a.printGrouped(g, width)
-	return nil
+	const asked = "expiring-permissions"
+	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "exporter why "+asked))
+	w, err := a.newWhy(due.cfg, asked)
+	if err != nil {
+		return err
+	}
+	return w.newest()
 }
 
 // writeDemoInputs writes the demo's configuration and registers.

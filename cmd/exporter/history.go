@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,11 @@ import (
 // history is what the journal says of schedules, mails and snapshots. It is safe
 // for concurrent use.
 type history struct {
-	path string
+	path  string
+	whole bool // slots, serves and mails are kept, to tell of them
+	// remember is how long it is known which mails were accepted, and which slots
+	// begun: for as long as their mails may be in the outbox.
+	remember time.Duration
 
 	mu     sync.Mutex
 	offset int64 // up to where the journal has been read
@@ -29,16 +34,30 @@ type history struct {
 	newest    time.Time
 	believed  string
 	schedules map[string]*scheduleState
-	slots     map[string][]slotEntry // by schedule, in the journal's order
-	serves    []serveEntry
-	mails     []mailEntry
-	begun     map[string]time.Time     // by schedule: the newest slot whose report was made
+	// slots are by schedule, in the journal's order. Unless the history is whole, they
+	// are the collections that reports to come may be made from.
+	slots     map[string][]slotEntry
+	serves    []serveEntry             // where it is whole
+	mails     []mailEntry              // where it is whole
+	begun     map[slotKey]begunSlot    // those whose report was made, which is before its mails go
+	accepted  map[string]time.Time     // by Message-ID: when a server took it
 	published map[string]snapshotEntry // by project, the newest that is complete
 	rows      map[string]int64         // by project, of its newest snapshot
 	// Counted over all slots and mails.
 	requests, retries int64
 	attempts          map[string]int64 // by the answer to a mail
-	accepted          map[string]bool  // Message-IDs
+}
+
+// slotKey is a due time of a schedule, in UTC.
+type slotKey struct {
+	schedule string
+	at       time.Time
+}
+
+// begunSlot is what the report of a slot was made from.
+type begunSlot struct {
+	snapshot, since string
+	at              time.Time // when it was made
 }
 
 // scheduleState is where a schedule stands.
@@ -50,96 +69,10 @@ type scheduleState struct {
 	outcomes    map[string]int64 // how many slots had which
 }
 
-// scheduleEntry is a schedule as serve's entry in the journal names it.
-type scheduleEntry struct {
-	Name   string          `json:"name"`
-	Cron   string          `json:"cron"`
-	Zone   string          `json:"zone"`
-	Missed schedule.Policy `json:"missed"`
-}
-
-// serveEntry is the detail of kind "serve": a start with its schedules, or a stop
-// with its reason.
-type serveEntry struct {
-	Event          string          `json:"event"`
-	ProgramVersion string          `json:"program_version,omitempty"`
-	Schedules      []scheduleEntry `json:"schedules,omitempty"`
-	Why            string          `json:"why,omitempty"`
-
-	at time.Time
-}
-
-// slotEntry is the detail of kind "slot": what became of one slot.
-type slotEntry struct {
-	Schedule string     `json:"schedule"`
-	Slot     time.Time  `json:"slot"`
-	Outcome  string     `json:"outcome"`
-	Why      string     `json:"why,omitempty"`
-	Started  time.Time  `json:"started,omitzero"`
-	Finished time.Time  `json:"finished,omitzero"`
-	Detail   slotDetail `json:"detail,omitzero"`
-}
-
-// slotDetail are the members of a slot's detail that are read again.
-type slotDetail struct {
-	Snapshot string   `json:"snapshot"`
-	Since    string   `json:"since"`
-	Verdict  string   `json:"verdict"`
-	Requests int64    `json:"requests"`
-	Retries  int64    `json:"retries"`
-	Trouble  string   `json:"trouble"`
-	Notices  []string `json:"notices"`
-	// Unsent are those who were to get no mail, and why; Recipients is what is to be
-	// known of how recipients were found.
-	Unsent     []string `json:"unsent"`
-	Recipients []string `json:"recipients"`
-}
-
-// UnmarshalJSON takes what it knows and passes over what is of another type: what a
-// job says of itself must not make its slot unknown.
-func (d *slotDetail) UnmarshalJSON(b []byte) error {
-	type plain slotDetail
-	err := json.Unmarshal(b, (*plain)(d))
-	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
-		return nil
-	}
-	return err
-}
-
-// clockEntry is the detail of kind "clock": a clock was accepted although entries
-// or snapshots are later.
-type clockEntry struct {
-	Newest   time.Time `json:"newest"`
-	Snapshot string    `json:"snapshot,omitempty"`
-}
-
-// mailEntry is the detail of kind "mail": one attempt to send one mail.
-type mailEntry struct {
-	MessageID string `json:"message_id"`
-	Report    string `json:"report"`
-	Slot      string `json:"slot"`
-	To        string `json:"to"`
-	Attempt   int    `json:"attempt"`
-	Outcome   string `json:"outcome"`
-	Code      int    `json:"code"`
-	Answer    string `json:"answer"`
-
-	at time.Time
-}
-
-// snapshotEntry is the detail of kind "snapshot".
-type snapshotEntry struct {
-	Snapshot string `json:"snapshot"`
-	Project  string `json:"project"`
-	Verdict  string `json:"verdict"`
-	Rows     int64  `json:"rows"`
-	Kind     string `json:"kind"`
-}
-
-// newHistory is the history in the journal at path. It is empty until it is
-// refreshed.
-func newHistory(path string) *history {
-	h := &history{path: path}
+// newHistory is the history in a store's journal, empty until it is refreshed. A
+// whole one grows with the journal; else it is bounded.
+func newHistory(cfg *config, whole bool) *history {
+	h := &history{path: cfg.journalPath(), whole: whole, remember: cfg.Mail.GiveUp + 31*24*time.Hour}
 	h.clear()
 	return h
 }
@@ -148,8 +81,9 @@ func (h *history) clear() {
 	h.offset, h.newest, h.believed = 0, time.Time{}, ""
 	h.schedules, h.slots = map[string]*scheduleState{}, map[string][]slotEntry{}
 	h.published, h.rows = map[string]snapshotEntry{}, map[string]int64{}
-	h.serves, h.mails, h.begun = nil, nil, map[string]time.Time{}
-	h.requests, h.retries, h.attempts, h.accepted = 0, 0, map[string]int64{}, map[string]bool{}
+	h.serves, h.mails = nil, nil
+	h.begun, h.accepted = map[slotKey]begunSlot{}, map[string]time.Time{}
+	h.requests, h.retries, h.attempts = 0, 0, map[string]int64{}
 }
 
 // refresh takes in what has been added to the journal. What is no whole entry is
@@ -173,19 +107,29 @@ func (h *history) refresh() error {
 	if info.Size() < h.offset { // it is another
 		h.clear()
 	}
-	added, err := io.ReadAll(io.NewSectionReader(f, h.offset, info.Size()-h.offset))
-	if err != nil {
-		return err
-	}
-	added = added[:bytes.LastIndexByte(added, '\n')+1]
-	h.offset += int64(len(added))
-	for line := range bytes.Lines(added) {
+	defer h.forget()
+	lines := bufio.NewReader(io.NewSectionReader(f, h.offset, info.Size()-h.offset))
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil // what has no newline is being written
+		}
+		if err != nil {
+			return err
+		}
+		h.offset += int64(len(line))
 		var e journal.Entry
 		if json.Unmarshal(line, &e) == nil {
 			h.add(e)
 		}
 	}
-	return nil
+}
+
+// forget drops what is too old to be asked for.
+func (h *history) forget() {
+	before := h.newest.Add(-h.remember)
+	maps.DeleteFunc(h.accepted, func(_ string, at time.Time) bool { return at.Before(before) })
+	maps.DeleteFunc(h.begun, func(_ slotKey, b begunSlot) bool { return b.at.Before(before) })
 }
 
 // add takes in one entry.
@@ -197,21 +141,18 @@ func (h *history) add(e journal.Entry) {
 	case "serve":
 		if x, ok := detailOf[serveEntry](e); ok {
 			x.at = e.At
-			h.serves = append(h.serves, x)
 			h.began(x)
+			if h.whole {
+				h.serves = append(h.serves, x)
+			}
 		}
 	case "slot":
 		if x, ok := detailOf[slotEntry](e); ok {
-			h.slots[x.Schedule] = append(h.slots[x.Schedule], x)
 			h.accounted(x)
 		}
 	case "report":
-		x, ok := detailOf[struct {
-			Report string    `json:"report"`
-			Slot   time.Time `json:"slot"`
-		}](e)
-		if ok && !x.Slot.IsZero() {
-			h.begun["report "+x.Report] = x.Slot
+		if x, ok := detailOf[reportEntry](e); ok && !x.Slot.IsZero() {
+			h.begun[slotKey{"report " + x.Report, x.Slot.UTC()}] = begunSlot{x.Snapshot, x.Since, e.At}
 		}
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
@@ -224,10 +165,12 @@ func (h *history) add(e journal.Entry) {
 	case "mail":
 		if x, ok := detailOf[mailEntry](e); ok {
 			x.at = e.At
-			h.mails = append(h.mails, x)
 			h.attempts[x.Outcome]++
 			if x.Outcome == deliver.Accepted {
-				h.accepted[x.MessageID] = true
+				h.accepted[x.MessageID] = e.At
+			}
+			if h.whole {
+				h.mails = append(h.mails, x)
 			}
 		}
 	case "snapshot":
@@ -240,12 +183,6 @@ func (h *history) add(e journal.Entry) {
 			h.published[x.Project] = x
 		}
 	}
-}
-
-func detailOf[T any](e journal.Entry) (T, bool) {
-	var x T
-	err := json.Unmarshal(e.Detail, &x)
-	return x, err == nil
 }
 
 // began keeps what a start of serve names: a schedule that is new, or whose times
@@ -268,13 +205,35 @@ func (h *history) began(x serveEntry) {
 	}
 }
 
+// accounted takes in what became of a slot.
 func (h *history) accounted(x slotEntry) {
 	h.requests += x.Detail.Requests
 	h.retries += x.Detail.Retries
-	s := h.schedules[x.Schedule]
-	if s == nil {
+	if s := h.schedules[x.Schedule]; s != nil {
+		s.accounted(x)
+	}
+	if h.whole || x.Schedule == collecting {
+		h.slots[x.Schedule] = append(h.slots[x.Schedule], x)
+	}
+	if h.whole {
 		return
 	}
+	// No report will be made from a collection before the one that was the newest at
+	// the oldest slot up to which all is done.
+	oldest := x.Slot
+	for _, s := range h.schedules {
+		if s.since.Before(oldest) {
+			oldest = s.since
+		}
+	}
+	c := h.slots[collecting]
+	for len(c) > 1 && !c[1].Slot.After(oldest) {
+		c = c[1:]
+	}
+	h.slots[collecting] = slices.Clip(c)
+}
+
+func (s *scheduleState) accounted(x slotEntry) {
 	s.since = x.Slot
 	s.outcomes[x.Outcome]++
 	if x.Outcome == schedule.Skipped || x.Outcome == schedule.Failed {
@@ -293,19 +252,25 @@ func (h *history) last() time.Time {
 	return h.newest
 }
 
-// wasBegun reports whether a slot's report was made, which is before its mails go.
-func (h *history) wasBegun(name string, at time.Time) bool {
+// wasBegun is what a slot's report was made from, and whether it was.
+func (h *history) wasBegun(name string, at time.Time) (begunSlot, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.begun[name].Equal(at)
+	b, ok := h.begun[slotKey{name, at.UTC()}]
+	return b, ok
 }
 
-// acceptedMails are the IDs of the messages that a server has taken.
+// acceptedMails are the IDs of the messages that a server has taken and that may
+// still be in the outbox.
 func (h *history) acceptedMails() (map[string]bool, error) {
 	err := h.refresh()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return maps.Clone(h.accepted), err
+	ids := map[string]bool{}
+	for id := range h.accepted {
+		ids[id] = true
+	}
+	return ids, err
 }
 
 // state is where a schedule stands; the zero value where it is not known.

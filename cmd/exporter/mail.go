@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -183,7 +182,7 @@ func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s se
 	j := journal.Open(cfg.journalPath(), a.now)
 	known := a.acceptedMails
 	if known == nil {
-		known = func() (map[string]bool, error) { return acceptedMails(cfg.journalPath()) }
+		known = newHistory(cfg, false).acceptedMails
 	}
 	s.next, err = o.Send(ctx, known, func(t deliver.Attempt) error {
 		switch {
@@ -226,27 +225,6 @@ func damaged(err error) (all []*deliver.Damaged) {
 		return damaged(e.Unwrap())
 	}
 	return all
-}
-
-// acceptedMails are the IDs of the messages that the journal says a server took.
-func acceptedMails(path string) (map[string]bool, error) {
-	ids := map[string]bool{}
-	_, err := journal.Read(path, func(e journal.Entry) error {
-		if e.Kind != "mail" {
-			return nil
-		}
-		var t deliver.Attempt
-		err := json.Unmarshal(e.Detail, &t)
-		if t.Outcome == deliver.Accepted {
-			ids[t.MessageID] = true
-		}
-		return err
-	})
-	// What stands behind a break cannot be read; mails wait for no repair.
-	if _, broken := errors.AsType[*journal.Broken](err); broken {
-		err = nil
-	}
-	return ids, err
 }
 
 // tellOperator puts one mail into the outbox that names the refused mails which

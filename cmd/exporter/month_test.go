@@ -94,13 +94,14 @@ func runMonth(t *testing.T, a *app, cfg config, seed uint64) {
 	defer m.mails.Close()
 	starts := 0
 	for end := begin.AddDate(0, 1, 0); time.Now().Before(end); starts++ {
-		m.serve(time.Duration(m.random.Int64N(int64(96 * time.Hour))))
+		m.serve(time.Duration(m.random.Int64N(int64(96*time.Hour))), m.chance(2) == 0)
 		time.Sleep(time.Duration(m.random.Int64N(int64(30 * time.Hour))))
 	}
 	m.mu.Lock()
 	m.healthy = true
 	m.mu.Unlock()
-	m.serve(3 * time.Hour) // whatever is due, and whatever waits
+	// Whatever is due, and whatever waits. Nothing is due from 08:30 to 14:30 UTC.
+	m.serve(time.Until(time.Now().Add(15*time.Hour).Truncate(24*time.Hour).Add(12*time.Hour)), false)
 	m.check(begin, starts)
 }
 
@@ -130,12 +131,14 @@ func (m *month) chance(n int64) int64 {
 }
 
 // serve runs one for so long, and ends it in order or as a kill would.
-func (m *month) serve(d time.Duration) {
+func (m *month) serve(d time.Duration, killed bool) {
 	s, err := m.app.newServer(m.cfg)
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.mu.Lock()
 	m.dead = false
+	m.mu.Unlock()
 	s.look, s.runner.Look = 12*time.Hour, 12*time.Hour // no clock is set here, and nobody else puts mails
 	outbox := m.app.newOutbox(s.cfg)
 	outbox.Server = &deliver.Server{Addr: m.mails.Addr, TLS: deliver.Plain, Dial: m.mails.Dial}
@@ -150,7 +153,6 @@ func (m *month) serve(d time.Duration) {
 			}
 		}
 	}
-	killed := m.chance(2) == 0
 	account := s.runner.Account
 	s.runner.Account = func(e schedule.Entry) error {
 		m.mu.Lock()
@@ -171,11 +173,17 @@ func (m *month) serve(d time.Duration) {
 			m.dead = true
 		})
 	}
-	stop, err := s.start(ctx, false)
+	release, err := s.start(ctx, false)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	if err := errors.Join(s.run(ctx), stop()); err != nil {
+	err = s.run(ctx)
+	if killed {
+		err = errors.Join(err, release())
+	} else {
+		err = s.end(ctx, err, release)
+	}
+	if err != nil {
 		m.t.Error(err)
 	}
 }
@@ -327,9 +335,6 @@ func (m *month) checkDays(cfg *config, days map[string]map[string]int, first, la
 				want = 0
 			}
 			got := days[name][at.Format(time.DateOnly)]
-			if at.After(last.Add(-time.Hour)) && want == 1 && got == 0 {
-				continue // it may have been given up at the very end
-			}
 			if got != want {
 				m.t.Errorf("%s: %d entries for %s, want %d", name, got, at, want)
 			}

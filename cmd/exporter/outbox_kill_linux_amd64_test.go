@@ -234,7 +234,7 @@ func (x *postOffice) try(program string, at point) error {
 
 // known are the mails of which the disk says that the server has them.
 func (x *postOffice) known() (map[string]bool, error) {
-	known, err := acceptedMails(filepath.Join(x.store, "journal.ndjson"))
+	known, err := newHistory(&config{Store: storeConfig{Dir: x.store}}, false).acceptedMails()
 	marks, _ := filepath.Glob(filepath.Join(x.store, "outbox", "*", "*.accepted"))
 	for _, path := range marks {
 		b, err := os.ReadFile(path)

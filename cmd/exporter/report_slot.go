@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -19,21 +17,19 @@ type reportSlot struct {
 	SincePrevious string // the snapshot of the report's slot before, "" for none
 	Notices       []string
 	CaughtUp      bool
-	Late          bool
+	// Begun is set where its report was made before, from the same snapshots, by a
+	// run that was cut short.
+	Begun bool
 }
 
 // runReportSlot makes the report of a due time and puts its mails into the outbox.
-// Where a run of the same due time was cut short it is made from the same snapshot,
-// and mails that are in the outbox are not put there again.
+// Mails of it that are in the outbox are not put there again.
 func (a *app) runReportSlot(ctx context.Context, cfg *config, d reports.Definition, slot reportSlot) (map[string]any, error) {
-	began, err := cutShort(cfg.journalPath(), d.Name, slot.At)
-	if err != nil {
-		return nil, err
-	}
-	if began.Snapshot != "" {
-		slot.Snapshot, slot.SincePrevious = began.Snapshot, began.Since
-	} else if slot.SincePrevious, err = a.usableBase(ctx, cfg, slot); err != nil {
-		return nil, err
+	if !slot.Begun {
+		var err error
+		if slot.SincePrevious, err = a.usableBase(ctx, cfg, slot); err != nil {
+			return nil, err
+		}
 	}
 	if slot.CaughtUp {
 		slot.Notices = append(slot.Notices, fmt.Sprintf("This report was due on %s and is made up for; it speaks of that time.",
@@ -67,25 +63,6 @@ func (a *app) runReportSlot(ctx context.Context, cfg *config, d reports.Definiti
 		detail["verdict"] = store.Partial
 	}
 	return detail, nil
-}
-
-// cutShort is what a run of a report's due time that did not come to its end was
-// made from, by the journal.
-func cutShort(path, report string, at time.Time) (began struct{ Snapshot, Since string }, err error) {
-	_, err = journal.Read(path, func(e journal.Entry) error {
-		var x struct {
-			Report, Snapshot, Since string
-			Slot                    time.Time
-		}
-		if e.Kind == "report" && json.Unmarshal(e.Detail, &x) == nil && x.Report == report && x.Slot.Equal(at) {
-			began.Snapshot, began.Since = x.Snapshot, x.Since
-		}
-		return nil
-	})
-	if broken, ok := errors.AsType[*journal.Broken](err); ok && broken.Torn {
-		err = nil
-	}
-	return began, err
 }
 
 // usableBase is the snapshot of the slot before as one to tell changes since; ""

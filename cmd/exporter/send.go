@@ -111,11 +111,11 @@ type mails struct {
 	maxSize int64
 }
 
-// run names the mails of a report in the outbox: the same whenever the same due
+// mailRun names the mails of a report in the outbox: the same whenever the same due
 // time is run.
-func (s *mailing) run(report string) string {
-	return s.at.UTC().Format("20060102T150405Z") + "-" + report
-}
+func mailRun(at time.Time, report string) string { return at.UTC().Format(runLayout) + "-" + report }
+
+const runLayout = "20060102T150405Z"
 
 // prepareMails makes the mails of a report: the whole one for those in to, a part
 // for each recipient of a split.
@@ -363,7 +363,7 @@ func (s *mailing) put(report string, m mails) error {
 		if err := s.writePreview(report, m.list); err != nil {
 			return err
 		}
-	} else if err := s.outbox.Put(s.run(report), s.messages(report, m.list)); err != nil && !errors.Is(err, deliver.ErrExists) {
+	} else if err := s.outbox.Put(mailRun(s.at, report), s.messages(report, m.list)); err != nil && !errors.Is(err, deliver.ErrExists) {
 		return fmt.Errorf("mail: %w", err)
 	}
 	for _, f := range m.beside {

@@ -70,38 +70,41 @@ func (a *app) serve(ctx context.Context, acceptClock bool) error {
 	if err != nil {
 		return err
 	}
-	stop, err := s.start(ctx, acceptClock)
+	release, err := s.start(ctx, acceptClock)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.run(ctx), stop()); err != nil {
-		return err
-	}
-	why := context.Cause(ctx).Error()
-	s.log.Info("stopped", "why", why)
-	_, err = s.journal.Append("serve", serveEntry{Event: "stop", Why: why})
-	return explainDisk(err)
+	return s.end(ctx, s.run(ctx), release)
 }
 
 // start takes the store and enters that in the journal. The store is held, and
-// health is told, until stop is called.
-func (s *server) start(ctx context.Context, acceptClock bool) (stop func() error, err error) {
-	release, err := lockServe(s.cfg)
+// health is told, until release is called.
+func (s *server) start(ctx context.Context, acceptClock bool) (release func() error, err error) {
+	unlock, err := lockServe(s.cfg)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.checkClock(ctx, acceptClock); err != nil {
-		return nil, errors.Join(err, release())
+		return nil, errors.Join(err, unlock())
 	}
 	untell, err := s.tell()
 	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	release = func() error { return errors.Join(untell(), unlock()) }
+	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, release())
 	}
-	stop = func() error { return errors.Join(untell(), release()) }
-	if err := s.begin(); err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	return stop, nil
+	return release, nil
+}
+
+// end enters in the journal that serve ends, for ctx did or because run erred, and
+// then lets the store go: the start of another comes after that entry.
+func (s *server) end(ctx context.Context, ran error, release func() error) error {
+	why := cmp.Or(ran, context.Cause(ctx)).Error()
+	s.log.Info("stopped", "why", why)
+	_, err := s.journal.Append("serve", serveEntry{Event: "stop", Why: why})
+	return errors.Join(ran, explainDisk(err), release())
 }
 
 // run runs the jobs, and sends mails, until ctx ends.
@@ -197,7 +200,7 @@ func (a *app) newServer(cfg *config) (*server, error) {
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
 	s := &server{
-		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg.journalPath()),
+		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg, false),
 		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
 	quiet.acceptedMails = s.history.acceptedMails
@@ -292,23 +295,20 @@ func (s *server) begin() error {
 	return nil
 }
 
-// account enters a slot in the journal and the log.
+// account enters a slot in the journal and the log. It errs only where the journal
+// has no entry of it.
 func (s *server) account(e schedule.Entry) error {
+	entry := slotEntry{Schedule: e.Schedule, Slot: e.Slot, Outcome: e.Outcome, Why: e.Why, Started: e.Started.UTC(), Finished: e.Finished.UTC()}
 	_, err := s.journal.Append("slot", struct {
-		Schedule string         `json:"schedule"`
-		Slot     time.Time      `json:"slot"`
-		Outcome  string         `json:"outcome"`
-		Why      string         `json:"why,omitempty"`
-		Started  time.Time      `json:"started,omitzero"`
-		Finished time.Time      `json:"finished,omitzero"`
-		Detail   map[string]any `json:"detail,omitempty"`
-	}{e.Schedule, e.Slot, e.Outcome, e.Why, e.Started.UTC(), e.Finished.UTC(), e.Detail})
-	if err == nil {
-		err = s.history.refresh()
-	}
+		slotEntry
+		Detail map[string]any `json:"detail,omitempty"` // all of it
+	}{entry, e.Detail})
 	if err != nil {
 		s.log.Error("a slot cannot be accounted for yet", "schedule", e.Schedule, "slot", e.Slot, "error", err)
 		return err
+	}
+	if err := s.history.refresh(); err != nil {
+		s.log.Error("the journal cannot be read", "error", err)
 	}
 	if err := s.tellFailure(e); err != nil {
 		s.log.Error("the operator cannot be told", "schedule", e.Schedule, "error", err)

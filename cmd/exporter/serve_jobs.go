@@ -31,7 +31,7 @@ func (s *server) jobs() []schedule.Job {
 		}
 		name := "report " + d.Name
 		all = append(all, schedule.Job{
-			Name: name, Begun: func(at time.Time) bool { return s.history.wasBegun(name, at) },
+			Name: name, Begun: func(at time.Time) bool { _, begun := s.history.wasBegun(name, at); return begun },
 			Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
 			Run: func(ctx context.Context, slot schedule.Slot) (map[string]any, error) {
 				defer s.mailsPut()
@@ -52,7 +52,6 @@ func (s *server) mailsPut() {
 
 // runReport makes and mails the report of a slot.
 func (s *server) runReport(ctx context.Context, d reports.Definition, slot schedule.Slot) (detail map[string]any, err error) {
-	of := s.reportSlot(d.Name, slot)
 	err = s.untilDone(ctx, func() (err error) {
 		select {
 		case s.turns <- struct{}{}:
@@ -60,7 +59,10 @@ func (s *server) runReport(ctx context.Context, d reports.Definition, slot sched
 			return context.Cause(ctx)
 		}
 		defer func() { <-s.turns }()
-		detail, err = s.app.runReportSlot(ctx, s.cfg, d, of)
+		if err := s.history.refresh(); err != nil { // a try before may have begun it
+			return err
+		}
+		detail, err = s.app.runReportSlot(ctx, s.cfg, d, s.reportSlot(d.Name, slot))
 		return err
 	})
 	return detail, err
@@ -91,10 +93,19 @@ func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]an
 	return detail, nil
 }
 
-// reportSlot is what a report of a slot is made from: the snapshot of the newest
-// collection that was due by then.
+// reportSlot is what a report of a slot is made from: where it was begun and cut
+// short, what it was made from then, else the snapshot of the newest collection that
+// was due by then.
 func (s *server) reportSlot(name string, slot schedule.Slot) reportSlot {
-	r := reportSlot{At: slot.At, CaughtUp: slot.CaughtUp, Late: slot.Late, SincePrevious: s.history.state("report " + name).snapshot}
+	r := s.fromCollection(name, slot)
+	if b, _ := s.history.wasBegun("report "+name, slot.At); b.snapshot != "" {
+		r.Snapshot, r.SincePrevious, r.Begun = b.snapshot, b.since, true
+	}
+	return r
+}
+
+func (s *server) fromCollection(name string, slot schedule.Slot) reportSlot {
+	r := reportSlot{At: slot.At, CaughtUp: slot.CaughtUp, SincePrevious: s.history.state("report " + name).snapshot}
 	if s.cfg.Collect.Due.spec == nil {
 		return r // whoever collects, the current snapshot is the one
 	}

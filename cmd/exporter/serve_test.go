@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +130,72 @@ func TestSchedulesBegin(t *testing.T) {
 				t.Errorf("begins after %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// A slot has one entry, also where the journal cannot be read after it was written.
+func TestAccountOnce(t *testing.T) {
+	at := time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+	s := newTestServer(t, toldConfig, at, "2026-03-01T09:00:00Z "+startOfLeavers)
+	s.history.path = t.TempDir() // a folder can be opened, and not read
+	if err := s.account(schedule.Entry{Schedule: "report leavers", Slot: at, Outcome: schedule.Ran, Started: at, Finished: at}); err != nil {
+		t.Errorf("account: %v, although the journal has the entry", err)
+	}
+	var slots []string
+	for e := range entries(t, s.cfg.journalPath()) {
+		if e.Kind == "slot" {
+			slots = append(slots, string(e.Detail))
+		}
+	}
+	want := `{"schedule":"report leavers","slot":"2026-03-02T06:00:00Z","outcome":"ran","started":"2026-03-02T06:00:00Z","finished":"2026-03-02T06:00:00Z"}`
+	if len(slots) != 1 || slots[0] != want {
+		t.Errorf("slots %q, want %q", slots, want)
+	}
+}
+
+// Serve lets the store go only when the journal has its stop, also where it ends for
+// an error.
+func TestStopBeforeRelease(t *testing.T) {
+	now := time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+	s := newTestServer(t, strings.Replace(toldConfig, "store:", "serve: {listen: off}\nstore:", 1), now)
+	release, err := s.start(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := os.Open(s.cfg.journalPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	if err := syscall.Flock(int(journal.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- s.end(t.Context(), errors.New("no such job"), release) }()
+	time.Sleep(50 * time.Millisecond)
+	if unlock, err := lockServe(s.cfg); err == nil {
+		t.Error("the store is free before the journal has the stop")
+		unlock()
+	}
+	if err := syscall.Flock(int(journal.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "no such job") {
+		t.Errorf("end: %v", err)
+	}
+	last := ""
+	for e := range entries(t, s.cfg.journalPath()) {
+		last = string(e.Detail)
+	}
+	if want := `{"event":"stop","why":"no such job"}`; last != want {
+		t.Errorf("last entry %s, want %s", last, want)
+	}
+	unlock, err := lockServe(s.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
 	}
 }
 

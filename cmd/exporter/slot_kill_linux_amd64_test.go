@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +19,7 @@ import (
 
 	"exporter/internal/journal"
 	"exporter/internal/sandbox"
+	"exporter/internal/schedule"
 )
 
 // slotTime is when the report of the test is due.
@@ -31,7 +34,10 @@ func runSlot() {
 	if err == nil {
 		d, chosen := chooseReports(cfg.definitions, []string{"channel-access-list"})
 		if err = chosen; err == nil {
-			_, err = a.runReportSlot(ctx, cfg, d[0], reportSlot{At: slotTime})
+			s := &server{app: a, cfg: cfg, history: newHistory(cfg, false)}
+			if err = s.history.refresh(); err == nil {
+				_, err = a.runReportSlot(ctx, cfg, d[0], s.reportSlot(d[0].Name, schedule.Slot{At: slotTime}))
+			}
 		}
 	}
 	if err == nil {
@@ -69,7 +75,7 @@ func TestSlotKill(t *testing.T) {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	before := slotStore(t)
+	before, newer := slotStore(t)
 	run := func(dir string, at func(point) bool) (syscall.WaitStatus, error) {
 		out, err := os.Create(filepath.Join(dir, "out"))
 		if err != nil {
@@ -102,6 +108,9 @@ func TestSlotKill(t *testing.T) {
 				if err == nil {
 					killed, err = run(dir, func(at point) bool { return at == p })
 				}
+				if err == nil { // a collection has published another meanwhile
+					err = os.CopyFS(filepath.Join(dir, "data", "snapshots"), os.DirFS(newer))
+				}
 				if err == nil {
 					ended, err = run(dir, func(point) bool { return false })
 				}
@@ -125,10 +134,54 @@ func TestSlotKill(t *testing.T) {
 	}
 }
 
+// A report that is due tells what has changed since the slot before where that can be
+// told, and its mails say that they are made up for.
+func TestSlotTells(t *testing.T) {
+	t.Parallel()
+	before, newer := slotStore(t)
+	first, _ := filepath.Glob(filepath.Join(before, "data", "snapshots", "*.duckdb"))
+	second, _ := filepath.Glob(filepath.Join(newer, "*.duckdb"))
+	id := func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".duckdb") }
+	if err := os.CopyFS(filepath.Join(before, "data", "snapshots"), os.DirFS(newer)); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{stdout: io.Discard, stderr: io.Discard, log: slog.New(slog.DiscardHandler), now: time.Now, configPath: filepath.Join(before, "reports.yaml")}
+	cfg, err := a.loadConfig(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := chooseReports(cfg.definitions, []string{"channel-access-list"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range []struct{ name, since, want string }{
+		{"the snapshot of the slot before", id(first[0]), id(first[0])},
+		{"the snapshot that it is made from", id(second[0]), ""},
+		{"one that is no more", "20200101T000000Z", ""},
+		{"none", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at := slotTime.AddDate(0, 0, i)
+			detail, err := a.runReportSlot(t.Context(), cfg, d[0], reportSlot{At: at, SincePrevious: test.since, CaughtUp: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			since, _ := detail["since"].(string)
+			mail, err := os.ReadFile(filepath.Join(before, "data", "outbox", mailRun(at, "channel-access-list"), "0001.eml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if made := "Note: This report was due on " + at.Format("2 January 2006 15:04"); since != test.want || !strings.Contains(string(mail), made) {
+				t.Errorf("since %q, want %q; the mail should say %q:\n%.1500s", since, test.want, made, mail)
+			}
+		})
+	}
+}
+
 // slotStore is a folder with a store of one snapshot and the configuration of the
-// report.
-func slotStore(t *testing.T) string {
-	dir := t.TempDir()
+// report; and a folder with the file of another snapshot.
+func slotStore(t *testing.T) (dir, newer string) {
+	dir, newer = t.TempDir(), t.TempDir()
 	s := sandbox.New(sandbox.Options{Site: "documented"})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -139,26 +192,50 @@ func slotStore(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	var said strings.Builder
-	if status := run(t.Context(), []string{"collect", "--config", filepath.Join(dir, "collect.yaml")}, nil, &said, &said); status != 0 {
-		t.Fatalf("collect: status %d\n%s", status, said.String())
+	again := t.TempDir()
+	for _, at := range []string{dir, again} {
+		var said strings.Builder
+		if status := run(t.Context(), []string{"collect", "--config", filepath.Join(at, "collect.yaml")}, nil, &said, &said); status != 0 {
+			t.Fatalf("collect: status %d\n%s", status, said.String())
+		}
+		if at == dir {
+			if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	return dir
+	files, err := filepath.Glob(filepath.Join(again, "data", "snapshots", "*.duckdb"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%v %v", files, err)
+	}
+	if err := os.Rename(files[1], filepath.Join(newer, filepath.Base(files[1]))); err != nil {
+		t.Fatal(err)
+	}
+	return dir, newer
 }
+
+// mailSnapshot finds the snapshot that a mail is of.
+var mailSnapshot = regexp.MustCompile(`(?m)^Snapshot (\w+), as of`)
 
 // checkSlot errs unless each recipient has one mail, the journal says so once of
 // each, and nothing is left but the report.
 func checkSlot(dir string) error {
-	to := map[string]bool{}
+	to, from := map[string]bool{}, map[string]bool{}
 	mails, _ := filepath.Glob(filepath.Join(dir, "mail", "*.eml"))
 	for _, path := range mails {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
+		if id := mailSnapshot.FindSubmatch(b); id != nil {
+			from[string(id[1])] = true
+		}
 		for _, who := range []string{"whole", "ada", "desk"} {
 			to[who] = to[who] || strings.Contains(string(b), "\r\nTo: <"+who+"@example.com>\r\n")
 		}
+	}
+	if len(from) != 1 {
+		return fmt.Errorf("the mails are of %d snapshots", len(from))
 	}
 	if len(mails) != 3 || !to["whole"] || !to["ada"] || !to["desk"] {
 		out, _ := os.ReadFile(filepath.Join(dir, "out"))
@@ -167,14 +244,17 @@ func checkSlot(dir string) error {
 	accepted, sums := map[string]int{}, map[string]string{}
 	if _, err := journal.Read(filepath.Join(dir, "data", "journal.ndjson"), func(e journal.Entry) error {
 		var x struct {
-			Outcome, To string
-			Files       map[string]string
+			Outcome, To, Snapshot string
+			Files                 map[string]string
 		}
 		err := json.Unmarshal(e.Detail, &x)
 		if e.Kind == "mail" && x.Outcome == "accepted" {
 			accepted[x.To]++
 		}
 		if e.Kind == "report" {
+			if !from[x.Snapshot] {
+				err = errors.Join(err, fmt.Errorf("made from %s, mailed from %v", x.Snapshot, from))
+			}
 			for name, sum := range x.Files {
 				if sums[name] != "" && sums[name] != sum {
 					err = errors.Join(err, fmt.Errorf("%s was made twice, and differs", name))

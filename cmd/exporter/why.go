@@ -65,7 +65,7 @@ type why struct {
 }
 
 func (a *app) newWhy(cfg *config, name string) (*why, error) {
-	w := &why{app: a, history: newHistory(cfg.journalPath()), name: name, zone: cfg.zone, now: a.now()}
+	w := &why{app: a, history: newHistory(cfg, true), name: name, zone: cfg.zone, now: a.now()}
 	if name == collecting {
 		w.spec = cfg.Collect.Due.spec
 	} else {

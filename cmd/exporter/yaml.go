@@ -9,7 +9,9 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -193,6 +195,7 @@ func (s source) misread(y yaml.Error) *configError {
 // decode reads body into cfg, but for the values that have another type than
 // their key wants: these are faults, and the paths are where they stood.
 func (s source) decode(body ast.Node, cfg *config) (faults []*configError, paths []string, err error) {
+	faults, paths = s.durations(body)
 	for {
 		read := *cfg
 		err := yaml.NodeToValue(body, &read)
@@ -202,16 +205,51 @@ func (s source) decode(body ast.Node, cfg *config) (faults []*configError, paths
 		}
 		var y yaml.Error
 		if !errors.As(err, &y) || y.GetToken() == nil {
-			return faults, nil, s.yamlError(err)
+			return faults, paths, s.yamlError(err)
 		}
 		h := holder{token: y.GetToken()}
 		ast.Walk(&h, body)
 		if h.clear == nil {
-			return faults, nil, s.yamlError(err)
+			return faults, paths, s.yamlError(err)
 		}
 		h.clear()
 		faults, paths = append(faults, s.misread(y)), append(paths, h.path)
 	}
+}
+
+// durationKeys are the keys whose values are durations.
+var durationKeys = []string{"$.collect.resume", "$.mail.give_up", "$.serve.wait", "$.serve.grace"}
+
+// durations puts durations as Go writes them in the place of those that people write,
+// 3d among them.
+func (s source) durations(body ast.Node) (faults []*configError, paths []string) {
+	ast.Walk(seeing(func(n ast.Node) {
+		m, ok := n.(*ast.MappingValueNode)
+		if !ok || m.Value.GetToken() == nil || m.Value.Type() == ast.NullType || !slices.Contains(durationKeys, m.Value.GetPath()) {
+			return
+		}
+		at := m.Value.GetToken()
+		d, err := parseSpan(at.Value)
+		if err != nil {
+			key := strings.TrimPrefix(m.Value.GetPath(), "$.")
+			faults, paths = append(faults, s.fault(at, key+": "+err.Error())), append(paths, m.Value.GetPath())
+		}
+		m.Value = ast.String(token.New(d.String(), d.String(), at.Position))
+	}), body)
+	return faults, paths
+}
+
+// parseSpan reads a duration such as 3d, 72h or 1h30m.
+func parseSpan(text string) (time.Duration, error) {
+	days, isDays := strings.CutSuffix(text, "d")
+	if n, err := strconv.Atoi(days); isDays && err == nil && n >= 0 && n <= 100_000 {
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration such as 3d, 72h or 90m", text)
+	}
+	return d, nil
 }
 
 // holder finds the innermost value of a mapping or list that begins with or holds

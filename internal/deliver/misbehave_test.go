@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,12 @@ import (
 )
 
 // firstly makes an event go wrong so many times.
-func firstly(times int, at string, with error) func(delivertest.Event) error {
+func firstly(times int64, at string, with error) func(delivertest.Event) error {
+	var seen atomic.Int64
 	return func(e delivertest.Event) error {
-		if e.At != at || times == 0 {
+		if e.At != at || seen.Add(1) > times {
 			return nil
 		}
-		times--
 		return with
 	}
 }
