@@ -164,5 +164,17 @@ func (f *Failure) Hint() string {
 	return ""
 }
 
+// Outcome is what an [Attempt] that came to this is called: [Refused] where another
+// would fail too, [Deferred], or [NoAnswer].
+func (f *Failure) Outcome() string {
+	switch {
+	case f.permanent():
+		return Refused
+	case f.Code != 0:
+		return Deferred
+	}
+	return NoAnswer
+}
+
 // permanent says that another attempt would fail too.
 func (f *Failure) permanent() bool { return f.Code >= 500 && !f.Session }
