@@ -122,15 +122,17 @@ func (a *app) changeOutbox(ctx context.Context, action string, names []string, a
 		return err
 	}
 	o := a.newOutbox(cfg)
-	entries, _ := o.List()
+	entries, unread := o.List()
 	if all {
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
 	}
 	if len(names) == 0 {
-		fmt.Fprintln(a.stderr, "no mail waits")
-		return nil
+		if unread == nil {
+			fmt.Fprintln(a.stderr, "no mail waits")
+		}
+		return explainOutbox(ctx, unread)
 	}
 	change := o.Drop
 	if action == "retry" {

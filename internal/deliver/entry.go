@@ -42,8 +42,9 @@ func (o *Outbox) entries() (all []Entry, damaged []*Damaged, err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // tidied away meanwhile
 		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("outbox: %w", err)
+		if err != nil { // another account's, perhaps: it keeps no other back
+			damaged = append(damaged, &Damaged{run.Name(), err})
+			continue
 		}
 		last := ""
 		for _, f := range files {
