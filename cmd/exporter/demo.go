@@ -184,7 +184,7 @@ func (s *server) runDue(ctx context.Context) error {
 	if err := s.runner.Run(ctx); err != nil {
 		return err
 	}
-	_, err := s.app.sendOutbox(context.WithoutCancel(ctx), s.cfg)
+	_, err := s.app.sendOutbox(context.WithoutCancel(ctx), s.cfg, s.app.newOutbox(s.cfg))
 	return errors.Join(failed, err)
 }
 

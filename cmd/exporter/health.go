@@ -12,8 +12,8 @@ import (
 )
 
 // handler tells how serve does: /healthz that the process lives, /readyz when each
-// schedule is due next, or 503 where the journal cannot be read or is of a later
-// time than it is, /metrics numbers for Prometheus.
+// schedule is due next, or 503 while serve starts, and where the journal cannot be
+// read or is of a later time than it is, /metrics numbers for Prometheus.
 func (s *server) handler() http.Handler {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(s)
@@ -29,10 +29,17 @@ func (s *server) handler() http.Handler {
 			http.Error(w, "the clock has been set back: the journal is of a later time, and slots up to it are not due again", http.StatusServiceUnavailable)
 			return
 		}
+		next := ""
 		for i := range s.runner.Jobs {
 			j := &s.runner.Jobs[i]
-			fmt.Fprintf(w, "%s\tnext due %s\n", j.Name, j.Spec.Next(s.history.state(j.Name).since).Format(time.RFC3339))
+			since := s.history.state(j.Name).since
+			if since.IsZero() {
+				http.Error(w, "serve is starting", http.StatusServiceUnavailable)
+				return
+			}
+			next += fmt.Sprintf("%s\tnext due %s\n", j.Name, j.Spec.Next(since).Format(time.RFC3339))
 		}
+		fmt.Fprint(w, next)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
@@ -54,7 +61,7 @@ var metrics = struct {
 	slots:    metric("schedule_slots_total", "Slots accounted for, by what became of them: ran, late, caught up, skipped, failed.", "schedule", "outcome"),
 	requests: metric("collect_requests_total", "Requests to the cloud by scheduled collections."),
 	retries:  metric("collect_retries_total", "Requests that had to be made again."),
-	mails:    metric("mails", "Mails in the outbox: waiting, or refused for good.", "state"),
+	mails:    metric("mails", "Mails in the outbox: waiting, refused for good, or damaged.", "state"),
 	attempts: metric("mail_attempts_total", "Attempts to send a mail, by the server's answer: accepted, deferred, refused, no answer.", "outcome"),
 }
 
@@ -80,6 +87,7 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 		s.log.Error("metrics", "error", err)
 		return
 	}
+	s.collectMails(gauge)
 	h := s.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -110,8 +118,12 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 	for outcome, n := range h.attempts {
 		counter(metrics.attempts, n, outcome)
 	}
-	entries, _ := s.app.newOutbox(s.cfg).List() // what is damaged is told where mails are sent
-	states := map[string]int{deliver.Waiting: 0, deliver.Refused: 0}
+}
+
+// collectMails gives what is in the outbox.
+func (s *server) collectMails(gauge func(d *prometheus.Desc, v float64, labels ...string)) {
+	entries, err := s.app.newOutbox(s.cfg).List()
+	states := map[string]int{deliver.Waiting: 0, deliver.Refused: 0, "damaged": len(damaged(err))}
 	for _, e := range entries {
 		states[e.State]++
 	}

@@ -77,6 +77,12 @@ func (c *config) validateMail(fault func(key, format string, args ...any)) {
 		if err := m.checkRecipient(m.Operator); err != nil {
 			fault("mail.operator", "%v", err)
 		}
+		if m.Server == "" {
+			fault("mail.server", "missing, although mail.operator is to be told by it")
+		}
+		if m.From == "" {
+			fault("mail.from", "missing, although mail.operator is to be told")
+		}
 	}
 	var err error
 	if m.maxAttachment, err = parseSize(m.MaxAttachment); err != nil {
@@ -155,8 +161,7 @@ type sent struct {
 // sendOutbox tries all mails that are due, enters each attempt into the journal,
 // and tells the operator of those that were refused. Beside an error what it
 // returns holds for the mails that it got to.
-func (a *app) sendOutbox(ctx context.Context, cfg *config) (s sent, err error) {
-	o := a.newOutbox(cfg)
+func (a *app) sendOutbox(ctx context.Context, cfg *config, o *deliver.Outbox) (s sent, err error) {
 	// Without mails none is needed: what a crash left is put in order all the same.
 	if o.Server, err = cfg.Mail.mailServer(); err != nil {
 		if waiting, damaged := o.List(); len(waiting) > 0 || damaged != nil {

@@ -99,7 +99,7 @@ func sendOnce(configPath string) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.sendOutbox(context.Background(), cfg)
+	_, err = a.sendOutbox(context.Background(), cfg, a.newOutbox(cfg))
 	return err
 }
 

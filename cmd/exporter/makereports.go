@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"exporter/internal/journal"
 	"exporter/internal/reports"
@@ -15,6 +17,7 @@ import (
 // reportRun is what the reports of one command are made from.
 type reportRun struct {
 	cfg    *config
+	log    *slog.Logger
 	flags  *reportFlags
 	states reportStates
 	fonts  reports.Fonts
@@ -115,7 +118,14 @@ func (a *app) settleReport(r *reportRun, m made) error {
 
 // make makes one report and writes the drafts of its files. The report itself is
 // let go, for it holds all its rows.
-func (r *reportRun) make(ctx context.Context, d reports.Definition) (made, error) {
+func (r *reportRun) make(ctx context.Context, d reports.Definition) (_ made, err error) {
+	// A fault of the program in one report must not end the others, or serve.
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Error("a report ended in a panic", "report", d.Name, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("report %s: a fault of the program: %v", d.Name, p)
+		}
+	}()
 	report, err := r.run(ctx, d)
 	if err != nil {
 		return made{}, err

@@ -142,7 +142,11 @@ func (m *month) serve(d time.Duration, killed bool) {
 	s.look, s.runner.Look = 12*time.Hour, 12*time.Hour // no clock is set here, and nobody else puts mails
 	outbox := m.app.newOutbox(s.cfg)
 	outbox.Server = &deliver.Server{Addr: m.mails.Addr, TLS: deliver.Plain, Dial: m.mails.Dial}
-	s.send = func(ctx context.Context) (sent, error) { return s.app.sendDue(ctx, s.cfg, outbox) }
+	s.send = func(ctx context.Context, ending <-chan struct{}) (sent, error) {
+		o := *outbox
+		o.Ending = ending
+		return s.app.sendDue(ctx, s.cfg, &o)
+	}
 	for i := range s.runner.Jobs {
 		j := &s.runner.Jobs[i]
 		j.Run = m.collected

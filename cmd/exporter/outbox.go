@@ -162,7 +162,7 @@ func (a *app) changeOutbox(ctx context.Context, action string, names []string, a
 
 // sendNow tries what is due in the outbox and tells what came of it.
 func (a *app) sendNow(ctx context.Context, cfg *config) error {
-	s, err := a.sendOutbox(ctx, cfg)
+	s, err := a.sendOutbox(ctx, cfg, a.newOutbox(cfg))
 	fmt.Fprintln(a.stderr, s)
 	if err == nil && s.waiting+s.refused > 0 {
 		err = &exitError{exitPart, errors.New("not all mails were delivered")}

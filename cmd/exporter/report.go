@@ -153,7 +153,7 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	if n := len(d.left); n > 0 {
 		fmt.Fprintf(a.stderr, "Removed from %s what a killed run left: %s\n", f.out, strings.Join(d.left, ", "))
 	}
-	run := &reportRun{cfg: cfg, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir, mailing: f.mailing}
+	run := &reportRun{cfg: cfg, log: a.log, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir, mailing: f.mailing}
 	done, err := a.collectReports(run, run.start(ctx, chosen))
 	return done, errors.Join(err, d.close())
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"exporter/internal/reports"
 )
 
 // TestSettleReport gives files their names only once the journal has their
@@ -76,4 +80,19 @@ func readText(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// A fault of the program in one report is that report's error.
+func TestReportPanics(t *testing.T) {
+	var said strings.Builder
+	r := &reportRun{cfg: &config{}, log: slog.New(slog.NewTextHandler(&said, nil)), flags: &reportFlags{timeout: time.Minute}}
+	results := r.start(t.Context(), []reports.Definition{{Name: "leavers"}, {Name: "drift"}}) // without a store
+	for i, name := range []string{"leavers", "drift"} {
+		if err := (<-results[i]).err; err == nil || !strings.HasPrefix(err.Error(), "report "+name+": a fault of the program: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !strings.Contains(said.String(), "makereports.go") {
+		t.Errorf("the log does not say where:\n%s", said.String())
+	}
 }

@@ -54,10 +54,11 @@ type server struct {
 	journal *journal.Journal
 	history *history
 	runner  schedule.Runner
-	send    func(context.Context) (sent, error) // tries the mails that are due
-	put     chan struct{}                       // has one when a report may have put mails
-	turns   chan struct{}                       // has one for each report that is made: each holds its rows
-	look    time.Duration                       // how often the outbox is looked into for what others put there
+	// send tries the mails that are due, and begins none once ending is closed.
+	send  func(ctx context.Context, ending <-chan struct{}) (sent, error)
+	put   chan struct{} // has one when a report may have put mails
+	turns chan struct{} // has one for each report that is made: each holds its rows
+	look  time.Duration // how often the outbox is looked into for what others put there
 }
 
 // serve runs the schedules until ctx ends, which is no error.
@@ -119,16 +120,13 @@ func (s *server) run(ctx context.Context) error {
 }
 
 // sendMails sends what is in the outbox, at once or when it is due again, until ctx
-// ends. A mail under way then has the grace time.
+// ends. A mail under way then has the grace time, and no other is begun.
 func (s *server) sendMails(ctx context.Context) {
 	running, release := schedule.WithGrace(ctx, s.cfg.Serve.Grace)
 	defer release()
 	trouble := ""
 	for {
-		result, err := s.send(running)
-		if ctx.Err() != nil {
-			return
-		}
+		result, err := s.send(running, ctx.Done())
 		if err == nil {
 			trouble = ""
 		} else if err.Error() != trouble { // else it is said already
@@ -139,7 +137,7 @@ func (s *server) sendMails(ctx context.Context) {
 			s.log.Info("mails", "accepted", result.accepted, "waiting", result.waiting)
 		}
 		pause := s.look
-		if !result.next.IsZero() {
+		if err == nil && !result.next.IsZero() {
 			pause = max(time.Second, min(pause, result.next.Sub(s.app.now())))
 		}
 		select {
@@ -204,8 +202,12 @@ func (a *app) newServer(cfg *config) (*server, error) {
 		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
 	quiet.acceptedMails = s.history.acceptedMails
-	s.send = func(ctx context.Context) (sent, error) { return s.app.sendOutbox(ctx, cfg) }
-	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account}
+	s.send = func(ctx context.Context, ending <-chan struct{}) (sent, error) {
+		o := s.app.newOutbox(cfg)
+		o.Ending = ending
+		return s.app.sendOutbox(ctx, cfg, o)
+	}
+	s.runner = schedule.Runner{Jobs: s.jobs(), Grace: cfg.Serve.Grace, Now: a.now, Account: s.account, Say: duration}
 	return s, nil
 }
 
@@ -216,7 +218,7 @@ func lockServe(cfg *config) (release func() error, err error) {
 	if err != nil {
 		return nil, explainDisk(err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockSoon(f); err != nil {
 		err = errors.Join(err, f.Close())
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := os.ReadFile(path)
@@ -233,7 +235,23 @@ func lockServe(cfg *config) (release func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(explainDisk(err), f.Close())
 	}
-	return func() error { return errors.Join(f.Truncate(0), f.Close()) }, nil
+	return func() error {
+		// Unlocked by name: a process that is being started holds the file for a moment.
+		return errors.Join(f.Truncate(0), syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+	}, nil
+}
+
+// lockSoon locks a file. Who only looks whether it is locked holds it for a moment:
+// only what is held for longer is.
+func lockSoon(f *os.File) (err error) {
+	for range 20 {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return err
 }
 
 // maxAhead is how much later than this machine's clock the store may be.

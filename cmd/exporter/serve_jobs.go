@@ -114,12 +114,15 @@ func (s *server) fromCollection(name string, slot schedule.Slot) reportSlot {
 	collected := s.history.upTo(collecting, slot.At)
 	switch {
 	case slot.WaitedInVain:
-		r.Notices = append(r.Notices, fmt.Sprintf("The collection for this report was still not done after %s%s.", s.cfg.Serve.Wait, instead))
+		r.Notices = append(r.Notices, fmt.Sprintf("The collection for this report was still not done after %s%s.", duration(s.cfg.Serve.Wait), instead))
 	case collected.Slot.IsZero():
 		r.Notices = append(r.Notices, "No collection was due before this report"+instead+".")
 	case collected.Detail.Snapshot == "":
-		at := collected.Slot.In(s.cfg.Collect.Due.spec.Zone())
-		r.Notices = append(r.Notices, fmt.Sprintf("The collection due on %s %s (%s)%s.", due(at), collected.Outcome, collected.Why, instead))
+		at, outcome := collected.Slot.In(s.cfg.Collect.Due.spec.Zone()), collected.Outcome
+		if outcome == schedule.Skipped {
+			outcome = "was skipped"
+		}
+		r.Notices = append(r.Notices, fmt.Sprintf("The collection due on %s %s (%s)%s.", due(at), outcome, collected.Why, instead))
 	default:
 		r.Snapshot = collected.Detail.Snapshot
 	}

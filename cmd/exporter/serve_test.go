@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,8 +64,10 @@ func TestReportSlot(t *testing.T) {
 			collected(6, "ran", `,"detail":{"snapshot":"S6"}`)}, slot, "S5", "S1", ""},
 		{"it failed", collectsAndReports, []string{start, collected(4, "ran", `,"detail":{"snapshot":"S4"}`), collected(5, "failed", `,"why":"no route"`)}, slot, "", "",
 			"The collection due on 5 March 2026 05:00 failed (no route); this report is made from the newest snapshot there is."},
+		{"it was skipped", collectsAndReports, []string{start, collected(5, "skipped", `,"why":"the machine slept"`)}, slot, "", "",
+			"The collection due on 5 March 2026 05:00 was skipped (the machine slept); this report is made from the newest snapshot there is."},
 		{"it still runs", collectsAndReports, []string{start, collected(4, "ran", `,"detail":{"snapshot":"S4"}`)}, late, "", "",
-			"The collection for this report was still not done after 1h0m0s; this report is made from the newest snapshot there is."},
+			"The collection for this report was still not done after 1 h 0 min; this report is made from the newest snapshot there is."},
 		{"there was none", collectsAndReports, []string{start}, slot, "", "",
 			"No collection was due before this report; this report is made from the newest snapshot there is."},
 		{"somebody else collects", strings.Replace(collectsAndReports, "collect: {", "collect: {budget: {run: 1}}\n#", 1), []string{start, before}, slot, "", "S1", ""},
@@ -190,6 +194,53 @@ func TestStopBeforeRelease(t *testing.T) {
 	if want := `{"event":"stop","why":"no such job"}`; last != want {
 		t.Errorf("last entry %s, want %s", last, want)
 	}
+	unlock, err := lockServe(s.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Mails that cannot be sent are not tried without a pause, and what came of the last
+// pass is told also where serve is to end.
+func TestSendMails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		passes := 0
+		s := &server{app: &app{now: time.Now}, log: slog.New(slog.NewTextHandler(&said, nil)), cfg: &config{}, look: 30 * time.Second}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.send = func(_ context.Context, ending <-chan struct{}) (sent, error) {
+			if passes++; passes < 20 {
+				return sent{next: time.Now()}, errors.New("the disk is full")
+			}
+			cancel()
+			<-ending
+			return sent{accepted: 3, waiting: 5}, errors.New("the disk is gone")
+		}
+		began := time.Now()
+		s.sendMails(ctx)
+		if took := time.Since(began); took != 19*30*time.Second {
+			t.Errorf("20 passes in %s", took)
+		}
+		if got := said.String(); !strings.Contains(got, "the disk is gone") || !strings.Contains(got, "accepted=3 waiting=5") || strings.Count(got, "full") != 1 {
+			t.Errorf("log:\n%s", got)
+		}
+	})
+}
+
+// Who only looks whether serve runs keeps none from starting.
+func TestLookedAtWhileStarting(t *testing.T) {
+	s := newTestServer(t, toldConfig, time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC))
+	looks, err := os.Create(filepath.Join(s.cfg.Store.Dir, "serve.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(looks.Fd()), syscall.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { looks.Close() })
 	unlock, err := lockServe(s.cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -140,13 +140,25 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, s.cfg.journalPath(), append(toldEntries,
-		`2026-03-23T07:00:00Z snapshot {"snapshot":"20260323T050003Z","project":"p1","verdict":"partial","rows":90,"kind":"collection"}`,
-		`2026-03-22T07:00:00Z snapshot {"snapshot":"20260322T050003Z","project":"p1","verdict":"complete","rows":80,"kind":"collection"}`)...)
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
 		s.handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		return w.Code, w.Body.String()
+	}
+	if code, body := get("/readyz"); code != 503 || body != "serve is starting\n" {
+		t.Errorf("/readyz before the start: %d %q", code, body)
+	}
+	write(t, s.cfg.journalPath(), append(toldEntries,
+		`2026-03-23T07:00:00Z snapshot {"snapshot":"20260323T050003Z","project":"p1","verdict":"partial","rows":90,"kind":"collection"}`,
+		`2026-03-22T07:00:00Z snapshot {"snapshot":"20260322T050003Z","project":"p1","verdict":"complete","rows":80,"kind":"collection"}`)...)
+	run := filepath.Join(s.cfg.Store.Dir, "outbox", "20260323T060000Z-leavers")
+	if err := os.MkdirAll(run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"0001.json", "0001.eml", "0002.json.damaged", "0002.eml.damaged"} {
+		if err := os.WriteFile(filepath.Join(run, name), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if code, body := get("/readyz"); code != 200 || body != "report leavers\tnext due 2026-03-30T07:00:00+02:00\n" {
 		t.Errorf("/readyz: %d %q", code, body)
@@ -158,6 +170,8 @@ func TestHealth(t *testing.T) {
 		`exporter_schedule_slots_total{outcome="ran",schedule="report leavers"} 1`,
 		`exporter_schedule_slots_total{outcome="failed",schedule="report leavers"} 1`,
 		`exporter_mail_attempts_total{outcome="accepted"} 1`,
+		`exporter_mails{state="damaged"} 2`,
+		`exporter_mails{state="waiting"} 0`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("/metrics has no %s:\n%s", want, body)

@@ -25,6 +25,8 @@ type Outbox struct {
 	Now     func() time.Time
 	GiveUp  time.Duration // how long a mail is tried
 	Domains []string      // those that mails may go to, in lower case; none: any
+	// Ending is closed when Send is to begin no further mail; nil: never.
+	Ending <-chan struct{}
 }
 
 // What becomes of a mail.

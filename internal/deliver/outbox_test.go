@@ -160,6 +160,30 @@ func TestSendsAll(t *testing.T) {
 	})
 }
 
+// Who is to end finishes the mail under way and begins no other.
+func TestEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ending := make(chan struct{})
+		o := newOffice(t, delivertest.Options{Fault: func(e delivertest.Event) error {
+			if e.At == "dot" && e.To == "ada@example.com" {
+				close(ending)
+			}
+			return nil
+		}})
+		o.put("monday", "ada", "ben", "eve")
+		o.Ending = ending
+		next, err := o.send()
+		if err != nil || next.IsZero() {
+			t.Errorf("next is %s, error %v", next, err)
+		}
+		o.want("mails", o.got(), []string{"ada"})
+		o.want("journal", o.lines(), []string{"ada 1 accepted 250"})
+		o.Ending = nil
+		o.sendAll()
+		o.want("mails", o.got(), []string{"ada", "ben", "eve"})
+	})
+}
+
 // A run whose making fails leaves nothing.
 func TestPutIsAllOrNothing(t *testing.T) {
 	o := &Outbox{Dir: filepath.Join(t.TempDir(), "outbox"), Now: time.Now, Domains: []string{"example.com"}}

@@ -51,7 +51,7 @@ type sending struct {
 	jitter float64
 }
 
-// Send tries every mail that is due. It returns when the next one will be, zero
+// Send tries every mail that is due, until Ending. It returns when the next one will be, zero
 // where none waits, also beside an error. It waits for another process that is
 // sending.
 //
@@ -160,6 +160,11 @@ func (s *sending) pass(ctx context.Context, all []Entry) (aside []error, err err
 		}
 	}()
 	for i, e := range due {
+		select {
+		case <-s.Ending:
+			return aside, nil
+		default:
+		}
 		raw, err := s.mail(*e)
 		if err != nil {
 			d := &Damaged{e.Name(), err}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -80,6 +81,9 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 		return nil, errors.New("there is a user, but no password")
 	case s.User == "" && s.TLS == StartTLS && isLoopback(u.Hostname()):
 		s.TLS = Plain
+	}
+	if n, err := strconv.Atoi(cmp.Or(u.Port(), port)); err != nil || n < 1 || n > 65535 {
+		return nil, fmt.Errorf("%q has no port between 1 and 65535", clip(withoutUser(server)))
 	}
 	s.Addr = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
 	if caFile != "" {

@@ -91,6 +91,8 @@ type Runner struct {
 	// Account keeps an entry. While it errs it is called again, each time that the
 	// clock is looked at, and the job waits. It is called from several goroutines.
 	Account func(Entry) error
+	// Say is a duration as an entry's Why has it; its String where it is nil.
+	Say func(time.Duration) string
 
 	began  time.Time
 	mu     sync.Mutex
@@ -105,6 +107,9 @@ const tolerance = time.Minute
 // errs only where a job comes after one that is not there.
 func (r *Runner) Run(ctx context.Context) error {
 	r.began, r.Look = r.clock(), cmp.Or(r.Look, 30*time.Second)
+	if r.Say == nil {
+		r.Say = time.Duration.String
+	}
 	r.last, r.change = map[string]time.Time{}, make(chan struct{})
 	for _, j := range r.Jobs {
 		r.last[j.Name] = j.Since
@@ -190,7 +195,7 @@ func (r *Runner) runSlot(ctx context.Context, j Job, at, free time.Time) (Entry,
 		slot.WaitedInVain = !done
 	}
 	e.Started = r.clock()
-	waited := e.Started.Sub(now).Round(time.Second)
+	waited := r.Say(e.Started.Sub(now).Round(time.Second))
 	slot.Late = !missed && e.Started.Sub(at) > tolerance
 	switch {
 	case slot.WaitedInVain:
