@@ -78,7 +78,7 @@ SELECT
     END AS answer,
     CASE
         WHEN missing > 0 THEN '**Give a reason for each gap, sign it, and file it with this report**; then see why the schedule did not run: exporter why collect ' || strftime(last_gap, '%Y-%m-%d') || ' tells.'
-        WHEN unsealed > 0 THEN 'See why the journal lacks them: exporter verify tells.'
+        WHEN unsealed > 0 THEN 'See why the journal lacks them: exporter snapshots verify tells.'
         WHEN expected < $days * projects THEN 'Nothing is to be done. The period is shorter than ' || $days || ' days, for the first snapshot is of ' || strftime(first_day, '%Y-%m-%d') || '.'
         ELSE 'Nothing is to be done.'
     END AS what_to_do,

@@ -112,3 +112,31 @@ func TestNoSecretsInTestData(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestCommandsInReports looks up each command that a built-in report tells to run.
+func TestCommandsInReports(t *testing.T) {
+	root := new(app).root()
+	named := regexp.MustCompile(`\bexporter( [a-z]+)+`)
+	found := 0
+	for _, pattern := range []string{"../../queries/*.sql", "../../internal/reports/catalogue/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, command := range named.FindAllString(string(text), -1) {
+				found++
+				if c, _, err := root.Find(strings.Fields(command)[1:]); err != nil || c == root || !c.Runnable() {
+					t.Errorf("%s: %q is no command", path, command)
+				}
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("%d commands are named", found)
+	}
+}

@@ -99,6 +99,30 @@ type mailPart struct {
 	Fallback int // of the rows, those that are nobody's
 }
 
+// resolve finds whose the rows of a report are, by the snapshot without a mask, within
+// the time limit of a report's queries.
+func (r *reportRun) resolve(ctx context.Context, d reports.Definition, whole *reports.Report, s *splitConfig) ([]mailPart, []string, error) {
+	at := r.states[r.flags.maskOf(d)].r
+	if at.Mask() != store.MaskFull {
+		f := r.flags.readFlags
+		f.snapshot, f.mask = at.Snapshot(), store.MaskFull
+		full, err := f.open(ctx, r.cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer full.Close()
+		at = full
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, r.flags.timeout, &hintError{
+		fmt.Errorf("recipients %s: no answer within %s", filepath.Base(s.Recipients), r.flags.timeout), "give it more with --timeout"})
+	defer cancel()
+	parts, told, err := r.cfg.resolveParts(limited, at, whole, s)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = context.Cause(limited)
+	}
+	return parts, told, err
+}
+
 // maxWrong is how many addresses that mails may not go to are told.
 const maxWrong = 20
 
