@@ -160,18 +160,27 @@ func (a *app) checkMail(ctx context.Context, cfg *config, to string, say func(st
 		Text: fmt.Sprintf("This is the test mail that was asked for on %s. Mails of reports come the same way.\n", host),
 	}
 	raw, err := deliver.Compose(m)
-	answer := ""
 	if err == nil {
-		answer, err = server.Send(ctx, deliver.Envelope{From: m.Sender(), To: to}, raw)
-	}
-	if err == nil {
-		_, err = journal.Open(cfg.journalPath(), a.now).Append("mail", deliver.Attempt{
-			MessageID: m.ID, Report: "check", Slot: now, To: to, Attempt: 1, Outcome: deliver.Accepted, Code: 250, Answer: answer,
-		})
+		err = a.sendTest(ctx, cfg, server, m, raw)
 	}
 	if err != nil {
 		say("mail", err, "")
 	}
+}
+
+// sendTest sends a test mail and enters what the server said of it into the journal.
+func (a *app) sendTest(ctx context.Context, cfg *config, server *deliver.Server, m deliver.Message, raw []byte) error {
+	answer, err := server.Send(ctx, deliver.Envelope{From: m.Sender(), To: m.To}, raw)
+	tried := deliver.Attempt{MessageID: m.ID, Report: "check", Slot: m.Date, To: m.To, Attempt: 1}
+	if f, failed := errors.AsType[*deliver.Failure](err); failed {
+		tried.Outcome, tried.Code, tried.Answer = f.Outcome(), f.Code, f.Error()
+	} else if err != nil {
+		return err // interrupted
+	} else {
+		tried.Outcome, tried.Code, tried.Answer = deliver.Accepted, 250, answer
+	}
+	_, entered := journal.Open(cfg.journalPath(), a.now).Append("mail", tried)
+	return errors.Join(err, entered)
 }
 
 func freeSpace(dir string) (uint64, error) {

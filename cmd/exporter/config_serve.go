@@ -76,8 +76,12 @@ func (c *config) validateSchedule(key string, s *scheduleConfig, fault func(key,
 			return
 		}
 	}
+	set := s.Missed != ""
 	if s.Missed = cmp.Or(s.Missed, schedule.Once); !slices.Contains(schedule.Policies, s.Missed) {
 		fault(key+".missed", "%q is not one of once, all, skip", s.Missed)
+	}
+	if s.Schedule == "" && (s.Timezone != "" || set) {
+		fault(key+".schedule", "missing, although there is a timezone or missed")
 	}
 	if s.Schedule == "" || zone == nil { // the store's zone is told
 		return

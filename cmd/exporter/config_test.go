@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func writeConfig(t *testing.T, text string) string {
@@ -134,6 +135,23 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Errorf("not a usage error: %v", err)
 		}
 	})
+}
+
+// Durations are told in days too, and a wrong one at its place with all else.
+func TestDurations(t *testing.T) {
+	cfg, err := loadConfig(writeConfig(t, "store: {dir: data}\nmail: {give_up: 3d}\nserve: {wait: 90m, grace: 0}\ncollect: {resume: \"2h\"}\n"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Mail.GiveUp != 72*time.Hour || cfg.Serve.Wait != 90*time.Minute || cfg.Serve.Grace != 0 || cfg.Collect.Resume != 2*time.Hour {
+		t.Errorf("%v %v %v %v", cfg.Mail.GiveUp, cfg.Serve.Wait, cfg.Serve.Grace, cfg.Collect.Resume)
+	}
+	_, err = loadConfig(writeConfig(t, "store: {dir: data}\nmail: {give_up: 72}\nserve: {wait: soon, listen: x}\n"), false)
+	for _, want := range []string{`:2:17: mail.give_up: "72" is no duration such as 3d, 72h or 90m`, `:3:15: serve.wait: "soon" is no duration`, ":3:21: serve.listen:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
 }
 
 // The README shows the whole reports.yaml of a site, from collecting to mail, in

@@ -96,7 +96,10 @@ func (d *drafts) sweep(out string) error {
 		}
 		lock, err := lockDrafts(dir, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			os.Remove(dir) // killed before it had a lock: empty, or gone by now
+			// Killed before it had a lock, then it is empty; or while it was removed.
+			if os.Remove(dir) != nil && !hasLock(dir) {
+				os.RemoveAll(dir)
+			}
 			continue
 		}
 		if errors.Is(err, fs.ErrPermission) || err == nil && lock == nil {
@@ -116,6 +119,12 @@ func (d *drafts) sweep(out string) error {
 		}
 	}
 	return nil
+}
+
+// hasLock reports whether a folder has a lock by now.
+func hasLock(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "lock"))
+	return err == nil
 }
 
 // close removes the run's folder with what is in it, and those made for it that

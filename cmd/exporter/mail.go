@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -75,6 +76,12 @@ func (c *config) validateMail(fault func(key, format string, args ...any)) {
 	if m.Operator != "" {
 		if err := m.checkRecipient(m.Operator); err != nil {
 			fault("mail.operator", "%v", err)
+		}
+		if m.Server == "" {
+			fault("mail.server", "missing, although mail.operator is to be told by it")
+		}
+		if m.From == "" {
+			fault("mail.from", "missing, although mail.operator is to be told")
 		}
 	}
 	var err error
@@ -198,10 +205,7 @@ func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s se
 		_, err := j.Append("mail", t)
 		return err
 	})
-	for _, d := range damaged(err) {
-		_, appendErr := j.Append("outbox", map[string]any{"action": "set aside", "mail": d.Name, "why": d.Err.Error()})
-		err = errors.Join(err, appendErr)
-	}
+	err = errors.Join(err, enterDamaged(j, damaged(err)))
 	entries, _ := o.List() // what is damaged has been said
 	for _, e := range entries {
 		if e.State == deliver.Waiting {
@@ -210,6 +214,37 @@ func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s se
 	}
 	return s, err
 }
+
+// enterDamaged enters mails that were set aside into the journal, each once: where a
+// file cannot be renamed it is found again at each pass.
+func enterDamaged(j *journal.Journal, all []*deliver.Damaged) error {
+	if len(all) == 0 {
+		return nil
+	}
+	entered := map[string]bool{}
+	_, err := journal.Read(j.Path(), func(e journal.Entry) error {
+		var x struct{ Action, Mail string }
+		if e.Kind == "outbox" && json.Unmarshal(e.Detail, &x) == nil && x.Action == setAside {
+			entered[x.Mail] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if entered[d.Name] {
+			continue
+		}
+		if _, err := j.Append("outbox", map[string]any{"action": setAside, "mail": d.Name, "why": d.Err.Error()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setAside is the action by which the journal knows a mail that cannot be read.
+const setAside = "set aside"
 
 // damaged are the entries that err says cannot be read.
 func damaged(err error) (all []*deliver.Damaged) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"exporter/internal/deliver"
 	"exporter/internal/deliver/delivertest"
+	"exporter/internal/journal"
 )
 
 // startMailServer is `smtpd [-tls starttls] [-user U] [-password P] [-refuse
@@ -155,13 +157,40 @@ func TestMailPasswordIsReadLate(t *testing.T) {
 	}
 }
 
+// A mail that cannot be read, and whose files cannot be renamed, is told at each pass
+// and stands in the journal once.
+func TestSetAsideOnce(t *testing.T) {
+	path := writeConfig(t, "store: {dir: data}\nmail: {server: 'file:box', from: a@example.com}\n")
+	store := filepath.Join(filepath.Dir(path), "data")
+	if err := putMails(store, "monday", 10, "ada@example.com", "ben@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	entry := filepath.Join(store, "outbox", "monday", "0001.json")
+	if err := errors.Join(os.Truncate(entry, 1), os.MkdirAll(entry+".damaged/in the way", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := sendOnce(path); len(damaged(err)) != 1 {
+			t.Errorf("error %v", err)
+		}
+	}
+	var asides, accepted int
+	if _, err := journal.Read(filepath.Join(store, "journal.ndjson"), func(e journal.Entry) error {
+		asides += strings.Count(string(e.Detail), `"action":"set aside","mail":"monday/0001"`)
+		accepted += strings.Count(string(e.Detail), `"outcome":"accepted"`)
+		return nil
+	}); err != nil || asides != 1 || accepted != 1 {
+		t.Errorf("%d times set aside, %d times accepted, error %v", asides, accepted, err)
+	}
+}
+
 // The outbox's help calls a mail as a mail is called.
 func TestOutboxHelp(t *testing.T) {
-	run := mailRun(time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC), "expiring-permissions")
+	name := mailRun(time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC), "expiring-permissions") + "/0002"
 	c := new(app).outboxCommand()
 	for _, c := range append(c.Commands(), c) {
 		if strings.Contains(c.Example, " drop ") &&
-			!strings.Contains(c.Example, " drop "+run+"/0002") {
+			!strings.Contains(c.Example, " drop "+name) {
 			t.Errorf("%s: its example is %s", c.Name(), c.Example)
 		}
 	}

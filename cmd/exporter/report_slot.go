@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,15 +26,24 @@ type reportSlot struct {
 // runReportSlot makes the report of a due time and puts its mails into the outbox.
 // Mails of it that are in the outbox are not put there again.
 func (a *app) runReportSlot(ctx context.Context, cfg *config, d reports.Definition, slot reportSlot) (map[string]any, error) {
+	var err error
+	if slot.Snapshot == "" {
+		if slot.Snapshot, err = newestBy(ctx, cfg, slot.At); err != nil {
+			return nil, err
+		}
+	}
 	if !slot.Begun {
-		var err error
 		if slot.SincePrevious, err = a.usableBase(ctx, cfg, slot); err != nil {
 			return nil, err
 		}
 	}
 	if slot.CaughtUp {
-		slot.Notices = append(slot.Notices, fmt.Sprintf("This report was due on %s and is made up for; it speaks of that time.",
-			slot.At.Format("2 January 2006 15:04")))
+		speaks := "it speaks of that time"
+		if slot.Snapshot > slot.At.UTC().Format(runLayout) {
+			speaks = "there was no snapshot by then, so it speaks of the first one after"
+		}
+		slot.Notices = append(slot.Notices, fmt.Sprintf("This report was due on %s and is made up for; %s.",
+			slot.At.Format("2 January 2006 15:04"), speaks))
 	}
 	f := &reportFlags{out: cfg.Serve.Out, timeout: reportTimeout, quiet: true, since: slot.SincePrevious}
 	f.snapshot, f.notBefore = slot.Snapshot, slot.At
@@ -63,6 +73,28 @@ func (a *app) runReportSlot(ctx context.Context, cfg *config, d reports.Definiti
 		detail["verdict"] = store.Partial
 	}
 	return detail, nil
+}
+
+// newestBy is the newest snapshot that had begun at a time, or else the first one
+// after it; "" where there is none.
+func newestBy(ctx context.Context, cfg *config, at time.Time) (string, error) {
+	st, err := openStore(cfg)
+	if err != nil {
+		return "", err
+	}
+	all, err := st.Snapshots(ctx)
+	by, first := "", ""
+	for _, s := range all {
+		if s.ID <= at.UTC().Format(runLayout) {
+			by = max(by, s.ID)
+		} else if first == "" || s.ID < first {
+			first = s.ID
+		}
+	}
+	if by != "" || first != "" {
+		err = nil // a damaged file is said by who opens it
+	}
+	return cmp.Or(by, first), err
 }
 
 // usableBase is the snapshot of the slot before as one to tell changes since; ""

@@ -27,7 +27,7 @@ func (a *app) sendReports(ctx context.Context, cfg *config, names []string, f *r
 	if err != nil {
 		return err
 	}
-	s := &mailing{cfg: cfg, at: a.now().Truncate(time.Second), now: a.now}
+	s := &mailing{cfg: cfg, at: a.now().UTC(), now: a.now, byHand: true}
 	if f.preview {
 		s.preview = filepath.Join(f.out, "mail")
 	} else if _, err := cfg.Mail.mailServer(); err != nil {
@@ -88,6 +88,7 @@ type mailing struct {
 	at      time.Time // the due time, or when it was asked for
 	now     func() time.Time
 	notices []string // what recipients have to know of how the report was made
+	byHand  bool     // at is no due time: what is sent again is another mail
 	preview string   // folder for the mails instead of the outbox; "" sends them
 }
 
@@ -114,6 +115,15 @@ type mails struct {
 // mailRun names the mails of a report in the outbox: the same whenever the same due
 // time is run.
 func mailRun(at time.Time, report string) string { return at.UTC().Format(runLayout) + "-" + report }
+
+// run names the mails of one report. What is sent by hand has a finer time in its
+// name, which no due time has.
+func (s *mailing) run(report string) string {
+	if s.byHand {
+		return s.at.Format("20060102T150405.000000000Z-") + report
+	}
+	return mailRun(s.at, report)
+}
 
 const runLayout = "20060102T150405Z"
 
@@ -170,20 +180,28 @@ func (r *reportRun) prepareParts(ctx context.Context, d reports.Definition, whol
 	return law.check(whole)
 }
 
-// resolve finds whose the rows of a report are, by the snapshot without a mask.
+// resolve finds whose the rows of a report are, by the snapshot without a mask, within
+// the time limit of a report's queries.
 func (r *reportRun) resolve(ctx context.Context, d reports.Definition, whole *reports.Report, s *splitConfig) ([]mailPart, []string, error) {
 	at := r.states[r.flags.maskOf(d)].r
-	if at.Mask() == store.MaskFull {
-		return r.cfg.resolveParts(ctx, at, whole, s)
+	if at.Mask() != store.MaskFull {
+		f := r.flags.readFlags
+		f.snapshot, f.mask = at.Snapshot(), store.MaskFull
+		full, err := f.open(ctx, r.cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer full.Close()
+		at = full
 	}
-	f := r.flags.readFlags
-	f.snapshot, f.mask = at.Snapshot(), store.MaskFull
-	full, err := f.open(ctx, r.cfg)
-	if err != nil {
-		return nil, nil, err
+	limited, cancel := context.WithTimeoutCause(ctx, r.flags.timeout, &hintError{
+		fmt.Errorf("recipients %s: no answer within %s", filepath.Base(s.Recipients), r.flags.timeout), "give it more with --timeout"})
+	defer cancel()
+	parts, told, err := r.cfg.resolveParts(limited, at, whole, s)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = context.Cause(limited)
 	}
-	defer full.Close()
-	return r.cfg.resolveParts(ctx, full, whole, s)
+	return parts, told, err
 }
 
 // enter adds to a report's entry in the journal what its mails are of.
@@ -355,7 +373,7 @@ func (s *mailing) put(report string, m mails) error {
 		if err := s.writePreview(report, m.list); err != nil {
 			return err
 		}
-	} else if err := s.outbox.Put(mailRun(s.at, report), s.messages(report, m.list)); err != nil && !errors.Is(err, deliver.ErrExists) {
+	} else if err := s.outbox.Put(s.run(report), s.messages(report, m.list)); err != nil && (s.byHand || !errors.Is(err, deliver.ErrExists)) {
 		return fmt.Errorf("mail: %w", err)
 	}
 	for _, f := range m.beside {

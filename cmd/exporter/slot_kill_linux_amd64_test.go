@@ -22,8 +22,8 @@ import (
 	"exporter/internal/schedule"
 )
 
-// slotTime is when the report of the test is due.
-var slotTime = time.Date(2026, 3, 31, 7, 0, 0, 0, time.UTC)
+// slotTime is when the report of the test is due: after every snapshot.
+var slotTime = time.Date(2099, 3, 31, 7, 0, 0, 0, time.UTC)
 
 // runSlot is the program `slot CONFIG`: it makes and mails the report that is due,
 // as serve does.
@@ -154,25 +154,39 @@ func TestSlotTells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, test := range []struct{ name, since, want string }{
-		{"the snapshot of the slot before", id(first[0]), id(first[0])},
-		{"the snapshot that it is made from", id(second[0]), ""},
-		{"one that is no more", "20200101T000000Z", ""},
-		{"none", "", ""},
+	between, err := time.Parse(runLayout, id(first[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, since string
+		at          time.Time
+		from, want  string
+		says        string
+	}{
+		{"the snapshot of the slot before", id(first[0]), slotTime, id(second[0]), id(first[0]), "it speaks of that time"},
+		{"the snapshot that it is made from", id(second[0]), slotTime.Add(1 * time.Hour), id(second[0]), "", "it speaks of that time"},
+		{"one that is no more", "20200101T000000Z", slotTime.Add(2 * time.Hour), id(second[0]), "", "it speaks of that time"},
+		{"none", "", slotTime.Add(3 * time.Hour), id(second[0]), "", "it speaks of that time"},
+		{"due when the first was there alone", "", between, id(first[0]), "", "it speaks of that time"},
+		{"due before any", "", between.AddDate(-1, 0, 0), id(first[0]), "", "there was no snapshot by then"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			at := slotTime.AddDate(0, 0, i)
-			detail, err := a.runReportSlot(t.Context(), cfg, d[0], reportSlot{At: at, SincePrevious: test.since, CaughtUp: true})
+			detail, err := a.runReportSlot(t.Context(), cfg, d[0], reportSlot{At: test.at, SincePrevious: test.since, CaughtUp: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			since, _ := detail["since"].(string)
-			mail, err := os.ReadFile(filepath.Join(before, "data", "outbox", mailRun(at, "channel-access-list"), "0001.eml"))
+			mail, err := os.ReadFile(filepath.Join(before, "data", "outbox", mailRun(test.at, d[0].Name), "0001.eml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if made := "Note: This report was due on " + at.Format("2 January 2006 15:04"); since != test.want || !strings.Contains(string(mail), made) {
-				t.Errorf("since %q, want %q; the mail should say %q:\n%.1500s", since, test.want, made, mail)
+			text := strings.Join(strings.Fields(string(mail)), " ")
+			if made := "Note: This report was due on " + test.at.Format("2 January 2006 15:04"); !strings.Contains(text, made) || !strings.Contains(text, test.says) {
+				t.Errorf("the mail should say %q, and %q:\n%.1500s", made, test.says, text)
+			}
+			if since != test.want || detail["snapshot"] != test.from {
+				t.Errorf("made from %v since %q, want %s since %q", detail["snapshot"], since, test.from, test.want)
 			}
 		})
 	}

@@ -99,6 +99,9 @@ type mailPart struct {
 	Fallback int // of the rows, those that are nobody's
 }
 
+// maxWrong is how many addresses that mails may not go to are told.
+const maxWrong = 20
+
 // resolveParts finds whose the rows of a report are. Each value of the column goes
 // to one recipient, and each recipient has one part, if only one without rows.
 // What is nobody's, or of an address that mails may not go to, goes to the
@@ -123,13 +126,19 @@ func (c *config) resolveParts(ctx context.Context, r *store.Reader, whole *repor
 			p.Fallback += counts[value]
 		}
 	}
+	wrong := 0
 	for _, value := range slices.Sorted(maps.Keys(owners)) {
 		if err := c.Mail.checkRecipient(owners[value]); err != nil {
-			told = append(told, fmt.Sprintf("%s %s: %v", s.By, value, err))
+			if wrong++; wrong <= maxWrong {
+				told = append(told, fmt.Sprintf("%s %s: %v", s.By, value, err))
+			}
 			delete(owners, value)
 			continue
 		}
 		take(owners[value], value, false)
+	}
+	if wrong > maxWrong {
+		told = append(told, fmt.Sprintf("and %d more values of %s", wrong-maxWrong, s.By))
 	}
 	for value := range counts {
 		if _, ok := owners[value]; !ok {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -111,6 +112,7 @@ func TestSplit(t *testing.T) {
 	st, r := splitReader(t)
 	for name, test := range map[string]func(*testing.T, *store.Reader){
 		"by channel": splitByChannel, "by file": splitByFile, "among many": splitAmongMany, "wrong queries": splitWrongQueries,
+		"an endless query": splitEndlessQuery, "many wrong addresses": splitWrongAddresses,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, r) })
 	}
@@ -227,6 +229,34 @@ func splitWrongQueries(t *testing.T, r *store.Reader) {
 		if _, _, err := cfg.resolveParts(t.Context(), r, whole, cfg.Reports[0].Split); err == nil || !strings.HasPrefix(err.Error(), "recipients areas.sql: ") {
 			t.Errorf("%s: %v", query, err)
 		}
+	}
+}
+
+// splitEndlessQuery gives up on a query for recipients, as on those of a report.
+func splitEndlessQuery(t *testing.T, r *store.Reader) {
+	cfg, whole := splitSite(t, r, "{by: area, recipients: areas.sql, fallback: desk@example.com}", splitRows, map[string]string{
+		"queries/areas.sql": "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS value, '' AS email FROM n"})
+	run := &reportRun{cfg: cfg, flags: &reportFlags{timeout: 200 * time.Millisecond}, states: reportStates{store.MaskFull: {r: r}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, _, err := run.resolve(ctx, reports.Definition{}, whole, cfg.Reports[0].Split)
+	if err == nil || err.Error() != "recipients areas.sql: no answer within 200ms" || len(hints(err)) != 1 {
+		t.Errorf("error %v, hints %q", err, hints(err))
+	}
+}
+
+// splitWrongAddresses names the first of many addresses that are none.
+func splitWrongAddresses(t *testing.T, r *store.Reader) {
+	var file strings.Builder
+	file.WriteString("value,email\n")
+	for i := range 500 {
+		fmt.Fprintf(&file, "area %03d,nobody\n", i)
+	}
+	cfg, whole := splitSite(t, r, "{by: area, recipients: areas.csv, fallback: desk@example.com}", splitRows, map[string]string{"areas.csv": file.String()})
+	_, told := resolve(t, cfg, r, whole)
+	if len(told) != 23 || !strings.HasPrefix(told[19], "area area 019: ") || told[20] != "and 480 more values of area" ||
+		!strings.HasPrefix(told[21], "6 of 6 rows are nobody's") || !strings.HasPrefix(told[22], "recipients areas.csv names nobody") {
+		t.Errorf("told %q", told)
 	}
 }
 

@@ -32,6 +32,9 @@ func (w whenConfig) unmet(r *reports.Report) string {
 // validateWhen checks the conditions of reports.
 func (c *config) validateWhen(fault func(key, format string, args ...any)) {
 	for i, r := range c.Reports {
+		if r.When != (whenConfig{}) && len(r.To) == 0 && r.Split == nil {
+			fault(fmt.Sprintf("reports[%d].when", i), "without to or split there is no mail to be sent")
+		}
 		if s := r.When.AtLeast; s != "" && !slices.Contains(reports.Severities(), s) {
 			fault(fmt.Sprintf("reports[%d].when.at_least", i), "%q is no severity: critical, high, medium, low or good", s)
 		}

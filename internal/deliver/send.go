@@ -270,14 +270,10 @@ func (s *sending) away(err error, due []*Entry) error {
 	if !ok {
 		return err // interrupted
 	}
-	outcome := NoAnswer
-	if f.Code != 0 {
-		outcome = Deferred
-	}
 	if err := s.rest(f.Error()); err != nil {
 		return err
 	}
-	all := Attempt{Mails: len(due), Attempt: s.server.Attempts, Outcome: outcome, Code: f.Code, Answer: f.Error()}
+	all := Attempt{Mails: len(due), Attempt: s.server.Attempts, Outcome: f.Outcome(), Code: f.Code, Answer: f.Error()}
 	if err := s.tell(all); err != nil {
 		return err
 	}

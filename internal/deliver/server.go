@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -80,6 +81,9 @@ func ParseServer(server, password, caFile string) (*Server, error) {
 		return nil, errors.New("there is a user, but no password")
 	case s.User == "" && s.TLS == StartTLS && isLoopback(u.Hostname()):
 		s.TLS = Plain
+	}
+	if n, err := strconv.Atoi(cmp.Or(u.Port(), port)); err != nil || n < 1 || n > 65535 {
+		return nil, fmt.Errorf("%q has no port between 1 and 65535", clip(withoutUser(server)))
 	}
 	s.Addr = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
 	if caFile != "" {
@@ -158,6 +162,18 @@ func (f *Failure) Hint() string {
 		return "check host and port in mail.server, and whether a firewall lets this machine out to it"
 	}
 	return ""
+}
+
+// Outcome is what an [Attempt] that came to this is called: [Refused] where another
+// would fail too, [Deferred], or [NoAnswer].
+func (f *Failure) Outcome() string {
+	switch {
+	case f.permanent():
+		return Refused
+	case f.Code != 0:
+		return Deferred
+	}
+	return NoAnswer
 }
 
 // permanent says that another attempt would fail too.
