@@ -39,6 +39,8 @@ type history struct {
 	slots     map[string][]slotEntry
 	serves    []serveEntry             // where it is whole
 	mails     []mailEntry              // where it is whole
+	aside     []outboxEntry            // where it is whole: mails that could not be read
+	mailed    []slotEntry              // where it is whole: reports with mails, with the outcome mailedReport
 	begun     map[slotKey]begunSlot    // those whose report was made, which is before its mails go
 	accepted  map[string]time.Time     // by Message-ID: when a server took it
 	published map[string]snapshotEntry // by project, the newest that is complete
@@ -81,7 +83,7 @@ func (h *history) clear() {
 	h.offset, h.newest, h.believed = 0, time.Time{}, ""
 	h.schedules, h.slots = map[string]*scheduleState{}, map[string][]slotEntry{}
 	h.published, h.rows = map[string]snapshotEntry{}, map[string]int64{}
-	h.serves, h.mails = nil, nil
+	h.serves, h.mails, h.aside, h.mailed = nil, nil, nil, nil
 	h.begun, h.accepted = map[slotKey]begunSlot{}, map[string]time.Time{}
 	h.requests, h.retries, h.attempts = 0, 0, map[string]int64{}
 }
@@ -151,8 +153,14 @@ func (h *history) add(e journal.Entry) {
 			h.accounted(x)
 		}
 	case "report":
-		if x, ok := detailOf[reportEntry](e); ok && !x.Slot.IsZero() {
-			h.begun[slotKey{"report " + x.Report, x.Slot.UTC()}] = begunSlot{x.Snapshot, x.Since, e.At}
+		x, ok := detailOf[reportEntry](e)
+		made, _ := detailOf[slotDetail](e)
+		if !ok || x.Slot.IsZero() {
+			return
+		}
+		h.begun[slotKey{"report " + x.Report, x.Slot.UTC()}] = begunSlot{made.Snapshot, made.Since, e.At}
+		if h.whole {
+			h.mailed = append(h.mailed, slotEntry{Schedule: "report " + x.Report, Slot: x.Slot, Outcome: mailedReport, Detail: made})
 		}
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
@@ -172,6 +180,17 @@ func (h *history) add(e journal.Entry) {
 			if h.whole {
 				h.mails = append(h.mails, x)
 			}
+		}
+	case "outbox":
+		x, ok := detailOf[outboxEntry](e)
+		if !ok || !h.whole {
+			return
+		}
+		switch x.at = e.At; x.Action {
+		case "drop":
+			h.mails = append(h.mails, mailEntry{MessageID: x.MessageID, Report: x.Report, Slot: x.Slot, To: x.To, Outcome: "dropped by hand", at: e.At})
+		case "set aside":
+			h.aside = append(h.aside, x)
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)

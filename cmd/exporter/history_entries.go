@@ -65,13 +65,29 @@ func (d *slotDetail) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// reportEntry are the members of the detail of kind "report" that are read again.
-// Slot is its due time, or when it was sent by hand; zero where it was not mailed.
+// reportEntry is of the detail of kind "report", which has the members of slotDetail
+// too. Slot is its due time, or when it was sent by hand; zero where it was not mailed.
 type reportEntry struct {
-	Report   string    `json:"report"`
-	Slot     time.Time `json:"slot"`
-	Snapshot string    `json:"snapshot"`
-	Since    string    `json:"since"`
+	Report string    `json:"report"`
+	Slot   time.Time `json:"slot"`
+}
+
+// mailedReport is the outcome of a report that was made and mailed, of which no entry
+// of its due time tells.
+const mailedReport = "mailed"
+
+// outboxEntry is the detail of kind "outbox": mails dropped or tried again by hand, or
+// set aside because they cannot be read, of which only the name is known.
+type outboxEntry struct {
+	Action    string `json:"action"`
+	Mail      string `json:"mail"`
+	MessageID string `json:"message_id"`
+	Report    string `json:"report"`
+	Slot      string `json:"slot"`
+	To        string `json:"to"`
+	Why       string `json:"why"`
+
+	at time.Time
 }
 
 // clockEntry is the detail of kind "clock": a clock was accepted although entries

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -113,27 +112,37 @@ func serveRuns(cfg *config) (bool, error) {
 	return errors.Is(err, syscall.EWOULDBLOCK), nil
 }
 
-// newest tells of the newest slot that is accounted for.
+// newest tells of the newest slot that is accounted for, and of what was sent by hand
+// last where that is newer.
 func (w *why) newest() error {
-	all := w.history.slots[w.name]
+	var slot slotEntry
+	all, hand := w.history.slots[w.name], w.sentByHand()
 	if len(all) > 0 {
-		w.tell(all[len(all)-1])
+		slot = all[len(all)-1]
+		w.tell(slot)
 	}
-	return w.ahead(len(all) > 0)
+	if len(hand) > 0 && hand[len(hand)-1].Slot.After(slot.Slot) {
+		w.tell(hand[len(hand)-1])
+	}
+	return w.ahead(len(all)+len(hand) > 0)
 }
 
-// day tells of the slots of a day.
+// day tells of the slots of a day, and of what was sent by hand.
 func (w *why) day(from time.Time) error {
 	to := from.AddDate(0, 0, 1)
-	told := 0
-	for _, e := range w.history.slots[w.name] {
-		if !e.Slot.Before(from) && e.Slot.Before(to) {
-			w.tell(e)
-			told++
+	tell := func(all []slotEntry) (told bool) {
+		for _, e := range all {
+			if !e.Slot.Before(from) && e.Slot.Before(to) {
+				w.tell(e)
+				told = true
+			}
 		}
+		return told
 	}
-	if told > 0 || w.spec == nil {
-		return w.ahead(told > 0)
+	told := tell(w.history.slots[w.name])
+	byHand := tell(w.sentByHand())
+	if told || w.spec == nil {
+		return w.ahead(told || byHand)
 	}
 	at := w.spec.Next(from.Add(-time.Second))
 	began, known := w.began()
@@ -206,7 +215,11 @@ func (w *why) began() (time.Time, bool) {
 
 // tell tells of one slot.
 func (w *why) tell(e slotEntry) {
-	w.say("%s, due on %s", w.name, w.moment(e.Slot))
+	how := "due"
+	if e.Outcome == mailedReport {
+		how = "sent by hand"
+	}
+	w.say("%s, %s on %s", w.name, how, w.moment(e.Slot))
 	at := func(t time.Time) string {
 		t = t.In(w.zone)
 		if t.Format(time.DateOnly) == e.Slot.In(w.zone).Format(time.DateOnly) {
@@ -219,6 +232,7 @@ func (w *why) tell(e slotEntry) {
 		reason = ": " + e.Why
 	}
 	switch e.Outcome {
+	case mailedReport:
 	case schedule.Skipped:
 		w.say("  Skipped%s.", reason)
 	case schedule.Failed:
@@ -253,47 +267,6 @@ func (w *why) tell(e slotEntry) {
 		w.say("  No mail to %s", printable(x))
 	}
 	w.tellMails(e, at)
-}
-
-// tellMails tells who got what of a slot: the last answer for each mail, and what
-// waits in the outbox.
-func (w *why) tellMails(e slotEntry, at func(time.Time) string) {
-	if w.report == "" {
-		return
-	}
-	last := map[string]mailEntry{}
-	var order []string
-	for _, m := range w.history.mails {
-		if slot, err := time.Parse(time.RFC3339, m.Slot); m.Report != w.report || err != nil || !slot.Equal(e.Slot) {
-			continue
-		}
-		if _, seen := last[m.MessageID]; !seen {
-			order = append(order, m.MessageID)
-		}
-		last[m.MessageID] = m
-	}
-	for _, x := range w.outbox {
-		if x.Report != w.report || !x.Slot.Equal(e.Slot) || x.State != deliver.Waiting || last[x.MessageID].Outcome == deliver.Accepted {
-			continue
-		}
-		order = slices.DeleteFunc(order, func(id string) bool { return id == x.MessageID })
-		answer := ""
-		if x.LastAnswer != "" {
-			answer = ": " + printable(x.LastAnswer)
-		}
-		w.say("  Mail to %s: waits in the outbox, tried %d times, next at %s%s", x.To, x.Attempts, at(x.Next), answer)
-	}
-	for _, id := range order {
-		m := last[id]
-		answer := strings.TrimSpace(m.Answer)
-		if m.Code != 0 && !strings.HasPrefix(answer, fmt.Sprint(m.Code)) {
-			answer = fmt.Sprint(m.Code, " ", answer)
-		}
-		if answer != "" {
-			answer = ": " + answer
-		}
-		w.say("  Mail to %s: %s at %s, attempt %d%s", printable(m.To), m.Outcome, at(m.at), m.Attempt, printable(answer))
-	}
 }
 
 // silence says why what was due at a time was not run then, by serve's own entries.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,75 @@ var toldEntries = []string{
 	`2026-03-23T06:10:50Z slot {"schedule":"report leavers","slot":"2026-03-23T07:00:00+01:00","outcome":"late","why":"waited 10m0s for collect","started":"2026-03-23T06:10:00Z","finished":"2026-03-23T06:10:50Z","detail":{"snapshot":"20260323T050003Z","verdict":"partial"}}`,
 }
 
+// handEntries are of a report that was sent by hand, and of mails that did not go.
+var handEntries = []string{
+	`2026-03-02T06:00:30Z report {"report":"leavers","slot":"2026-03-02T07:00:00+01:00","snapshot":"20260302T050003Z"}`,
+	`2026-03-04T08:00:00Z outbox {"action":"drop","mail":"20260302T060000Z-leavers/0002","message_id":"b","report":"leavers","slot":"2026-03-02T07:00:00+01:00","to":"b@example.com"}`,
+	`2026-03-04T08:00:01Z outbox {"action":"set aside","mail":"20260302T060000Z-leavers/0003","why":"unexpected end of JSON input"}`,
+	`2026-03-04T08:00:02Z outbox {"action":"set aside","mail":"20260302T060000Z-drift/0003","why":"unexpected end of JSON input"}`,
+	`2026-03-10T09:15:40Z report {"report":"leavers","slot":"2026-03-10T09:15:30Z","snapshot":"20260310T050003Z","unsent":["c@example.com: it has no rows"]}`,
+	`2026-03-10T09:15:41Z mail {"message_id":"h","report":"leavers","slot":"2026-03-10T09:15:30Z","to":"a@example.com","attempt":1,"outcome":"accepted","code":250,"answer":"2.0.0 Ok"}`,
+	`2026-03-30T05:00:20Z report {"report":"leavers","slot":"2026-03-30T07:00:00+02:00","snapshot":"20260330T050003Z"}`,
+}
+
+// What was done by hand to mails, or cannot be read, is told with what was due.
+func TestWhyByHand(t *testing.T) {
+	for _, test := range []struct{ name, date, now, want string }{
+		{"dropped, and set aside", "2026-03-02", "2026-03-24T12:00:00Z", `
+report leavers, due on Monday 2 March 2026 07:00 (Europe/Berlin)
+  Ran on time, from 07:00:00 to 07:00:41.
+  Made from snapshot 20260302T050003Z, with what has changed since 20260223T050003Z.
+  Mail to a@example.com: accepted at 3 March 2026 01:00:00, attempt 2: 250 2.0.0 Ok
+  Mail to b@example.com: dropped by hand at 4 March 2026 09:00:00
+  Mail 20260302T060000Z-leavers/0003: set aside at 4 March 2026 09:00:01, for it could not be read: unexpected end of JSON input
+`},
+		{"sent by hand", "2026-03-10", "2026-03-24T12:00:00Z", `
+report leavers, sent by hand on Tuesday 10 March 2026 10:15:30 (Europe/Berlin)
+  Made from snapshot 20260310T050003Z.
+  No mail to c@example.com: it has no rows
+  Mail to a@example.com: accepted at 10:15:41, attempt 1: 250 2.0.0 Ok
+report leavers was not due on Tuesday 10 March 2026.
+`},
+		{"due, and cut short", "2026-03-30", "2026-03-31T12:00:00Z", `
+What was due on Monday 30 March 2026 07:00 (Europe/Berlin) is not accounted for: serve had ended without a word: it was killed, or the machine went down. The next start of serve sees to it.
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, next, _ := strings.Cut(tellWhy(t, test.date, test.now, append(slices.Clone(toldEntries), handEntries...)), "Due next: ")
+			if next == "" {
+				t.Error("the next due time is not told")
+			}
+			want := strings.TrimPrefix(test.want, "\n")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("why mismatch (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// tellWhy is what exporter why tells of leavers at a time.
+func tellWhy(t *testing.T, date, at string, entries []string) string {
+	t.Helper()
+	path := writeConfig(t, toldConfig)
+	dir := filepath.Join(filepath.Dir(path), "data")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "journal.ndjson"), entries...)
+	now, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	a := &app{stdout: &out, now: func() time.Time { return now }, zone: time.UTC, configPath: path}
+	c := a.whyCommand()
+	c.SetArgs([]string{"leavers", date}[:map[bool]int{true: 1, false: 2}[date == ""]])
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
 func TestWhy(t *testing.T) {
 	for _, test := range []struct{ name, date, now, want string }{
 		{"who got what", "2026-03-02", "2026-03-24T12:00:00Z", `
@@ -95,28 +165,11 @@ Due next: Monday 6 April 2026 07:00 (Europe/Berlin), but serve does not run now.
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := writeConfig(t, toldConfig)
-			dir := filepath.Join(filepath.Dir(path), "data")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(dir, "journal.ndjson"), toldEntries...)
-			now, err := time.Parse(time.RFC3339, test.now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			a := &app{stdout: &out, now: func() time.Time { return now }, zone: time.UTC, configPath: path}
-			c := a.whyCommand()
-			c.SetArgs([]string{"leavers", test.date}[:map[bool]int{true: 1, false: 2}[test.date == ""]])
-			if err := c.Execute(); err != nil {
-				t.Fatal(err)
-			}
 			want := strings.TrimPrefix(test.want, "\n")
 			if !strings.Contains(want, "Due next") {
 				want += "Due next: Monday 30 March 2026 07:00 (Europe/Berlin), but serve does not run now.\n"
 			}
-			if diff := cmp.Diff(want, out.String()); diff != "" {
+			if diff := cmp.Diff(want, tellWhy(t, test.date, test.now, toldEntries)); diff != "" {
 				t.Errorf("why mismatch (-want +got)\n%s", diff)
 			}
 		})

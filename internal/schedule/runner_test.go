@@ -171,9 +171,9 @@ func TestAfter(t *testing.T) {
 	}{
 		{"at once", 10 * time.Second, time.Hour, "0 5 * * *", "01 07:00:00 ran at 01 07:00:00", Slot{}},
 		{"within a minute", 10 * time.Second, time.Hour, "0 7 * * *", "01 07:00:00 ran at 01 07:00:10", Slot{}},
-		{"late", 10 * time.Minute, time.Hour, "0 7 * * *", "01 07:00:00 late at 01 07:10:00: waited 10m0s for collect", Slot{Late: true}},
+		{"late", 10 * time.Minute, time.Hour, "0 7 * * *", "01 07:00:00 late at 01 07:10:00: waited 10 min for collect", Slot{Late: true}},
 		{"in vain", 3 * time.Hour, time.Hour, "0 6 * * *",
-			"01 07:00:00 late at 01 08:00:00: collect was not done after 1h0m0s", Slot{Late: true, WaitedInVain: true}},
+			"01 07:00:00 late at 01 08:00:00: collect was not done after 60 min", Slot{Late: true, WaitedInVain: true}},
 		{"not for a later slot", 3 * time.Hour, time.Hour, "1 7 * * *", "01 07:00:00 ran at 01 07:00:00", Slot{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -194,6 +194,7 @@ func TestAfter(t *testing.T) {
 					}
 					return reported.account(e)
 				}
+				r.Say = func(d time.Duration) string { return fmt.Sprintf("%.0f min", d.Minutes()) }
 				runFor(t, 12*time.Hour, r)
 				equal(t, reported.lines(), test.want)
 				test.slot.At = time.Date(2000, 1, 1, 7, 0, 0, 0, time.UTC)
