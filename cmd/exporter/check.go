@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,6 +139,10 @@ func (a *app) checkCloud(ctx context.Context, cfg *config, say func(string, erro
 	say("clock", nil, "within %s of the cloud's", offset.Abs())
 }
 
+// mailPatience is how long check talks with the mail server, which may take longer
+// over a mail that nobody waits for.
+const mailPatience = 30 * time.Second
+
 // checkMail says hello to the mail server, and sends a test mail unless to is "".
 func (a *app) checkMail(ctx context.Context, cfg *config, to string, say func(string, error, string, ...any)) {
 	server, err := cfg.Mail.mailServer()
@@ -145,10 +150,13 @@ func (a *app) checkMail(ctx context.Context, cfg *config, to string, say func(st
 		say("mail", err, "")
 		return
 	}
+	limited, cancel := context.WithTimeoutCause(ctx, mailPatience, &hintError{
+		fmt.Errorf("%s: not done after %s", server.Addr, duration(mailPatience)), "is that the mail server's port, and is the server well?"})
+	defer cancel()
 	server.Step = func(step, what string) { say("mail", nil, "%s: %s", step, what) }
 	if to == "" {
-		if err := server.Hello(ctx); err != nil {
-			say("mail", err, "")
+		if err := server.Hello(limited); err != nil {
+			say("mail", cmp.Or(context.Cause(limited), err), "")
 		}
 		return
 	}
@@ -161,10 +169,10 @@ func (a *app) checkMail(ctx context.Context, cfg *config, to string, say func(st
 	}
 	raw, err := deliver.Compose(m)
 	if err == nil {
-		err = a.sendTest(ctx, cfg, server, m, raw)
+		err = a.sendTest(limited, cfg, server, m, raw)
 	}
 	if err != nil {
-		say("mail", err, "")
+		say("mail", cmp.Or(context.Cause(limited), err), "")
 	}
 }
 

@@ -251,7 +251,7 @@ func apart(err error) []error {
 
 func hints(err error) []string {
 	var all []string
-	if h, ok := err.(interface{ Hint() string }); ok {
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		all = append(all, h.Hint())
 	}
 	switch u := err.(type) {
