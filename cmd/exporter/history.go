@@ -182,15 +182,9 @@ func (h *history) add(e journal.Entry) {
 			}
 		}
 	case "outbox":
-		x, ok := detailOf[outboxEntry](e)
-		if !ok || !h.whole {
-			return
-		}
-		switch x.at = e.At; x.Action {
-		case "drop":
-			h.mails = append(h.mails, mailEntry{MessageID: x.MessageID, Report: x.Report, Slot: x.Slot, To: x.To, Outcome: "dropped by hand", at: e.At})
-		case "set aside":
-			h.aside = append(h.aside, x)
+		if x, ok := detailOf[outboxEntry](e); ok && h.whole {
+			x.at = e.At
+			h.changed(x)
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)
@@ -201,6 +195,16 @@ func (h *history) add(e journal.Entry) {
 		if x.Verdict != store.Partial && x.Snapshot > h.published[x.Project].Snapshot {
 			h.published[x.Project] = x
 		}
+	}
+}
+
+// changed takes in what was done to a mail in the outbox.
+func (h *history) changed(x outboxEntry) {
+	switch x.Action {
+	case "drop":
+		h.mails = append(h.mails, mailEntry{MessageID: x.MessageID, Report: x.Report, Slot: x.Slot, To: x.To, Outcome: "dropped by hand", at: x.at})
+	case "set aside":
+		h.aside = append(h.aside, x)
 	}
 }
 
