@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,7 @@ func (s *server) handler() http.Handler {
 			http.Error(w, "the clock has been set back: the journal is of a later time, and slots up to it are not due again", http.StatusServiceUnavailable)
 			return
 		}
-		next := ""
+		var next strings.Builder
 		for i := range s.runner.Jobs {
 			j := &s.runner.Jobs[i]
 			since := s.history.state(j.Name).since
@@ -37,9 +38,9 @@ func (s *server) handler() http.Handler {
 				http.Error(w, "serve is starting", http.StatusServiceUnavailable)
 				return
 			}
-			next += fmt.Sprintf("%s\tnext due %s\n", j.Name, j.Spec.Next(since).Format(time.RFC3339))
+			fmt.Fprintf(&next, "%s\tnext due %s\n", j.Name, j.Spec.Next(since).Format(time.RFC3339))
 		}
-		fmt.Fprint(w, next)
+		fmt.Fprint(w, next.String())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
