@@ -17,7 +17,7 @@ import (
 // TestOwnReport runs a definition of one's own from a folder of queries.
 func TestOwnReport(t *testing.T) {
 	dir := t.TempDir()
-	query := "SELECT name, access_auth_id, access_auth_id AS name, auth_end, NULL AS empty, total_card_num FROM permissions WHERE name <> $who ORDER BY 2"
+	query := "SELECT name, access_auth_id, access_auth_id AS again, auth_end, NULL AS empty, total_card_num FROM permissions WHERE name <> $who ORDER BY 2"
 	if err := os.WriteFile(filepath.Join(dir, "own.sql"), []byte(query), 0o600); err != nil {
 		t.Fatal(err)
 	}

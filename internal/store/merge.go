@@ -13,7 +13,13 @@ func (b *Build) merge(ctx context.Context, project string, r resource) (changed 
 	if err != nil {
 		return false, err
 	}
-	if err := b.exec(ctx, b.deltaSQL(st, r, cols)); err != nil {
+	delta := b.deltaSQL(st, r, cols)
+	if first, err := b.first(ctx, r); err != nil {
+		return false, err
+	} else if first {
+		delta = "CREATE OR REPLACE TABLE stage.delta AS SELECT rowid AS stage_row, NULL::BIGINT AS history_row FROM " + st
+	}
+	if err := b.exec(ctx, delta); err != nil {
 		return false, err
 	}
 	n, err := b.count(ctx, "SELECT count(*) FROM stage.delta")
@@ -29,6 +35,14 @@ func (b *Build) merge(ctx context.Context, project string, r resource) (changed 
 		err = b.recordAsked(ctx, project, st, r)
 	}
 	return n > 0, err
+}
+
+// first reports whether no row of a resource is open: then all that came is new.
+func (b *Build) first(ctx context.Context, r resource) (bool, error) {
+	n, err := b.count(ctx, `
+SELECT count(*)
+FROM (SELECT 1 FROM base.`+r.name+` WHERE closed_snapshot IS NULL AND project_id = getvariable('project_id') LIMIT 1)`)
+	return n == 0, err
 }
 
 // deltaSQL pairs the rows that differ: stage_row is NULL for a row that has
