@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -325,18 +326,16 @@ func TestSameBytes(t *testing.T) {
 	site := handSite(t)
 	one, two := reader(t, site), reader(t, site)
 	for _, d := range Builtin() {
+		first, again := makeReport(t, one, d.Name, nil), makeReport(t, two, d.Name, nil)
 		for format, write := range map[string]func(*Report, *bytes.Buffer) error{
 			"xlsx": func(r *Report, b *bytes.Buffer) error { return r.WriteXLSX(b, fonts) },
 			"pdf":  func(r *Report, b *bytes.Buffer) error { return r.WritePDF(b, fonts) },
 		} {
-			var a, b, c bytes.Buffer
-			r := makeReport(t, one, d.Name, nil)
-			for to, x := range map[*bytes.Buffer]*Report{&a: r, &b: r, &c: makeReport(t, two, d.Name, nil)} {
-				if err := write(x, to); err != nil {
-					t.Fatal(err)
-				}
+			var a, b bytes.Buffer
+			if err := errors.Join(write(first, &a), write(again, &b)); err != nil {
+				t.Fatal(err)
 			}
-			if !bytes.Equal(a.Bytes(), b.Bytes()) || !bytes.Equal(a.Bytes(), c.Bytes()) {
+			if !bytes.Equal(a.Bytes(), b.Bytes()) {
 				t.Errorf("%s as %s: not the same bytes", d.Name, format)
 			}
 		}
