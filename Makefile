@@ -18,7 +18,7 @@ test: test-tools
 # race looks for races where goroutines of ours meet: the client, the walks, the
 # sandbox, schedules, mails, reports side by side.
 race: test-tools
-	$(GO) test -race ./internal/cloud ./internal/deliver ./internal/journal ./internal/sandbox ./internal/schedule
+	$(GO) test -race -skip '^TestLarge' ./internal/cloud ./internal/deliver ./internal/journal ./internal/sandbox ./internal/schedule
 	$(GO) test -race ./internal/collect -run '^(TestInterruption|TestRecoverableFaultsTogether|TestUnrecoverableFaults|TestInterruptedTieOuts)$$'
 	$(GO) test -race ./cmd/exporter -run '^(TestScripts|TestMonthOfServe)$$/^(partial|report_exceptions|1|2)$$'
 
