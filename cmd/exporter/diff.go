@@ -167,7 +167,7 @@ func chooseMoment(all []moment, name string, zone *time.Location) (moment, error
 // nearestInTime is the snapshot whose name is nearest in time.
 func nearestInTime(all []moment, name string) moment {
 	began := func(id string) time.Time {
-		t, _ := time.Parse("20060102T150405Z", id) // a day that there is not is no better than any
+		t, _ := time.Parse(runLayout, id) // a day that there is not is no better than any
 		return t
 	}
 	want := began(name)

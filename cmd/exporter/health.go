@@ -93,7 +93,7 @@ func (s *server) Collect(to chan<- prometheus.Metric) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for project, x := range h.published {
-		if began, err := time.Parse("20060102T150405Z", x.Snapshot); err == nil {
+		if began, err := time.Parse(runLayout, x.Snapshot); err == nil {
 			gauge(metrics.snapshot, float64(began.Unix()), project)
 		}
 	}

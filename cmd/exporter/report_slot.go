@@ -54,17 +54,10 @@ func (a *app) runReportSlot(ctx context.Context, cfg *config, d reports.Definiti
 	}
 	m := all[0]
 	detail := map[string]any{"snapshot": m.entry["snapshot"], "as_of": m.entry["as_of"], "severity": m.severity, "mails": len(m.mails.list)}
-	if since, ok := m.entry["since"]; ok {
-		detail["since"] = since
-	}
-	if len(m.mails.unsent) > 0 {
-		detail["unsent"] = m.mails.unsent
-	}
-	if len(m.mails.told) > 0 {
-		detail["recipients"] = m.mails.told
-	}
-	if m.mails.parts != nil {
-		detail["parts"] = m.mails.parts
+	for _, told := range []string{"since", "unsent", "recipients", "parts"} {
+		if value, ok := m.entry[told]; ok {
+			detail[told] = value
+		}
 	}
 	if len(slot.Notices) > 0 {
 		detail["notices"] = slot.Notices

@@ -124,6 +124,7 @@ func (s *mailing) run(report string) string {
 	return mailRun(s.at, report)
 }
 
+// runLayout is a time, in UTC, in the names of runs and of snapshots.
 const runLayout = "20060102T150405Z"
 
 // prepareMails makes the mails of a report: the whole one for those in to, a part
