@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -279,6 +280,27 @@ func TestLock(t *testing.T) {
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Who has only just taken the store has not written its name yet.
+func TestLockNameless(t *testing.T) {
+	st := storetest.Open(t)
+	if err := st.Create(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(st.Dir(), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { f.WriteString("process 7 on example\n") })
+	_, err = st.Lock(t.Context())
+	if locked, ok := errors.AsType[*store.Locked](err); !ok || locked.Holder != "process 7 on example" {
+		t.Errorf("Lock: %v", err)
 	}
 }
 

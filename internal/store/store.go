@@ -128,14 +128,11 @@ func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock store: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	if err := lockNow(ctx, f); err != nil {
 		f.Close()
-		holder, _ := os.ReadFile(path)
-		return nil, &Locked{Holder: strings.TrimSpace(string(holder))}
-	}
-	if err != nil {
-		f.Close()
+		if _, held := errors.AsType[*Locked](err); held {
+			return nil, err
+		}
 		return nil, fmt.Errorf("lock store: %w", err)
 	}
 	release = func() error {
@@ -146,6 +143,30 @@ func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 		return nil, errors.Join(fmt.Errorf("lock store: %w", err), release())
 	}
 	return release, nil
+}
+
+// lockNow locks the store's file, or returns a [*Locked]. Who has just taken it, or
+// lets it go, has no name in it for a moment, which is waited for.
+func lockNow(ctx context.Context, f *os.File) error {
+	const tries = 100
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range tries {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		holder, err := os.ReadFile(f.Name())
+		if name := strings.TrimSpace(string(holder)); err == nil && name != "" {
+			return &Locked{Holder: name}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return &Locked{Holder: "another process"}
 }
 
 func (s *Store) claim(ctx context.Context, lock *os.File) error {
