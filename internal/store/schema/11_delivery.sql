@@ -62,7 +62,6 @@ COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAut
 COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
 COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organization is not documented)';
 
--- A resource in words.
 CREATE MACRO resource_text(resource) AS
     CASE resource
         WHEN 'structures' THEN 'organizations'
@@ -72,25 +71,8 @@ CREATE MACRO resource_text(resource) AS
         WHEN 'details' THEN 'details of permissions'
         ELSE resource
     END;
+COMMENT ON MACRO resource_text IS 'A resource in words.';
 
--- drift_findings(moment): one row for each contradiction of rules and permissions at
--- a time. class is a letter:
---   a  a permission that has not ended and that no rule grants
---   b  a rule for a person, in force, without the permission
---   c  a rule for an organization or a group, in force, that opens a channel for nobody
---   d  a permission whose dates no rule has that grants it
---   e  a permission that has not ended, of which every rule has
---   f  several rules, at the same time, for the same source and channel
---   g  a permission whose detail names another kind of source than its rules
--- confidence says what the finding rests on: exact on ids alone, inferred on the
--- organization tree or on the detail, unknown where a rule of a source that is
--- neither person nor organization (a person group, whose members the cloud does
--- not tell) names the channel and might explain it. A permission that its detail
--- says comes from such a group is not looked at where one names its channel.
--- Members of an organization without a permission are no finding: the cloud does
--- not list members. source_id is the person (a, b, d, e, g) or the rule's source
--- (c, f); with it and the channel a class has one row, the last-ending permission
--- or the first rule. rule_start and rule_end are the rule's that comes nearest.
 CREATE MACRO drift_findings(moment) AS TABLE
 WITH
 granted AS (
@@ -315,10 +297,16 @@ SELECT
     END AS severity,
     f.* EXCLUDE (class)
 FROM findings AS f;
+COMMENT ON MACRO TABLE drift_findings IS 'One contradiction of rules and permissions at a time. class is a letter:
+- a: a permission that has not ended and that no rule grants
+- b: a rule for a person, in force, without the permission
+- c: a rule for an organization or a group, in force, that opens a channel for nobody
+- d: a permission whose dates no rule has that grants it
+- e: a permission that has not ended, of which every rule has
+- f: several rules, at the same time, for the same source and channel
+- g: a permission whose detail names another kind of source than its rules
+confidence says what the finding rests on: exact on ids alone, inferred on the organization tree or on the detail, unknown where a rule of a source that is neither person nor organization (a person group, whose members the cloud does not tell) names the channel and might explain it. A permission that its detail says comes from such a group is not looked at where one names its channel. Members of an organization without a permission are no finding: the cloud does not list members. source_id is the person (a, b, d, e, g) or the rule''s source (c, f); with it and the channel a class has one row, the last-ending permission or the first rule. rule_start and rule_end are the rule''s that comes nearest.';
 
--- roster_codes(moment): one row for each work number of roster.csv. standing is
--- terminated where the status is, with a time that is not after the moment or
--- none; leaves later where the time is after it; else employed.
 CREATE MACRO roster_codes(moment) AS TABLE
 SELECT
     r.person_code,
@@ -333,10 +321,8 @@ SELECT
     r.manager_email
 FROM roster AS r
 WHERE r.person_code <> '';
+COMMENT ON MACRO TABLE roster_codes IS 'One work number of roster.csv. standing is terminated where the status is, with a time that is not after the moment or none; leaves later where the time is after it; else employed.';
 
--- roster_persons(moment): one row for each person whom a list names, and how the
--- roster stands to the person: standing as in roster_codes, else no work number
--- or not in the roster.
 CREATE MACRO roster_persons(moment) AS TABLE
 SELECT
     p.project_id,
@@ -358,12 +344,8 @@ SELECT
 FROM person_context AS p
 LEFT JOIN roster_codes(moment) AS r
     ON r.person_code = trim(p.person_code);
+COMMENT ON MACRO TABLE roster_persons IS 'One person whom a list names, and how the roster stands to the person: standing as in roster_codes, else no work number or not in the roster.';
 
--- task_findings(moment, stuck_hours, critical_hours, days): one row for each task
--- that was begun in the days before the moment, or is not finished. finding is
--- NULL where all that it had was sent, or it is under way; the first that holds
--- of vanished, stuck, terminated, empty, all failed, partly failed, numbers
--- missing. missing is how many of auth_num did not arrive.
 CREATE MACRO task_findings(moment, stuck_hours, critical_hours, days) AS TABLE
 WITH aged AS (
     SELECT
@@ -414,11 +396,8 @@ SELECT
         WHEN finding = 'empty' THEN 'low'
     END AS severity
 FROM named;
+COMMENT ON MACRO TABLE task_findings IS 'One task that was begun in the days before the moment, or is not finished. finding is NULL where all that it had was sent, or it is under way; the first that holds of vanished, stuck, terminated, empty, all failed, partly failed, numbers missing. missing is how many of auth_num did not arrive.';
 
--- count_findings(): one row for each credential of a permission whose numbers do
--- not fit: more sent than enrolled, or a status that contradicts the numbers.
--- since is the first whole walk that had these numbers and this status without a
--- break, by the cloud's clock.
 CREATE MACRO count_findings() AS TABLE
 WITH odd AS (
     SELECT *
@@ -503,12 +482,8 @@ FROM counted AS c
 LEFT JOIN begun AS b
     ON b.project_id = c.project_id AND b.access_auth_id = c.access_auth_id AND b.credential = c.credential
 WHERE c.state IN ('excess', 'contradictory');
+COMMENT ON MACRO TABLE count_findings IS 'One credential of a permission whose numbers do not fit: more sent than enrolled, or a status that contradicts the numbers. since is the first whole walk that had these numbers and this status without a break, by the cloud''s clock.';
 
--- exception_states(moment, zone, within_days, own_reports): one row for each line of
--- exceptions.csv. state is the first that holds of names no report, date not
--- readable, expired, nobody approved, ends within the days, no end, active; holds
--- tells whether the line accepts its finding, which it does through its last
--- day. own_reports names reports that are not built in, joined by commas.
 CREATE MACRO exception_states(moment, zone, within_days, own_reports) AS TABLE
 WITH dated AS (
     SELECT
@@ -551,17 +526,8 @@ SELECT
         ELSE 'low'
     END AS severity
 FROM stated;
+COMMENT ON MACRO TABLE exception_states IS 'One line of exceptions.csv. state is the first that holds of names no report, date not readable, expired, nobody approved, ends within the days, no end, active; holds tells whether the line accepts its finding, which it does through its last day. own_reports names reports that are not built in, joined by commas.';
 
--- deliveries(moment, zone, days): one row for each permission that was created in
--- the days before the moment, as its detail says, and whose person has a card, a
--- face or a fingerprint by the list. delivered is when something of the person
--- first reached the device: how tells by what.
---   record     the first record of the person on the channel that issued
---              something, exact to the second
---   snapshot   the first whole walk that counts something as sent, where one
---              before it did not: at the latest then
---   open       nothing is there yet: right-censored, it takes at least until now
---   not told   the first walk of all counts it as sent already
 CREATE MACRO deliveries(moment, zone, days) AS TABLE
 WITH granted AS (
     SELECT
@@ -646,10 +612,12 @@ SELECT
     delivered,
     CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
 FROM told;
+COMMENT ON MACRO TABLE deliveries IS 'One permission that was created in the days before the moment, as its detail says, and whose person has a card, a face or a fingerprint by the list. delivered is when something of the person first reached the device, hours how long that took; how tells by what:
+- record: the first record of the person on the channel that issued something, exact to the second
+- snapshot: the first whole walk that counts something as sent, where one before it did not: at the latest then
+- open: nothing is there yet: right-censored, it takes at least until now
+- not told: the first walk of all counts it as sent already';
 
--- slot_days(zone): one row for each day, in the zone, on which a collection was due
--- by the schedule, as the journal accounts for it; why is of one that did not run
--- in time.
 CREATE MACRO slot_days(zone) AS TABLE
 WITH slots AS (
     SELECT
@@ -684,15 +652,8 @@ SELECT
         if(failed > 0, failed || ' failed', NULL)
     ) AS outcomes
 FROM counted;
+COMMENT ON MACRO TABLE slot_days IS 'One day, in the zone, on which a collection was due by the schedule, as the journal accounts for it; why is of one that did not run in time.';
 
--- control_days(moment, zone, days): one row for each project and each of the days
--- up to the moment's, in the zone, from the day of the project's first snapshot
--- on. state is gap, not whole or done, or not due: a day without a snapshot on
--- which the schedule wanted none. What was due is accounted for in order, so a day
--- before the last slot in the journal that has none had nothing due. schedule says
--- what became of the day's slots; due, ran, late, caught_up, skipped and failed
--- count them. sealed is yes, no, or not yet for the snapshot that is read; the
--- snapshot shown is the day's last whole one, else its last.
 CREATE MACRO control_days(moment, zone, days) AS TABLE
 WITH slots AS (
     SELECT * FROM slot_days(zone)
@@ -818,11 +779,8 @@ SELECT
         ELSE 'good'
     END AS severity
 FROM stated;
+COMMENT ON MACRO TABLE control_days IS 'One project on one of the days up to the moment''s, in the zone, from the day of the project''s first snapshot on. state is gap, not whole or done, or not due: a day without a snapshot on which the schedule wanted none. What was due is accounted for in order, so a day before the last slot in the journal that has none had nothing due. schedule says what became of the day''s slots; due, ran, late, caught_up, skipped and failed count them. sealed is yes, no, or not yet for the snapshot that is read; the snapshot shown is the day''s last whole one, else its last.';
 
--- kpis(...): one row for each number of the scorecard, as the report that it names
--- counts it with the same parameters. value is NULL where it cannot be told, and
--- told says why; unit is count, share or hours; met is whether the target is
--- reached; rows counts the rows of that report's sheet that miss the target.
 CREATE MACRO kpis(moment, zone, stuck_hours, critical_hours, task_days, delivery_days, target_hours, calendar_days) AS TABLE
 WITH
 deletions AS (
@@ -962,3 +920,4 @@ SELECT
     *,
     CASE unit WHEN 'share' THEN value >= target ELSE value <= target END AS met
 FROM numbers;
+COMMENT ON MACRO TABLE kpis IS 'One number of the scorecard, as the report that it names counts it with the same parameters. value is NULL where it cannot be told, and told says why; unit is count, share or hours; met is whether the target is reached; rows counts the rows of that report''s sheet that miss the target.';
