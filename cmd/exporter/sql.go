@@ -157,6 +157,7 @@ id; --mask full reads the snapshot itself, which who needs names must say.`,
 	c.Flags().StringVarP(&file, "file", "f", "", "read the query from this file")
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
+	a.addSchema(c)
 	return c
 }
 
