@@ -32,7 +32,7 @@ const masking = ".masking-"
 // view in it.
 func (s *Store) masked(ctx context.Context, path string, o ReadOptions) (string, error) {
 	id := strings.TrimSuffix(filepath.Base(path), ".duckdb")
-	target := filepath.Join(filepath.Dir(path), id+"."+o.Mask+".duckdb")
+	target := maskedPath(path, o.Mask)
 	if s.usable(ctx, target, o.Mask) {
 		return target, nil
 	}
@@ -51,6 +51,11 @@ func (s *Store) masked(ctx context.Context, path string, o ReadOptions) (string,
 			" --snapshot " + id + "; or read everything: --mask full"}
 	}
 	return target, err
+}
+
+// maskedPath is the path of the masked copy of the snapshot file at path.
+func maskedPath(path, profile string) string {
+	return strings.TrimSuffix(path, ".duckdb") + "." + profile + ".duckdb"
 }
 
 // usable tells whether a masked copy is there and was made by today's rules.
