@@ -158,6 +158,7 @@ id; --mask full reads the snapshot itself, which who needs names must say.`,
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	a.addSchema(c)
+	a.addExamples(c)
 	return c
 }
 
