@@ -170,6 +170,8 @@ the format.`,
 	c.Flags().StringVar(&f.since, "since", "", "an earlier time or snapshot, whose tables are those of the schema previous")
 	c.Flags().IntVar(&f.limit, "limit", 0, "the first rows only; 0 for all (default 10000 for table and markdown)")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "end a query after this time")
+	a.addSchema(c)
+	a.addExamples(c)
 	return c
 }
 

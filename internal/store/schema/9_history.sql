@@ -253,8 +253,6 @@ CREATE MACRO base.unpurged(id) AS
         ELSE id
     END;
 
--- The rows of permissions at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO permissions_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -297,9 +295,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE permissions_at IS 'The rows of permissions at a time: those of each project''s newest snapshot whose server time is not after it. It has the columns that the list itself gives; auth_end and other derived ones are in permission_history.';
 
--- The rows of persons at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO persons_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -319,9 +316,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE persons_at IS 'The rows of persons at a time: those of each project''s newest snapshot whose server time is not after it.';
 
--- The rows of structures at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO structures_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -347,9 +343,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE structures_at IS 'The rows of structures at a time: those of each project''s newest snapshot whose server time is not after it.';
 
--- The rows of rules at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO rules_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -375,3 +370,4 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE rules_at IS 'The rows of rules at a time: those of each project''s newest snapshot whose server time is not after it. It has the columns that the list itself gives.';
