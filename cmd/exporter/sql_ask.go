@@ -101,7 +101,7 @@ type outcome struct {
 	Failed  string `json:"failed,omitempty"` // the error's text
 	Hint    string `json:"hint,omitempty"`
 	Refused bool   `json:"refused,omitempty"` // nothing has run
-	Memory  bool   `json:"memory,omitempty"`  // DuckDB came to its limit
+	Limit   string `json:"limit,omitempty"`   // that it came to: memory or time
 }
 
 // ask runs a question and writes its answer to out. Every question that ran has an
@@ -194,8 +194,8 @@ func (o outcome) err() error {
 		return nil
 	case o.Refused:
 		return &exitError{exitUsage, &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}}
-	case o.Memory:
-		return &limitError{"memory", fmt.Errorf("sql: %s", o.Failed), o.Hint}
+	case o.Limit != "":
+		return &limitError{o.Limit, fmt.Errorf("sql: %s", o.Failed), o.Hint}
 	}
 	return &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}
 }
@@ -220,10 +220,7 @@ func (e *outError) Unwrap() error { return e.err }
 // explainEnd says why the process that asks ended without an outcome.
 func explainEnd(ended *endError) error {
 	const less = "ask for fewer rows or columns, or aggregate them"
-	switch ended.signal {
-	case syscall.SIGXCPU:
-		return &limitError{"time", errors.New("sql: the query took more of the processor than its time allows"), "give it more with --timeout, or ask for less"}
-	case syscall.SIGXFSZ:
+	if ended.signal == syscall.SIGXFSZ {
 		return &limitError{"space", errors.New("sql: the query needs more temporary space than it may have"), less}
 	}
 	if ended.memory {

@@ -35,8 +35,11 @@ func confine(r request) error {
 		if err := unix.Getrlimit(l.resource, &now); err != nil {
 			return err
 		}
-		most := min(l.most, now.Max)
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
+		now.Max = min(l.most, now.Max)
+		if now.Cur = now.Max; l.resource == unix.RLIMIT_CPU {
+			now.Cur-- // a second to tell it before the process is ended
+		}
+		if err := unix.Setrlimit(l.resource, &now); err != nil {
 			return err
 		}
 	}

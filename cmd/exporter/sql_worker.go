@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"exporter/internal/reports"
 	"exporter/internal/store"
@@ -44,6 +46,14 @@ func (a *app) workerCommand() *cobra.Command {
 				os.Exit(exitInterrupted)
 			}()
 			told, answer := os.NewFile(3, "outcome"), os.NewFile(4, "answer")
+			spent := make(chan os.Signal, 1)
+			signal.Notify(spent, unix.SIGXCPU)
+			go func() {
+				<-spent
+				_ = json.NewEncoder(told).Encode(outcome{Limit: "time", Hint: "give it more with --timeout, or ask for less",
+					Failed: "the query took more of the processor than its time allows"})
+				os.Exit(0)
+			}()
 			out := work(c.Context(), r, answer)
 			return errors.Join(json.NewEncoder(told).Encode(out), told.Close(), answer.Close())
 		},
@@ -112,7 +122,7 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 
 // failed is the outcome of an error, with a hint of what was meant.
 func failed(r request, reader *store.Reader, err error) outcome {
-	o := outcome{Failed: strings.TrimPrefix(err.Error(), store.ErrRefused.Error()+": "), Refused: errors.Is(err, store.ErrRefused), Memory: store.OutOfMemory(err)}
+	o := outcome{Failed: strings.TrimPrefix(err.Error(), store.ErrRefused.Error()+": "), Refused: errors.Is(err, store.ErrRefused)}
 	if o.Refused {
 		o.Failed = "refused: " + o.Failed
 	}
@@ -120,7 +130,8 @@ func failed(r request, reader *store.Reader, err error) outcome {
 	if meant := hintQuery(err.Error(), reader); meant != "" {
 		all = append(all, meant)
 	}
-	if o.Memory {
+	if store.OutOfMemory(err) {
+		o.Limit = "memory"
 		all = append(all, "ask for fewer rows or columns, or aggregate them")
 	}
 	if len(all) > 0 {
