@@ -75,6 +75,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
 	}
+	if _, out := errors.AsType[*outError](err); out && errors.Is(err, syscall.EPIPE) {
+		return exitFailed // who reads the answer wants no more of it, nor a message
+	}
 	printError(stderr, err)
 	var exit *exitError
 	if errors.As(err, &exit) {
