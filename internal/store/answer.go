@@ -157,6 +157,13 @@ func (a *Answer) WriteParquet(ctx context.Context) (string, error) {
 	return path, err
 }
 
+// OutOfMemory tells whether DuckDB came to its limit of memory, or to that of what
+// it may put on the disk.
+func OutOfMemory(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	return ok && e.Type == duckdb.ErrorTypeOutOfMemory
+}
+
 // Close ends the answer; the reader then gives another.
 func (a *Answer) Close() error {
 	_, err := a.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS memory.main.answer")

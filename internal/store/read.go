@@ -71,11 +71,10 @@ func (s *Store) find(ctx context.Context, o ReadOptions) (Place, error) {
 // findIn finds the state that o chooses among those that one file knows.
 func (s *Store) findIn(ctx context.Context, file string, o ReadOptions) (Place, error) {
 	p := Place{File: file, Project: o.Project, Timezone: cmp.Or(o.Timezone, "UTC"), Mask: o.Mask}
-	if copied := maskedPath(file, o.Mask); o.Mask != MaskFull && s.usable(ctx, copied, o.Mask) {
-		p.File = copied // it knows the same
-	}
-	m, err := s.moment(ctx, p.File, o)
-	if err != nil {
+	m, err := s.copiedMoment(ctx, file, o)
+	if err == nil {
+		p.File = maskedPath(file, o.Mask)
+	} else if m, err = s.moment(ctx, file, o); err != nil {
 		return Place{}, err
 	}
 	p.Snapshot, p.AsOf = m.snapshot, m.asOf
@@ -106,21 +105,43 @@ func (r *Reader) Earlier(ctx context.Context, snapshot string) (*Reader, error) 
 	return e, nil
 }
 
+// copiedMoment is [Store.moment] from the masked copy of a file, which knows the
+// same. It errs where there is none that can be used.
+func (s *Store) copiedMoment(ctx context.Context, file string, o ReadOptions) (moment, error) {
+	if o.Mask == MaskFull {
+		return moment{}, ErrNotPublished
+	}
+	db, err := s.attach(ctx, maskedPath(file, o.Mask), nil)
+	if err != nil {
+		return moment{}, err
+	}
+	defer db.Close()
+	if made, err := readMask(ctx, db); err != nil || !made.fits(o.Mask) {
+		return moment{}, errors.Join(ErrNotPublished, err)
+	}
+	return momentIn(ctx, db, o)
+}
+
 // moment is a snapshot with the time that it is read as of.
 type moment struct {
 	snapshot string
 	asOf     time.Time
 }
 
-// moment finds the snapshot that o chooses among those that file knows. It refuses
-// one of which a purge has taken rows by their age: as of it they would be missing
-// without a word.
+// moment finds the snapshot that o chooses among those that file knows.
 func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment, error) {
 	db, err := s.attach(ctx, file, nil)
 	if err != nil {
 		return moment{}, err
 	}
 	defer db.Close()
+	return momentIn(ctx, db, o)
+}
+
+// momentIn finds the snapshot that o chooses among those that the chosen database
+// knows. It refuses one of which a purge has taken rows by their age: as of it they
+// would be missing without a word.
+func momentIn(ctx context.Context, db *sql.DB, o ReadOptions) (moment, error) {
 	// A project that the cloud never answered for has no server time; where none
 	// has one, our own clock stands in.
 	rows, err := db.QueryContext(ctx, `
