@@ -3,15 +3,15 @@
 -- Question    Who asked what in SQL, when, of which snapshot, and what came of it?
 -- A row is    one query that exporter sql ran in the last $days days, by the
 --             journal. What was refused did not run and has no row.
--- Outcome     ok: answered; failed: an error, which why tells; interrupted: by the
---             person; time, memory, space: ended at that limit.
+-- Outcome     ok: answered; failed: an error; interrupted: by the person; time,
+--             memory, space: ended at that limit.
 -- Severity    medium: it read unmasked; low: it did not end well; good: the others.
 -- Parameters  $as_of, $timezone, $days.
 -- Limits      Who opens the files of the store, its published copy or a backup in
 --             another way leaves nothing here. The text of a query is beside the
 --             journal for as long as store.keep.query_days says; here is its
 --             SHA-256. The journal is that of the begin of this snapshot. In a
---             masked snapshot the account, the hashes and the reasons are masked.
+--             masked snapshot the account, the hashes and the parameters are masked.
 WITH told AS (
     SELECT
         seq,
@@ -25,7 +25,6 @@ WITH told AS (
         json_extract_string(detail, '$.format') AS format,
         array_to_string(CAST(json_extract_string(detail, '$.parameters[*]') AS VARCHAR[]), ', ') AS parameters,
         json_extract_string(detail, '$.outcome') AS outcome,
-        json_extract_string(detail, '$.why') AS why,
         TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows,
         coalesce(json_extract_string(detail, '$.cut') = 'true', false) AS cut,
         TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms,
@@ -46,7 +45,6 @@ SELECT
     "at" AS asked_at,
     account,
     outcome,
-    why,
     rows,
     cut,
     ms / 1000 AS seconds,

@@ -36,7 +36,7 @@ func TestQueryLog(t *testing.T) {
 	}
 	publish(time.Date(2026, 3, 25, 1, 0, 0, 0, time.UTC))
 	ask(1, 15, "lin", "standard", "ok", `,"rows":1`) // the 1st: the day before the last 30
-	ask(25, 15, "lin", "standard", "failed", `,"why":"no table doors"`)
+	ask(25, 15, "lin", "standard", "failed", "")
 	ask(25, 16, "lin", "full", "ok", `,"rows":7,"cut":true,"result_sha256":"4e5017"`) // already the 26th
 	ask(26, 3, "lin", "standard", "time", "")
 	middle := publish(time.Date(2026, 3, 30, 1, 0, 0, 0, time.UTC))
@@ -44,11 +44,11 @@ func TestQueryLog(t *testing.T) {
 	publish(siteAt)
 
 	r := makeReport(t, readerOf(t, st), "query-log", map[string]any{"days": 30})
-	equal(t, "queries", picked(t, r, "Queries", "severity", "asked_at", "account", "outcome", "why", "rows", "cut", "mask", "previous", "parameters", "result_sha256", "seq"), []string{
-		"good | 2026-03-30 10:00 | mei | ok | – | 3 | no | standard | 20260325T010000Z | channel, within_days | – | 5",
-		"low | 2026-03-26 11:00 | lin | time | – | – | no | standard | – | channel, within_days | – | 4",
-		"medium | 2026-03-26 00:00 | lin | ok | – | 7 | yes | full | – | channel, within_days | 4e5017 | 3",
-		"low | 2026-03-25 23:00 | lin | failed | no table doors | – | no | standard | – | channel, within_days | – | 2",
+	equal(t, "queries", picked(t, r, "Queries", "severity", "asked_at", "account", "outcome", "rows", "cut", "mask", "previous", "parameters", "result_sha256", "seq"), []string{
+		"good | 2026-03-30 10:00 | mei | ok | 3 | no | standard | 20260325T010000Z | channel, within_days | – | 5",
+		"low | 2026-03-26 11:00 | lin | time | – | no | standard | – | channel, within_days | – | 4",
+		"medium | 2026-03-26 00:00 | lin | ok | 7 | yes | full | – | channel, within_days | 4e5017 | 3",
+		"low | 2026-03-25 23:00 | lin | failed | – | no | standard | – | channel, within_days | – | 2",
 	})
 	equal(t, "days", picked(t, r, "Days", "severity", "day", "account", "queries", "answered", "failed", "interrupted", "at_a_limit", "unmasked", "rows", "seconds"), []string{
 		"good | 2026-03-30 | mei | 1 | 1 | 0 | 0 | 0 | 0 | 3 | 1.5",
