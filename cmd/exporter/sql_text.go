@@ -23,31 +23,44 @@ UNION ALL EXCEPT INTERSECT DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE SIMILAR 
 CAST TRY_CAST ASC DESC NULLS FIRST LAST OVER PARTITION WINDOW ROWS RANGE FILTER INTERVAL TIMESTAMPTZ DATE TRUE FALSE
 RECURSIVE EXCLUDE REPLACE COLUMNS TABLES TABLE SAMPLE WITHIN POSITIONAL`)
 
-// nearestName is a hint of what was meant where an error of DuckDB marks a word
-// that is the name of nothing, and does not say itself what is near. The place is
-// that of the mark below the excerpt of the query.
-func nearestName(failure, query string, r *store.Reader) string {
+// hintQuery is what a person may have meant where DuckDB refuses a query, "" where
+// nothing is near, or DuckDB says so itself.
+func hintQuery(failure string, r *store.Reader) string {
+	if name, ok := strings.CutPrefix(failure, "query names the parameter $"); ok {
+		name, _, _ = strings.Cut(name, ",")
+		return fmt.Sprintf("give it one: --set %s=VALUE", name)
+	}
+	before, word := markedWords(failure)
+	if strings.HasPrefix(strings.ToLower(word), "previous.") {
+		return "previous is there with --since, which names an earlier time or snapshot"
+	}
+	word = word[strings.LastIndexByte(word, '.')+1:]
 	if strings.Contains(failure, "Did you mean") {
 		return ""
 	}
-	word := markedWord(failure)
-	if word == "" || strings.EqualFold(word, nearestOf(word, keywords)) {
+	// Of what is no SQL the word before the mark may be the wrong one.
+	if strings.Contains(failure, "Parser Error") {
+		for _, w := range []string{word, before} {
+			if near := nearestOf(w, keywords); near != "" && !strings.EqualFold(near, w) {
+				return fmt.Sprintf("did you mean %s?", near)
+			}
+		}
 		return ""
 	}
-	names := keywords
-	if r != nil {
-		names = append(strings.Fields(query)[:0:0], keywords...)
-		names = append(names, schemaNames(r)...)
-	}
-	near := nearestOf(word, names)
-	if near == "" || near == word {
+	if r == nil {
 		return ""
 	}
-	return fmt.Sprintf("did you mean %s?", near)
+	if near := nearestOf(word, schemaNames(r)); near != "" && near != word {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return ""
 }
 
 // nearestOf is [reports.Nearest] whatever the case.
 func nearestOf(word string, names []string) string {
+	if len(word) < 3 {
+		return ""
+	}
 	lower := make([]string, len(names))
 	for i, name := range names {
 		lower[i] = strings.ToLower(name)
@@ -61,9 +74,9 @@ func nearestOf(word string, names []string) string {
 	return ""
 }
 
-// markedWord is the word above the mark of an excerpt, without the name before a
-// dot; "" where nothing is marked.
-func markedWord(failure string) string {
+// markedWords are the word above the mark of an excerpt, with what it is joined to by
+// dots, and the word before it; "" where there is none.
+func markedWords(failure string) (before, word string) {
 	lines := strings.Split(failure, "\n")
 	for i := 1; i < len(lines); i++ {
 		mark := strings.TrimLeft(lines[i], " ")
@@ -77,16 +90,21 @@ func markedWord(failure string) string {
 			column -= max(text.RuneWidth(r), 1)
 			at += n
 		}
-		word := lines[i-1][at:]
-		end := strings.IndexFunc(word, func(r rune) bool {
-			return r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		})
-		if end >= 0 {
+		words := strings.FieldsFunc(lines[i-1][:at], notInName)
+		if len(words) > 0 {
+			before = words[len(words)-1]
+		}
+		word = lines[i-1][at:]
+		if end := strings.IndexFunc(word, notInName); end >= 0 {
 			word = word[:end]
 		}
-		return word[strings.LastIndexByte(word, '.')+1:]
+		return before, word
 	}
-	return ""
+	return "", ""
+}
+
+func notInName(r rune) bool {
+	return r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }
 
 // schemaNames are the names of tables and columns.

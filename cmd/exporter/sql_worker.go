@@ -153,8 +153,8 @@ func failed(r request, reader *store.Reader, err error) outcome {
 		o.Failed = "refused: " + o.Failed
 	}
 	all := hints(err)
-	if near := nearestName(err.Error(), r.Question.SQL, reader); near != "" {
-		all = append(all, near)
+	if meant := hintQuery(err.Error(), reader); meant != "" {
+		all = append(all, meant)
 	}
 	if o.Memory {
 		all = append(all, "ask for fewer rows or columns, or aggregate them")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"strconv"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -60,13 +62,36 @@ func (r *Reader) Answer(ctx context.Context, query string, named map[string]any,
 // keep fills the table with the rows of a statement.
 func (a *Answer) keep(ctx context.Context, query string, args []any, limit int) error {
 	end, _ := StatementEnd(query)
-	text := "CREATE TABLE memory.main.answer AS SELECT * FROM (" + query[:end] + "\n)"
+	text := "CREATE TABLE memory.main.answer AS SELECT * FROM (\n" + query[:end] + "\n)"
 	if limit > 0 {
 		text += fmt.Sprintf(" LIMIT %d", limit+1)
 	}
-	_, err := a.conn.ExecContext(ctx, text, args...)
-	return err
+	if _, err := a.conn.ExecContext(ctx, text, args...); err != nil {
+		return &excerptError{err}
+	}
+	return nil
 }
+
+// excerptError is an error of DuckDB about a statement that begins on the second
+// line of what was run.
+type excerptError struct{ err error }
+
+// excerpt matches the line of an error that shows the place, and the mark below it.
+var excerpt = regexp.MustCompile(`(?m)^LINE (\d+): (.*\n)( *)\^`)
+
+func (e *excerptError) Error() string {
+	return excerpt.ReplaceAllStringFunc(e.err.Error(), func(s string) string {
+		m := excerpt.FindStringSubmatch(s)
+		line, err := strconv.Atoi(m[1])
+		if err != nil {
+			return s
+		}
+		first := strconv.Itoa(line - 1)
+		return "LINE " + first + ": " + m[2] + m[3][min(len(m[3]), len(m[1])-len(first)):] + "^"
+	})
+}
+
+func (e *excerptError) Unwrap() error { return e.err }
 
 // explain fills the table with a plan, which cannot be part of a statement.
 func (a *Answer) explain(ctx context.Context, query string, args []any) error {
