@@ -27,6 +27,7 @@ type config struct {
 	Collect collectConfig `yaml:"collect"`
 	Mail    mailConfig    `yaml:"mail"`
 	Serve   serveConfig   `yaml:"serve"`
+	Publish publishConfig `yaml:"publish"`
 	Fonts   []string      `yaml:"fonts"`
 
 	Reports []reportConfig `yaml:"reports"`
@@ -244,6 +245,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 	c.validateReports(tell)
 	c.validateSplits(fault)
 	c.validateServe(fault)
+	c.validatePublish(fault)
 }
 
 // validateReports lays the configuration's reports over the built-in ones.
