@@ -101,15 +101,9 @@ ORDER BY view_name`)
 		if key := sorted[view]; key != "" {
 			order = " ORDER BY project_id, " + key
 		}
-		res, err := p.conn.ExecContext(ctx, `CREATE TABLE out.main."`+view+`" AS FROM snap.main."`+view+`"`+order)
-		if err != nil {
+		if err := p.exec(ctx, `CREATE TABLE out.main."`+view+`" AS FROM snap.main."`+view+`"`+order); err != nil {
 			return 0, fmt.Errorf("%s: %w", view, err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		rows += n
 	}
 	if err := p.comment(ctx); err != nil {
 		return 0, err
@@ -117,7 +111,12 @@ ORDER BY view_name`)
 	if err := p.define(ctx); err != nil {
 		return 0, err
 	}
-	return rows, p.exec(ctx, "CHECKPOINT out")
+	if err := p.exec(ctx, "CHECKPOINT out"); err != nil {
+		return 0, err
+	}
+	// Of a table that was made at once it is exact.
+	err = p.conn.QueryRowContext(ctx, "SELECT sum(estimated_size)::BIGINT FROM duckdb_tables() WHERE database_name = 'out'").Scan(&rows)
+	return rows, err
 }
 
 // comment gives the tables the comments of their views.

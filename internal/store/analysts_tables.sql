@@ -57,7 +57,7 @@ FROM (
             WHERE snapshot_id = n.snapshot_id
         ),
         [
-            {'fact': 'history from', 'value': (SELECT min(snapshot_id) FROM days)},
+            {'fact': 'history from', 'value': (SELECT min(snapshot_id) FROM snapshots WHERE snapshot_id >= coalesce((SELECT max(last_closed) FROM snap.base.purges), ''))},
             {'fact': 'time zone', 'value': current_setting('TimeZone') || ', in which days begin'},
             {'fact': 'mask', 'value': 'pseudonym: ids of persons are pseudonyms, the same in every copy from this store; names, mobile numbers and work numbers are tags; an organization of one or two persons has no name'},
             {'fact': 'counts', 'value': 'Rows and keys are those of the full snapshot; digests in snapshots are the full snapshot''s'},
