@@ -12,9 +12,9 @@ type wayOut struct {
 	status    int
 	says      string // a part of what is printed
 	args      []string
-	outcome   string   // in the journal; "" for any
-	limits    string   // of the shell that starts it
-	secrets   []string // what the answer may not hold besides
+	outcome   string // in the journal; "" for any
+	limits    string // of the shell that starts it
+	command   bool   // as one of its own, with the flags args
 }
 
 // refusedStatements are refused by their kind, wherever they hide.
@@ -99,7 +99,6 @@ var refusedStatements = map[string]string{
 	"EXPLAIN ANALYZE CREATE":               "EXPLAIN ANALYZE CREATE TABLE memory.main.t AS SELECT 1",
 	"EXPLAIN with options":                 "EXPLAIN (ANALYZE, FORMAT json) CREATE TABLE memory.main.t AS SELECT 1",
 	"EXPLAIN behind comments":              "/* x */ EXPLAIN /* x */ ANALYZE /* x */ INSERT INTO base.persons FROM base.persons",
-	"EXPLAIN with a word in brackets":      "EXPLAIN (SELECT) CREATE TABLE memory.main.t AS SELECT 1",
 	"EXPLAIN PRAGMA":                       "EXPLAIN PRAGMA database_list",
 	"closing the bracket before":           "1) UNION ALL (SELECT 2",
 	"a parameter in place of what is read": "COPY (SELECT $x) TO $x",
@@ -128,51 +127,52 @@ var denied = map[string][2]string{
 	"another machine":         {"FROM read_csv('http://127.0.0.1:1/x.csv')", "Permission Error"},
 	"a bucket":                {"FROM read_parquet('s3://x/x.parquet')", "Permission Error"},
 	"query of a file":         {"FROM query('FROM read_csv(''../../../beside.csv'')')", "Permission Error"},
-	"query_table of a file":   {"FROM query_table('../../../beside.csv')", "Permission Error"},
+	"query_table of a file":   {"FROM query_table('/etc/passwd')", "does not exist"},
 	"query of COPY":           {"FROM query('COPY (SELECT 1) TO ''out.csv''')", "Expected a single SELECT"},
 	"query of two":            {"FROM query('SELECT 1; DROP TABLE base.persons')", "Expected a single SELECT"},
 	"query of a text made":    {"FROM query('CREATE ' || 'TABLE memory.main.t AS SELECT 1')", "Expected a single SELECT"},
 	"a statement as JSON": {"FROM json_execute_serialized_sql(json_serialize_sql('FROM read_csv(''../../../beside.csv'')'))",
 		"Permission Error"},
-	"getenv":                    {"SELECT getenv('SECRET')", "does not exist"},
-	"duckdb_secrets":            {"FROM duckdb_secrets()", "Permission Error"},
-	"which_secret":              {"FROM which_secret('s3://x', 's3')", "Permission Error"},
-	"a log in a file":           {"FROM enable_logging(storage = 'file', storage_path = 'out')", "Permission Error"},
-	"a profile in a file":       {"FROM enable_profiling(format = 'json', save_location = 'out.json')", "Permission Error"},
-	"a function to be loaded":   {"FROM sqlite_scan('/etc/passwd', 'x')", "not in the catalog"},
-	"pg_read_file":              {"SELECT pg_read_file('/etc/passwd')", "does not exist"},
-	"memory of the process":     {"FROM arrow_scan(1::UBIGINT, 2::UBIGINT, 3::UBIGINT)", "No function matches"},
-	"the answer itself":         {"FROM memory.main.answer", "does not exist"},
-	"INTO":                      {"SELECT 1 INTO x", "not supported"},
-	"FOR UPDATE":                {"FROM base.persons SELECT * FOR UPDATE", "error"},
-	"WITH of INSERT":            {"WITH x AS (INSERT INTO base.persons FROM base.persons RETURNING *) FROM x", "needs a SELECT"},
-	"FROM of DELETE":            {"FROM (DELETE FROM base.persons RETURNING *)", "syntax error"},
-	"DESCRIBE of COPY":          {"DESCRIBE COPY (SELECT 1) TO 'out.csv'", "syntax error"},
-	"closing the bracket":       {"SELECT 1) TO 'out.csv' --", "syntax error"},
-	"closing it and opening":    {"SELECT 1) UNION ALL (SELECT 2", "syntax error"},
-	"closing it, another":       {"SELECT 1); DROP TABLE memory.main.answer; SELECT (1", "syntax error"},
-	"closing it and a limit":    {"SELECT 1) LIMIT 0 --", "syntax error"},
-	"a wide semicolon":          {"SELECT 1；DROP TABLE base.persons", "syntax error"},
-	"a Greek question mark":     {"SELECT 1\u037eDROP TABLE base.persons", "syntax error"},
-	"an open comment":           {"SELECT 1 /* /* */", "unterminated"},
-	"an open string":            {"SELECT 'x", "unterminated"},
-	"an open name":              {`SELECT "x`, "unterminated"},
-	"open dollars":              {"SELECT $$ 1; COPY", "unterminated"},
-	"ten thousand brackets":     {"SELECT " + strings.Repeat("(", 10_000) + "1" + strings.Repeat(")", 10_000), "memory exhausted"},
-	"ten thousand terms":        {"SELECT 1" + strings.Repeat(" + 1", 10_000), "depth limit"},
-	"fifty thousand signs":      {"SELECT " + strings.Repeat("- ", 50_000) + "1", "memory exhausted"},
-	"five thousand lists":       {"SELECT " + strings.Repeat("[", 5_000) + strings.Repeat("]", 5_000), "depth limit"},
-	"two thousand subqueries":   {strings.Repeat("FROM (", 2_000) + "SELECT 1" + strings.Repeat(")", 2_000), "memory exhausted"},
-	"types in types":            {"SELECT NULL::" + strings.Repeat("STRUCT(a ", 3_000) + "INTEGER" + strings.Repeat(")", 3_000), "depth limit"},
-	"a regular expression":      {"SELECT regexp_matches('a', '((a{1000}){1000}){1000}')", "repetition size"},
-	"a parameter without value": {"SELECT $x", "has no value"},
-	"an error of one's own":     {"SELECT error(repeat('x', 100000))", "Invalid Input Error"},
+	"getenv":                         {"SELECT getenv('SECRET')", "does not exist"},
+	"duckdb_secrets":                 {"FROM duckdb_secrets()", "Permission Error"},
+	"which_secret":                   {"FROM which_secret('s3://x', 's3')", "Permission Error"},
+	"a log in a file":                {"FROM enable_logging(storage = 'file', storage_path = 'out')", "Permission Error"},
+	"a profile in a file":            {"FROM enable_profiling(format = 'json', save_location = 'out.json')", "Permission Error"},
+	"a function to be loaded":        {"FROM sqlite_scan('/etc/passwd', 'x')", "not in the catalog"},
+	"pg_read_file":                   {"SELECT pg_read_file('/etc/passwd')", "does not exist"},
+	"memory of the process":          {"FROM arrow_scan(1::UBIGINT, 2::UBIGINT, 3::UBIGINT)", "No function matches"},
+	"the answer itself":              {"FROM memory.main.answer", "does not exist"},
+	"INTO":                           {"SELECT 1 INTO x", "not supported"},
+	"FOR UPDATE":                     {"FROM base.persons SELECT * FOR UPDATE", "not supported"},
+	"WITH of INSERT":                 {"WITH x AS (INSERT INTO base.persons FROM base.persons RETURNING *) FROM x", "needs a SELECT"},
+	"EXPLAIN of what begins to read": {"EXPLAIN (SELECT) CREATE TABLE memory.main.t AS SELECT 1", "syntax error"},
+	"FROM of DELETE":                 {"FROM (DELETE FROM base.persons RETURNING *)", "syntax error"},
+	"DESCRIBE of COPY":               {"DESCRIBE COPY (SELECT 1) TO 'out.csv'", "syntax error"},
+	"closing the bracket":            {"SELECT 1) TO 'out.csv' --", "syntax error"},
+	"closing it and opening":         {"SELECT 1) UNION ALL (SELECT 2", "syntax error"},
+	"closing it, another":            {"SELECT 1); DROP TABLE memory.main.answer; SELECT (1", "syntax error"},
+	"closing it and a limit":         {"SELECT 1) LIMIT 0 --", "syntax error"},
+	"a wide semicolon":               {"SELECT 1；DROP TABLE base.persons", "syntax error"},
+	"a Greek question mark":          {"SELECT 1\u037eDROP TABLE base.persons", "syntax error"},
+	"an open comment":                {"SELECT 1 /* /* */", "unterminated"},
+	"an open string":                 {"SELECT 'x", "unterminated"},
+	"an open name":                   {`SELECT "x`, "unterminated"},
+	"open dollars":                   {"SELECT $$ 1; COPY", "unterminated"},
+	"ten thousand brackets":          {"SELECT " + strings.Repeat("(", 10_000) + "1" + strings.Repeat(")", 10_000), "memory exhausted"},
+	"ten thousand terms":             {"SELECT 1" + strings.Repeat(" + 1", 10_000), "depth limit"},
+	"fifty thousand signs":           {"SELECT " + strings.Repeat("- ", 50_000) + "1", "memory exhausted"},
+	"five thousand lists":            {"SELECT " + strings.Repeat("[", 5_000) + strings.Repeat("]", 5_000), "depth limit"},
+	"two thousand subqueries":        {strings.Repeat("FROM (", 2_000) + "SELECT 1" + strings.Repeat(")", 2_000), "depth limit"},
+	"types in types":                 {"SELECT NULL::" + strings.Repeat("STRUCT(a ", 3_000) + "INTEGER" + strings.Repeat(")", 3_000), "depth limit"},
+	"a regular expression":           {"SELECT regexp_matches('a', '((a{1000}){1000}){1000}')", "repetition size"},
+	"a parameter without value":      {"SELECT $x", "has no value"},
+	"an error of one's own":          {"SELECT error(repeat('x', 100000))", "Invalid Input Error"},
 }
 
 // given are answers that are given, and do no harm.
 var given = map[string][2]string{
 	"a comment at the end":         {"SELECT 'here' AS a -- )", "here"},
-	"a log on standard output":     {"SELECT 'here' AS a FROM enable_logging('QueryLog', storage = 'stdout')", "a\nhere\n"},
+	"a log on standard output":     {"SELECT 'x' AS a FROM enable_logging('QueryLog', storage = 'stdout')", "a\n"},
 	"a checkpoint":                 {"FROM force_checkpoint('snap')", "Success"},
 	"a byte order mark":            {"\ufeffSELECT 'here' AS a", "here"},
 	"spaces of all kinds":          {"SELECT\u00a0'here'\u3000AS\u200ba", "here"},
@@ -210,7 +210,7 @@ func waysOut(s *harmSite) []wayOut {
 		all = append(all, wayOut{name: name, sql: given[name][0], says: given[name][1], outcome: "ok"})
 	}
 	within := func(d string) []string { return []string{"--timeout", d} }
-	return append(all, []wayOut{
+	for _, w := range []wayOut{
 		{name: "a text that is none", sql: "SELECT '\xff'", status: exitUsage, says: "no text in UTF-8"},
 		{name: "NUL", sql: "SELECT 1\x00; DROP TABLE base.persons", status: exitUsage, says: "no text in UTF-8"},
 		{name: "more than a million bytes", sql: "SELECT '" + strings.Repeat("x", maxQuery) + "'", status: exitUsage, says: "more than 1048576 bytes"},
@@ -235,8 +235,12 @@ func waysOut(s *harmSite) []wayOut {
 		{name: "a cell of 3 GB", sql: "SELECT repeat('x', 3000000000) AS x", status: 1, says: "Out of Memory", outcome: "memory"},
 		{name: "a long list", sql: "SELECT range(1000000000)", status: 1, says: "Out of Memory", outcome: "memory"},
 		{name: "an aggregate in memory", sql: "SELECT list(range) FROM range(100000000)", limits: "ulimit -d 500000", status: 1, says: "emory", outcome: "memory"},
-		{name: "a sort on the disk", sql: "SELECT count(s) FROM (SELECT range AS n, hash(range)::VARCHAR || repeat('x', 200) AS s FROM range(6000000) ORDER BY hash(n) OFFSET 1)",
+		{name: "a sort on the disk", sql: "SELECT count(s) FROM (SELECT range AS n, hash(range)::VARCHAR || repeat('x', 2000) AS s FROM range(700000) ORDER BY hash(n) OFFSET 1)",
 			limits: "ulimit -f 1000", status: 1, says: "temporary space", outcome: "space"},
 		{name: "time of the processor", sql: "SELECT count(*) FROM range(1000000000000)", limits: "ulimit -t 2", status: 1, says: "of the processor", outcome: "time"},
-	}...)
+	} {
+		w.command = true
+		all = append(all, w)
+	}
+	return all
 }
