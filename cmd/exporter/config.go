@@ -27,6 +27,7 @@ type config struct {
 	Collect collectConfig `yaml:"collect"`
 	Mail    mailConfig    `yaml:"mail"`
 	Serve   serveConfig   `yaml:"serve"`
+	Publish publishConfig `yaml:"publish"`
 	Fonts   []string      `yaml:"fonts"`
 
 	Reports []reportConfig `yaml:"reports"`
@@ -258,6 +259,7 @@ func (c *config) validate(use configUse, tell func(key, msg string)) {
 	}
 	c.validateMail(fault)
 	c.validateServe(fault)
+	c.validatePublish(fault)
 	if use.reports {
 		c.validateReports(tell)
 		c.validateSplits(fault)

@@ -213,6 +213,13 @@ func (a *app) purge(ctx context.Context, cfg *config, o store.PurgeOptions, yes,
 	if o.Person != "" {
 		fmt.Fprintln(a.stderr, "exporter: hint: if the cloud still lists the person, the next collection brings them back; remove them there")
 	}
+	if cfg.Publish.Dir == "" {
+		return nil
+	}
+	// The analysts' copy still has the rows.
+	if err := a.publish(ctx, cfg, cfg.Publish.Dir); err != nil {
+		return &exitError{exitPart, fmt.Errorf("purged, but: %w", err)}
+	}
 	return nil
 }
 

@@ -130,6 +130,7 @@ var journalMembers = map[string][]string{
 	"snapshot":       {"snapshot", "project", "verdict", "rows", "digest", "program_version", "kind", "torn"},
 	"prune":          {"keep", "files", "bytes", "torn"},
 	"purge":          {"snapshot", "project", "before", "rows", "files", "torn"},
+	"publish":        {"snapshot", "mask", "files", "bytes", "torn"},
 	"report":         {"report", "snapshot", "as_of", "since", "mask", "program_version", "files", "torn"},
 	"serve":          {"event", "program_version", "schedules", "torn"},
 	"slot":           {"schedule", "slot", "outcome", "started", "finished", "torn"},
