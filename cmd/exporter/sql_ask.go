@@ -141,7 +141,12 @@ func (k *asker) check(q question) error {
 
 // run runs a question in a process of its own.
 func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, error) {
-	dir, err := os.MkdirTemp(filepath.Join(k.dir, "tmp"), fmt.Sprintf("%d-sql-*", os.Getpid()))
+	tmp := filepath.Join(k.dir, "tmp") // a store that was copied may be without it
+	err := os.MkdirAll(tmp, 0o700)
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
+	}
+	dir, err := os.MkdirTemp(tmp, fmt.Sprintf("%d-sql-*", os.Getpid()))
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
 	}
