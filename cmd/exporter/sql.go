@@ -125,6 +125,17 @@ id; --mask full reads the snapshot itself, which who needs names must say.`,
   exporter sql "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && file == "" && a.onTerminal() {
+				cfg, err := a.loadConfig(false)
+				if err != nil {
+					return err
+				}
+				set, err := read.parameters()
+				if err != nil {
+					return err
+				}
+				return a.prompt(c.Context(), cfg, read, timeout, question{Format: format, Limit: 1000, Set: set})
+			}
 			query, err := a.query(args, file)
 			if err != nil {
 				return err
@@ -158,6 +169,13 @@ id; --mask full reads the snapshot itself, which who needs names must say.`,
 	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
+}
+
+// onTerminal says whether a person sits before standard input and output.
+func (a *app) onTerminal() bool {
+	f, ok := a.stdin.(*os.File)
+	_, out := terminalWidth(a.stdout)
+	return ok && out && term.IsTerminal(int(f.Fd()))
 }
 
 // query is the text to run.

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"exporter/internal/store"
+)
+
+// session is what a prompt of `exporter sql` keeps between its statements.
+type session struct {
+	a        *app
+	cfg      *config
+	read     readFlags
+	timeout  time.Duration
+	k        *asker
+	q        question // of each statement, but for its text
+	timing   bool
+	expanded bool // a line for each cell
+	past     *statements
+	typed    []tea.Msg                   // while a statement ran, for the next
+	words    func() (*vocabulary, error) // tables and functions; the first call waits for them
+}
+
+// errLeave ends a prompt.
+var errLeave = errors.New("leave")
+
+// prompt asks for statements on the terminal until the person leaves; first says
+// how they are answered. An interrupt ends the query that runs and nothing else.
+func (a *app) prompt(ctx context.Context, cfg *config, read readFlags, timeout time.Duration, first question) error {
+	// The one of main would end the program.
+	signal.Reset(os.Interrupt)
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, os.Interrupt)
+	defer signal.Stop(ignored)
+	s := &session{a: a, cfg: cfg, read: read, timeout: timeout, q: first}
+	s.words = sync.OnceValues(func() (*vocabulary, error) { return newVocabulary(ctx) })
+	go s.words()
+	var err error
+	if s.k, err = a.newAsker(ctx, cfg, read, timeout); err != nil {
+		return err
+	}
+	if s.past, err = openHistory(historyPath()); err != nil {
+		printError(a.stderr, err)
+	}
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	for {
+		statements, err := s.next(ctx)
+		switch {
+		case errors.Is(err, errAbandoned):
+			continue
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		for _, one := range statements {
+			if err = s.do(ctx, one); err != nil {
+				break
+			}
+		}
+		switch {
+		case errors.Is(err, errLeave):
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			printError(a.stderr, err)
+		}
+	}
+}
+
+func newVocabulary(ctx context.Context) (*vocabulary, error) {
+	tables, err := store.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	functions, err := store.Functions(ctx)
+	return &vocabulary{tables: tables, functions: functions}, err
+}
+
+// greet says in two lines what is asked, and how.
+func (s *session) greet(ctx context.Context) error {
+	state, err := s.state(ctx)
+	if err != nil {
+		return err
+	}
+	s.say(state)
+	s.say(s.faint("A statement ends with ;  Tab completes, \\d shows the tables, \\help the rest, Ctrl-D leaves."))
+	return nil
+}
+
+// state tells the snapshot that is asked, its verdict, its time and the mask.
+func (s *session) state(ctx context.Context) (string, error) {
+	all, err := s.snapshots(ctx)
+	if err != nil && len(all) == 0 {
+		return "", err
+	}
+	var verdicts []string
+	for _, x := range all {
+		if v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " ")); x.ID == s.k.snapshot && !slices.Contains(verdicts, v) {
+			verdicts = append(verdicts, v)
+		}
+	}
+	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s", s.k.snapshot, strings.Join(verdicts, " and "),
+		s.k.asOf.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.mask)
+	if s.k.previous != "" {
+		line += ", previous is " + s.k.previous
+	}
+	return line, nil
+}
+
+// snapshots are those of the projects that are asked, oldest first.
+func (s *session) snapshots(ctx context.Context) ([]store.Snapshot, error) {
+	st, err := openStore(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	all, err := st.Snapshots(ctx)
+	all = slices.DeleteFunc(all, func(x store.Snapshot) bool { return s.read.project != "" && x.Project != s.read.project })
+	slices.SortFunc(all, func(x, y store.Snapshot) int {
+		return cmp.Or(strings.Compare(x.ID, y.ID), strings.Compare(x.Project, y.Project))
+	})
+	return all, err
+}
+
+// faint is a line of ours that matters less than the rows.
+func (s *session) faint(line string) string { return paint(s.a.stdout, text.FgHiBlack, line) }
+
+// say writes a line, broken between words where the terminal is narrower.
+func (s *session) say(line string) {
+	width, _ := terminalWidth(s.a.stdout)
+	fmt.Fprintln(s.a.stdout, text.WrapSoft(line, width))
+}
+
+// next reads statements and commands from the terminal, and keeps them in the
+// history.
+func (s *session) next(ctx context.Context) ([]string, error) {
+	e := newEditor(s.name(), s.past)
+	e.ended = func(s string) bool {
+		_, whole := statementsOf(s)
+		return whole
+	}
+	e.complete = func(before, after string) (string, []candidate) { return s.complete(ctx, before, after) }
+	e.color, e.typed = colored(s.a.stdout), s.typed
+	text, err := e.read(ctx, s.a.stdin, s.a.stdout)
+	s.typed = e.typed
+	if err != nil {
+		return nil, err
+	}
+	if err := s.past.add(text); err != nil {
+		printError(s.a.stderr, err)
+		s.past.path = ""
+	}
+	statements, _ := statementsOf(text)
+	return statements, nil
+}
+
+// name is what stands before a statement: what is asked, where that is not the
+// newest snapshot with its masks.
+func (s *session) name() string {
+	name := "exporter"
+	if s.read.asOf != "" || s.read.snapshot != "" {
+		name += " " + s.k.asOf.In(s.a.zone).Format(time.DateOnly)
+	}
+	if s.k.mask == store.MaskFull {
+		name += " unmasked"
+	}
+	return name + "> "
+}
+
+// statementsOf parts a text into statements and commands, and says whether the
+// last of them is whole. A command is a line that begins with a backslash.
+func statementsOf(text string) (all []string, whole bool) {
+	for {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			return all, true
+		}
+		if command, ok := bareCommands[strings.ToLower(strings.TrimRight(text, "; \n"))]; ok {
+			return append(all, command), true
+		}
+		if text[0] == '\\' {
+			var command string
+			command, text, _ = strings.Cut(text, "\n")
+			all = append(all, strings.TrimRight(command, "; "))
+			continue
+		}
+		end, complete := statementEnd(text)
+		if !complete {
+			return append(all, text), false
+		}
+		all = append(all, strings.TrimSpace(text[:end]))
+		text = strings.TrimPrefix(text[end:], ";")
+	}
+}
+
+// do runs a statement or a command.
+func (s *session) do(ctx context.Context, statement string) error {
+	if strings.HasPrefix(statement, `\`) {
+		return s.command(ctx, statement)
+	}
+	q := s.q
+	q.SQL = statement
+	q.Width, _ = terminalWidth(s.a.stdout)
+	q.Color = colored(s.a.stdout)
+	query, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	got, err := s.k.ask(query, q, s.a.stdout)
+	if err != nil && query.Err() != nil && ctx.Err() == nil {
+		fmt.Fprintln(s.a.stdout) // behind the terminal's ^C
+		return errors.New("sql: interrupted")
+	}
+	if err != nil {
+		return err
+	}
+	line := count(got.Rows) + " rows"
+	if got.Rows == 1 {
+		line = "1 row"
+	}
+	if got.Cut {
+		line = "the first " + line + `; \limit changes how many are shown`
+	}
+	if s.timing {
+		line += ", " + took(got.Took)
+	}
+	s.say(s.faint(line))
+	return nil
+}
+
+// took is a duration with a precision that a person can use.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	default:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+}
