@@ -112,10 +112,14 @@ func (e *editor) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		e.width, e.height = msg.Width, msg.Height
 		e.fit()
 	case tea.KeyPressMsg:
-		if e.outcome == nil {
+		switch {
+		case e.outcome == nil:
 			return e, e.key(msg)
+		case msg.String() == "ctrl+c":
+			e.outcome, e.typed = errAbandoned, nil
+		default:
+			e.typed = append(e.typed, msg)
 		}
-		e.typed = append(e.typed, msg)
 	case tea.PasteMsg:
 		if e.outcome == nil {
 			e.closeMenu()
