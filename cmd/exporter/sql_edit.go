@@ -345,7 +345,7 @@ func (e *editor) View() tea.View {
 	if e.menu != nil {
 		lines = append(lines, e.menuLines()...)
 	} else if e.note != "" {
-		lines = append(lines, e.faint(text.Trim(printable(e.note), e.width-1)))
+		lines = append(lines, e.faint(clip(printable(e.note), e.width-1)))
 	}
 	if e.outcome == errAbandoned {
 		lines[0] = strings.TrimRight(lines[0], " ") + "^C"
@@ -370,7 +370,7 @@ func (e *editor) menuLines() []string {
 	}
 	var lines []string
 	for i, c := range shown {
-		line := text.Trim("  "+text.Pad(c.value, longest, ' ')+"  "+c.about, e.width-1)
+		line := clip("  "+text.Pad(c.value, longest, ' ')+"  "+c.about, e.width-1)
 		if first+i == e.chosen {
 			line = "> " + strings.TrimPrefix(line, "  ")
 			if e.color {
@@ -385,6 +385,14 @@ func (e *editor) menuLines() []string {
 		lines = append(lines, e.faint("  … "+count(int64(hidden))+" more"))
 	}
 	return lines
+}
+
+// clip is s in so many columns at most, and says so where it had more.
+func clip(s string, width int) string {
+	if text.StringWidth(s) <= width {
+		return s
+	}
+	return text.Trim(s, width-1) + "…"
 }
 
 // faint is s in the color of what is less important.

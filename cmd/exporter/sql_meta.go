@@ -123,10 +123,7 @@ func (s *session) describeAll(w *vocabulary) error {
 			s.say(paint(s.a.stdout, text.Bold, group))
 		}
 		line := "  " + text.Pad(shortName(t), longest, ' ') + "  " + firstSentence(t.Comment)
-		if text.StringWidth(line) > width {
-			line = text.Trim(line, width-1) + "…"
-		}
-		fmt.Fprintln(s.a.stdout, line)
+		fmt.Fprintln(s.a.stdout, clip(line, width))
 	}
 	s.say(s.faint(`\d permissions shows the columns of permissions; (…) takes parameters`))
 	return nil
