@@ -13,6 +13,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // tests: differences
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables on the terminal; knows wide characters
 	github.com/klauspost/compress v1.20.3 // zstd of landed pages, deflate of workbooks
+	github.com/landlock-lsm/go-landlock v0.11.0 // what a query may reach, kept by the kernel
 	github.com/prometheus/client_golang v1.25.0 // metrics of serve
 	github.com/robfig/cron/v3 v3.0.1 // what a cron line means
 	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts
@@ -78,4 +79,5 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
+	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect
 )

@@ -124,7 +124,7 @@ For your own site:           exporter init, then exporter check, exporter collec
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
 		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.apiCommand(), a.sandboxCommand(), a.checkCommand(),
-		a.versionCommand())
+		a.versionCommand(), a.workerCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}

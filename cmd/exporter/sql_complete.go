@@ -36,11 +36,14 @@ type vocabulary struct {
 // first what fits best.
 func (w *vocabulary) complete(before, after string) (word string, list []candidate) {
 	word = wordBefore(before)
-	tokens := sqlToken.FindAllString(strings.TrimSuffix(before, word), -1)
-	if n := len(tokens); n > 0 && unfinished(tokens[n-1], before) {
+	// With a sign at its end a comment of one line reaches to the cursor only
+	// where no new line is between.
+	within := sqlToken.FindAllString(before+".", -1)
+	if unfinished(within[len(within)-1]) {
 		return "", nil
 	}
-	sources := w.sources(sqlToken.FindAllString(before+" "+after, -1))
+	tokens := sqlToken.FindAllString(strings.TrimSuffix(before, word), -1)
+	sources := w.sources(append(tokens, sqlToken.FindAllString(after, -1)...))
 	last := lowerLast(tokens, 1)
 	switch {
 	case strings.HasPrefix(word, "$"):
@@ -65,23 +68,23 @@ func (w *vocabulary) complete(before, after string) (word string, list []candida
 	return word, beginning(list, word)
 }
 
-// wordBefore is the part of a name or a parameter that s ends with.
+// wordBefore is the part of a name or a parameter that s ends with. All names of
+// the schema and of DuckDB are in ASCII.
 func wordBefore(s string) string {
-	at := strings.LastIndexFunc(s, func(r rune) bool {
-		return r != '_' && r != '$' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
-	})
-	return s[at+1:]
+	at := len(s)
+	for at > 0 && (s[at-1] == '_' || s[at-1] == '$' || s[at-1] >= '0' && s[at-1] <= '9' ||
+		s[at-1] >= 'a' && s[at-1] <= 'z' || s[at-1] >= 'A' && s[at-1] <= 'Z') {
+		at--
+	}
+	return s[at:]
 }
 
-// unfinished says whether the cursor is within a text, a quoted name or a comment,
-// which token begins.
-func unfinished(token, before string) bool {
-	if !strings.HasSuffix(strings.TrimRight(before, " \t"), strings.TrimRight(token, " \t")) && !strings.HasPrefix(token, "--") {
-		return false
-	}
+// unfinished says whether token, the last one before the cursor, is a text, a
+// quoted name or a comment that nothing ends.
+func unfinished(token string) bool {
 	switch {
 	case strings.HasPrefix(token, "--"):
-		return !strings.Contains(before[strings.LastIndex(before, token):], "\n")
+		return true // a new line would end it
 	case strings.HasPrefix(token, "/*"):
 		return len(token) < 4 || !strings.HasSuffix(token, "*/")
 	case token[0] == '\'', token[0] == '"':
@@ -138,9 +141,7 @@ func (w *vocabulary) sources(tokens []string) []named {
 		}
 		s := named{t.Name, t}
 		if j++; at(j) == "(" {
-			for ; j < len(tokens) && at(j) != ")"; j++ {
-			}
-			j++
+			j = pastBrackets(tokens, j)
 		}
 		if strings.EqualFold(at(j), "AS") {
 			j++
@@ -151,6 +152,21 @@ func (w *vocabulary) sources(tokens []string) []named {
 		all = append(all, s)
 	}
 	return all
+}
+
+// pastBrackets is the place behind the bracket that closes the one at i.
+func pastBrackets(tokens []string, i int) int {
+	for depth := 0; i < len(tokens); i++ {
+		switch tokens[i] {
+		case "(":
+			depth++
+		case ")":
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return i
 }
 
 // inFrom says whether the last of tokens, a comma, stands among the tables of a FROM.

@@ -30,7 +30,7 @@ func commands() []command {
 		{`\set`, "[NAME [VALUE]]", "a parameter, which queries name $NAME; without VALUE it is taken away", (*session).set},
 		{`\format`, "[" + strings.Join(promptFormats, ", ") + "]", "how rows are shown", (*session).format},
 		{`\x`, "[on, off]", "a line for each cell", (*session).expand},
-		{`\limit`, "[ROWS]", "how many rows are shown at most", (*session).limit},
+		{`\limit`, "[ROWS]", "how many rows are shown at most; 0 for all", (*session).limit},
 		{`\timing`, "[on, off]", "how long each query took", (*session).time},
 		{`\help`, "", "this list, and the keys", (*session).help},
 		{`\q`, "", "leave", func(*session, context.Context, string) error { return errLeave }},
@@ -159,7 +159,7 @@ func (s *session) listSnapshots(ctx context.Context, _ string) error {
 	g.right = []int{5}
 	for _, x := range slices.Backward(all) {
 		mark := ""
-		if x.ID == s.k.snapshot {
+		if x.ID == s.k.place.Snapshot {
 			mark = "*"
 		}
 		at := "–"
@@ -173,19 +173,19 @@ func (s *session) listSnapshots(ctx context.Context, _ string) error {
 
 // use is \use.
 func (s *session) use(ctx context.Context, name string) error {
-	read := s.read
+	f := s.f
 	switch {
 	case name == "":
 	case strings.EqualFold(name, "now"):
-		read.snapshot, read.asOf = "", ""
+		f.snapshot, f.asOf = "", ""
 	default:
-		read.snapshot, read.asOf = "", strings.Trim(name, `'"`)
+		f.snapshot, f.asOf = "", strings.Trim(name, `'"`)
 	}
-	k, err := s.a.newAsker(ctx, s.cfg, read, s.timeout)
+	k, err := s.a.newAsker(ctx, s.cfg, f.readFlags, f.since, f.timeout)
 	if err != nil {
 		return err
 	}
-	s.read, s.k = read, k
+	s.f, s.k = f, k
 	state, err := s.state(ctx)
 	if err != nil {
 		return err
@@ -239,12 +239,16 @@ func (s *session) format(_ context.Context, name string) error {
 func (s *session) limit(_ context.Context, rows string) error {
 	if rows != "" {
 		n, err := strconv.Atoi(strings.ReplaceAll(rows, ",", ""))
-		if err != nil || n < 1 {
+		if err != nil || n < 0 {
 			return &hintError{fmt.Errorf("%q is not a number of rows", rows), `for example: \limit 5000`}
 		}
 		s.q.Limit = n
 	}
-	s.say("at most " + count(int64(s.q.Limit)) + " rows are shown")
+	if s.q.Limit == 0 {
+		s.say("all rows are shown")
+	} else {
+		s.say("at most " + count(int64(s.q.Limit)) + " rows are shown")
+	}
 	return nil
 }
 
@@ -303,7 +307,7 @@ func (s *session) complete(ctx context.Context, before, after string) (string, [
 		return "", nil
 	}
 	now := *w
-	now.previous = s.k.previous != ""
+	now.previous = s.k.place.Previous != ""
 	now.parameters = append(slices.Sorted(maps.Keys(s.q.Set)), "as_of")
 	return now.complete(before, after)
 }

@@ -15,6 +15,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
 
 	"exporter/internal/store"
 )
@@ -23,33 +24,50 @@ import (
 type session struct {
 	a        *app
 	cfg      *config
-	read     readFlags
-	timeout  time.Duration
+	f        sqlFlags
 	k        *asker
 	q        question // of each statement, but for its text
 	timing   bool
 	expanded bool // a line for each cell
 	past     *statements
 	typed    []tea.Msg                   // while a statement ran, for the next
-	words    func() (*vocabulary, error) // tables and functions; the first call waits for them
+	words    func() (*vocabulary, error) // the first call waits for it
 }
+
+// promptRows is how many rows a prompt shows unless the person wants more.
+const promptRows = 1000
 
 // errLeave ends a prompt.
 var errLeave = errors.New("leave")
 
-// prompt asks for statements on the terminal until the person leaves; first says
-// how they are answered. An interrupt ends the query that runs and nothing else.
-func (a *app) prompt(ctx context.Context, cfg *config, read readFlags, timeout time.Duration, first question) error {
+// prompt asks for statements on the terminal until the person leaves. An interrupt
+// ends the query that runs and nothing else.
+func (a *app) prompt(c *cobra.Command, f *sqlFlags) (err error) {
+	ctx := c.Context()
 	// The one of main would end the program.
 	signal.Reset(os.Interrupt)
 	ignored := make(chan os.Signal, 1)
 	signal.Notify(ignored, os.Interrupt)
 	defer signal.Stop(ignored)
-	s := &session{a: a, cfg: cfg, read: read, timeout: timeout, q: first}
+	s := &session{a: a, f: *f, q: question{Format: f.format, Limit: f.limit}}
+	if err := f.choose(c, &s.q); err != nil {
+		return err
+	}
+	if !slices.Contains(promptFormats, s.q.Format) {
+		return usage(fmt.Errorf("%s is not for a terminal", s.q.Format), "give it a query and a file: --out answer."+s.q.Format)
+	}
+	if !c.Flags().Changed("limit") {
+		s.q.Limit = promptRows
+	}
+	if s.q.Set, err = f.parameters(); err != nil {
+		return err
+	}
+	if s.cfg, err = a.loadStore(); err != nil {
+		return err
+	}
 	s.words = sync.OnceValues(func() (*vocabulary, error) { return newVocabulary(ctx) })
 	go s.words()
-	var err error
-	if s.k, err = a.newAsker(ctx, cfg, read, timeout); err != nil {
+	if s.k, err = a.newAsker(ctx, s.cfg, f.readFlags, f.since, f.timeout); err != nil {
 		return err
 	}
 	if s.past, err = openHistory(historyPath()); err != nil {
@@ -58,6 +76,11 @@ func (a *app) prompt(ctx context.Context, cfg *config, read readFlags, timeout t
 	if err := s.greet(ctx); err != nil {
 		return err
 	}
+	return s.loop(ctx)
+}
+
+// loop carries out what is typed until the person leaves.
+func (s *session) loop(ctx context.Context) error {
 	for {
 		statements, err := s.next(ctx)
 		switch {
@@ -79,7 +102,7 @@ func (a *app) prompt(ctx context.Context, cfg *config, read readFlags, timeout t
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			printError(a.stderr, err)
+			printError(s.a.stderr, err)
 		}
 	}
 }
@@ -112,14 +135,14 @@ func (s *session) state(ctx context.Context) (string, error) {
 	}
 	var verdicts []string
 	for _, x := range all {
-		if v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " ")); x.ID == s.k.snapshot && !slices.Contains(verdicts, v) {
+		if v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " ")); x.ID == s.k.place.Snapshot && !slices.Contains(verdicts, v) {
 			verdicts = append(verdicts, v)
 		}
 	}
-	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s", s.k.snapshot, strings.Join(verdicts, " and "),
-		s.k.asOf.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.mask)
-	if s.k.previous != "" {
-		line += ", previous is " + s.k.previous
+	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s", s.k.place.Snapshot, strings.Join(verdicts, " and "),
+		s.k.place.AsOf.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.place.Mask)
+	if s.k.place.Previous != "" {
+		line += ", previous is " + s.k.place.Previous
 	}
 	return line, nil
 }
@@ -131,7 +154,7 @@ func (s *session) snapshots(ctx context.Context) ([]store.Snapshot, error) {
 		return nil, err
 	}
 	all, err := st.Snapshots(ctx)
-	all = slices.DeleteFunc(all, func(x store.Snapshot) bool { return s.read.project != "" && x.Project != s.read.project })
+	all = slices.DeleteFunc(all, func(x store.Snapshot) bool { return s.f.project != "" && x.Project != s.f.project })
 	slices.SortFunc(all, func(x, y store.Snapshot) int {
 		return cmp.Or(strings.Compare(x.ID, y.ID), strings.Compare(x.Project, y.Project))
 	})
@@ -174,10 +197,10 @@ func (s *session) next(ctx context.Context) ([]string, error) {
 // newest snapshot with its masks.
 func (s *session) name() string {
 	name := "exporter"
-	if s.read.asOf != "" || s.read.snapshot != "" {
-		name += " " + s.k.asOf.In(s.a.zone).Format(time.DateOnly)
+	if s.f.asOf != "" || s.f.snapshot != "" {
+		name += " " + s.k.place.AsOf.In(s.a.zone).Format(time.DateOnly)
 	}
-	if s.k.mask == store.MaskFull {
+	if s.k.place.Mask == store.MaskFull {
 		name += " unmasked"
 	}
 	return name + "> "
@@ -204,8 +227,16 @@ func statementsOf(text string) (all []string, whole bool) {
 		if !complete {
 			return append(all, text), false
 		}
-		all = append(all, strings.TrimSpace(text[:end]))
-		text = strings.TrimPrefix(text[end:], ";")
+		if end > 0 {
+			all = append(all, text[:end])
+		}
+		text = text[end:]
+		for _, token := range sqlToken.FindAllStringIndex(text, -1) { // comments, then the sign
+			if text[token[0]:token[1]] == ";" {
+				text = text[token[1]:]
+				break
+			}
+		}
 	}
 }
 
@@ -217,7 +248,9 @@ func (s *session) do(ctx context.Context, statement string) error {
 	q := s.q
 	q.SQL = statement
 	q.Width, _ = terminalWidth(s.a.stdout)
-	q.Color = colored(s.a.stdout)
+	if s.expanded && q.Format == "table" {
+		q.Format = "expanded"
+	}
 	query, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	got, err := s.k.ask(query, q, s.a.stdout)

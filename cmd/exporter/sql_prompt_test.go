@@ -41,7 +41,7 @@ func TestComplete(t *testing.T) {
 		{"tables after FROM", "SELECT 1 FROM p|", "p", "permissions persons permissions_at( previous."},
 		{"tables after a comma of FROM", "FROM persons, pers|", "pers", "persons"},
 		{"tables after JOIN on a line of its own", "FROM permissions\nLEFT JOIN per|", "per", "permissions persons permissions_at("},
-		{"no tables after a comma of SELECT", "SELECT name, per| FROM persons", "per", "person_id persons. persons permissions permissions_at("},
+		{"no tables after a comma of SELECT", "SELECT name, per| FROM persons", "per", "person_id persons. permissions persons permissions_at("},
 		{"columns of the tables that are named first", "FROM persons SELECT m|", "m", "mobile"},
 		{"columns of a table that is named behind", "SELECT na| FROM persons", "na", "name"},
 		{"columns of all where none is named", "SELECT chan|", "chan", "channel_name"},
@@ -52,7 +52,7 @@ func TestComplete(t *testing.T) {
 		{"columns of a table of the older state", "FROM previous.persons AS o SELECT o.m|", "m", "mobile"},
 		{"tables that the statement makes", "WITH late AS (FROM permissions) FROM la|", "la", "late"},
 		{"functions", "SELECT count_|", "count_", "count_if("},
-		{"keywords as they are typed", "FROM persons whe|", "whe", "when where"},
+		{"keywords as they are typed", "FROM persons whe|", "whe", "where when"},
 		{"keywords in capitals", "FROM persons GROUP|", "GROUP", "GROUP BY"},
 		{"parameters", "SELECT $w|", "$w", "$within_days"},
 		{"whatever the case", "FROM PERS|", "PERS", "persons"},
@@ -88,6 +88,8 @@ func TestStatementsOf(t *testing.T) {
 		{"nothing", " \n", nil, true},
 		{"a statement", "SELECT 1;", []string{"SELECT 1"}, true},
 		{"several lines", "SELECT 1,\n  2 ;\n", []string{"SELECT 1,\n  2"}, true},
+		{"a comment before the end", "SELECT 1 -- one; two\n; SELECT 2;", []string{"SELECT 1", "SELECT 2"}, true},
+		{"only a comment", "-- nothing\n;", nil, true},
 		{"not ended", "SELECT 1", []string{"SELECT 1"}, false},
 		{"ended within a text", "SELECT ';", []string{"SELECT ';"}, false},
 		{"two", "SELECT 1; SELECT 2;", []string{"SELECT 1", "SELECT 2"}, true},
@@ -153,8 +155,8 @@ exporter> SELECT 1
           |
 a statement ends with ;`},
 		{"a long line is broken between words", 40, []string{"SELECT name, mobile, person_id FROM persons"}, `
-exporter> SELECT name, mobile, person_id
-          FROM persons|`},
+exporter> SELECT name, mobile,
+          person_id FROM persons|`},
 		{"Chinese is twice as wide", 30, []string{"SELECT '张伟李娜王芳刘洋陈静'"}, `
 exporter> SELECT
           '张伟李娜王芳刘洋陈
@@ -177,7 +179,7 @@ exporter> FROM permi|`},
 exporter> SELECT name, |SELECT mob FROM persons`},
 		{"on a narrow terminal", 30, []string{"FROM pe", "<tab>"}, `
 exporter> FROM per|
-  permissions      One person…
+  permissions      One perso…
   persons          One person
   permissions_at(  As they w…`},
 		{"the statement before", 60, []string{"<up>"}, `

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
 )
 
@@ -26,8 +26,7 @@ type Table struct {
 }
 
 // Column is a column of a [Table]. Type is as DuckDB spells it, in short;
-// Comment says where the value comes from, and is empty for a column of a macro
-// that the macro's own comment explains.
+// Comment says where the value comes from.
 type Column struct {
 	Name, Type, Comment string
 }
@@ -176,17 +175,49 @@ func (r *Reader) describe(ctx context.Context, t, of *Table) error {
 		return err
 	}
 	defer rows.Close()
+	own := t.takeMeanings()
 	for rows.Next() {
 		var c Column
 		if err := rows.Scan(&c.Name, &c.Type); err != nil {
 			return err
 		}
-		if of != nil {
-			if i := slices.IndexFunc(of.Columns, func(o Column) bool { return o.Name == c.Name }); i >= 0 {
-				c.Comment = of.Columns[i].Comment
-			}
+		c.Comment = own[c.Name]
+		if c.Comment == "" && of != nil {
+			c.Comment = of.meaning(c.Name)
 		}
 		t.Columns = append(t.Columns, c)
 	}
 	return rows.Err()
+}
+
+// meaningLine is a line of a macro's comment that explains a column: DuckDB has no
+// comments on the columns of macros.
+var meaningLine = regexp.MustCompile(`^([a-z_]+): (.*)$`)
+
+// takeMeanings takes the lines that explain columns out of the comment.
+func (t *Table) takeMeanings() map[string]string {
+	meanings := map[string]string{}
+	var rest []string
+	for line := range strings.SplitSeq(t.Comment, "\n") {
+		if m := meaningLine.FindStringSubmatch(line); m != nil {
+			meanings[m[1]] = m[2]
+		} else {
+			rest = append(rest, line)
+		}
+	}
+	t.Comment = strings.Join(rest, "\n")
+	return meanings
+}
+
+// meaning is the comment of a column; x_before and x_after are x in the earlier
+// and the later of two snapshots.
+func (t *Table) meaning(name string) string {
+	for suffix, where := range map[string]string{"": "", "_before": ", in the earlier snapshot", "_after": ", in the later snapshot"} {
+		for _, c := range t.Columns {
+			if c.Name+suffix == name {
+				return c.Comment + where
+			}
+		}
+	}
+	return ""
 }

@@ -39,11 +39,6 @@ func TestTables(t *testing.T) {
 		switch call := "(" + strings.Join(args, ", ") + ")"; table.Kind {
 		case "table":
 			told = append(told, table.Name)
-			for _, c := range table.Columns {
-				if c.Comment == "" {
-					t.Errorf("%s.%s has no comment", table.Name, c.Name)
-				}
-			}
 		case "macro":
 			query += call
 		default:
@@ -65,6 +60,9 @@ func TestTables(t *testing.T) {
 		}
 		for _, c := range table.Columns {
 			got = append(got, c.Name+" "+c.Type)
+			if c.Comment == "" && table.Kind != "function" {
+				t.Errorf("%s.%s has no comment", table.Name, c.Name)
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("columns of %s (-there +told):\n%s", query, diff)

@@ -292,7 +292,14 @@ A permission is one access_auth_id as long as it stands for the same person and 
 - renamed: another name or code of the person, name of the channel, or path of the same area
 - moved: other structures of the person, or another area
 So in every project: rows at the start + added - removed = rows at the end. Names that end in _before and _after are those of the two snapshots.
-The change lies between two whole walks of the permissions: the last that did not have it as it is at the end (last_snapshot_before, last_seen_before), and the first from which on all have (first_snapshot_after, first_seen_after). For a re-created one: the last with the old id alone, the first with the new one alone. A snapshot whose walk was partial shows the rows of its last whole walk: what did not change in it may have changed (resources, walked_in).';
+The change lies between two whole walks of the permissions: the last that did not have it as it is at the end (last_snapshot_before, last_seen_before), and the first from which on all have (first_snapshot_after, first_seen_after). For a re-created one: the last with the old id alone, the first with the new one alone. A snapshot whose walk was partial shows the rows of its last whole walk: what did not change in it may have changed (resources, walked_in).
+kind: Derived: one of those above
+access_auth_id: API access-auth: accessAuthId, of the later snapshot where it is in both
+previous_access_auth_id: Derived: the id that a re-created permission had before
+last_snapshot_before: Derived: the last whole walk that did not have it as it is at the end
+last_seen_before: Derived: time of last_snapshot_before, by the cloud''s clock
+first_snapshot_after: Derived: the first whole walk from which on all have it as it is at the end
+first_seen_after: Derived: time of first_snapshot_after, by the cloud''s clock';
 
 CREATE MACRO permission_balance(from_snapshot, to_snapshot) AS TABLE
 WITH
@@ -363,4 +370,14 @@ LEFT JOIN brief AS b
     ON b.project_id = w.project_id
 LEFT JOIN counted AS c
     ON c.project_id = w.project_id;
-COMMENT ON MACRO TABLE permission_balance IS 'One project between two snapshots, with what an auditor adds up. rows_before and rows_after are counted on their own, so that agrees tests rows_before + added - removed = rows_after. walked_before and walked_after are the snapshots whose walks the rows of the two are from: another than the snapshot itself where its own walk was partial, and NULL where there was no whole one yet. came_and_went counts the permissions that are in neither, but were between.';
+COMMENT ON MACRO TABLE permission_balance IS 'One project between two snapshots, with what an auditor adds up. rows_before and rows_after are counted on their own, so that agrees tests rows_before + added - removed = rows_after. The walks of the two snapshots are their own, unless those were partial.
+project_id: The project that was asked (projectId of the request)
+rows_before: Derived: permissions in the earlier snapshot
+added: Derived: permissions that permission_changes calls added
+removed: Derived: permissions that it calls removed
+recreated: Derived: permissions that it calls re-created
+rows_after: Derived: permissions in the later snapshot
+came_and_went: Derived: permissions that are in neither, but were between
+agrees: Derived: whether rows_before + added - removed = rows_after
+walked_before: Derived: the snapshot whose walk the rows of the earlier one are from; NULL where there was no whole walk yet
+walked_after: Derived: the same of the later one';
