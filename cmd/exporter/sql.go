@@ -183,8 +183,8 @@ const shownRows = 10_000
 
 // sql answers one query.
 func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
-	if len(args) == 0 && f.file == "" && f.out == "" && a.onTerminal() {
-		return a.prompt(c, f)
+	if terminal := a.terminal(); len(args) == 0 && f.file == "" && f.out == "" && terminal != nil {
+		return a.prompt(c, terminal, f)
 	}
 	query, err := a.query(args, f.file)
 	if err != nil {
@@ -287,11 +287,14 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	return nil
 }
 
-// onTerminal says whether a person sits before standard input and output.
-func (a *app) onTerminal() bool {
+// terminal is the one that a person sits before; nil where standard input or
+// output is something else.
+func (a *app) terminal() *os.File {
 	f, ok := a.stdin.(*os.File)
-	_, shown := terminalWidth(a.stdout)
-	return ok && shown && term.IsTerminal(int(f.Fd()))
+	if _, shown := terminalWidth(a.stdout); ok && shown && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 // query is the text to run.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"charm.land/bubbles/v2/textarea"
@@ -43,18 +42,14 @@ type editor struct {
 
 	width, height int
 	color         bool
-	outcome       error     // why it is over; errHandedIn when the statement is whole
-	typed         []tea.Msg // ahead: before the editor was there, and then since it is over
+	outcome       error  // why it is over; errHandedIn when the statement is whole
+	next          func() // asks for the keys behind an Enter
 }
 
 var (
 	errHandedIn  = errors.New("handed in")
 	errAbandoned = errors.New("abandoned") // Ctrl-C
 )
-
-// typingAhead is how long an editor that is over still takes keys, for the next one:
-// of a paste of several statements all come at once.
-const typingAhead = 10 * time.Millisecond
 
 // menuRows is how many completions are shown at once.
 const menuRows = 8
@@ -80,7 +75,9 @@ func newEditor(prompt string, past *statements) *editor {
 
 // read shows the editor until a statement is whole. It returns errAbandoned for
 // Ctrl-C and io.EOF for Ctrl-D.
-func (e *editor) read(ctx context.Context, in io.Reader, out io.Writer) (string, error) {
+func (e *editor) read(ctx context.Context, in *keys, out io.Writer) (string, error) {
+	e.next = in.next
+	defer close(in.over)
 	_, err := tea.NewProgram(e, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()
 	switch {
 	case ctx.Err() != nil:
@@ -93,42 +90,30 @@ func (e *editor) read(ctx context.Context, in io.Reader, out io.Writer) (string,
 	return "", cmp.Or(e.outcome, io.EOF)
 }
 
-// Init takes what was typed ahead.
-func (e *editor) Init() tea.Cmd {
-	ahead := e.typed
-	e.typed = nil
-	var cmds []tea.Cmd
-	for _, msg := range ahead {
-		_, cmd := e.Update(msg)
-		cmds = append(cmds, cmd)
-	}
-	return tea.Batch(cmds...)
-}
+// Init does nothing: the size of the window comes by itself.
+func (e *editor) Init() tea.Cmd { return nil }
 
 // Update takes a key, a paste or a new size of the window.
 func (e *editor) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		e.width, e.height = msg.Width, msg.Height
 		e.fit()
 	case tea.KeyPressMsg:
-		switch {
-		case e.outcome == nil:
-			return e, e.key(msg)
-		case msg.String() == "ctrl+c":
-			e.outcome, e.typed = errAbandoned, nil
-		default:
-			e.typed = append(e.typed, msg)
+		if e.outcome == nil {
+			cmd = e.key(msg)
+		}
+		if e.outcome == nil && (msg.Code == tea.KeyEnter || msg.String() == "ctrl+j") {
+			e.next()
 		}
 	case tea.PasteMsg:
 		if e.outcome == nil {
 			e.closeMenu()
 			e.area.InsertString(msg.Content)
-			return e, nil
 		}
-		e.typed = append(e.typed, msg)
 	}
-	return e, nil
+	return e, cmd
 }
 
 // fit gives the text the width of the window, and its height but for the menu; all
@@ -164,8 +149,6 @@ func (e *editor) key(msg tea.KeyPressMsg) tea.Cmd {
 		if e.area.Value() == "" {
 			return e.finish(io.EOF)
 		}
-	case "ctrl+z":
-		return tea.Suspend
 	case "ctrl+l":
 		return tea.ClearScreen
 	case "ctrl+r":
@@ -211,7 +194,7 @@ func (e *editor) finish(outcome error) tea.Cmd {
 	e.area.MoveToEnd()
 	e.outcome = outcome
 	e.fit()
-	return tea.Tick(typingAhead, func(time.Time) tea.Msg { return tea.QuitMsg{} })
+	return tea.Quit
 }
 
 // vertical goes through the completions, or from the first and the last line to

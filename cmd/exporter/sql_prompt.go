@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
@@ -30,7 +29,7 @@ type session struct {
 	timing   bool
 	expanded bool // a line for each cell
 	past     *statements
-	typed    []tea.Msg                   // while a statement ran, for the next
+	typed    *keyboard
 	words    func() (*vocabulary, error) // the first call waits for it
 }
 
@@ -42,7 +41,7 @@ var errLeave = errors.New("leave")
 
 // prompt asks for statements on the terminal until the person leaves. An interrupt
 // ends the query that runs and nothing else.
-func (a *app) prompt(c *cobra.Command, f *sqlFlags) (err error) {
+func (a *app) prompt(c *cobra.Command, terminal *os.File, f *sqlFlags) (err error) {
 	ctx := c.Context()
 	// The one of main would end the program.
 	signal.Reset(os.Interrupt)
@@ -76,6 +75,7 @@ func (a *app) prompt(c *cobra.Command, f *sqlFlags) (err error) {
 	if err := s.greet(ctx); err != nil {
 		return err
 	}
+	s.typed = newKeyboard(terminal)
 	return s.loop(ctx)
 }
 
@@ -179,9 +179,8 @@ func (s *session) next(ctx context.Context) ([]string, error) {
 		return whole
 	}
 	e.complete = func(before, after string) (string, []candidate) { return s.complete(ctx, before, after) }
-	e.color, e.typed = colored(s.a.stdout), s.typed
-	text, err := e.read(ctx, s.a.stdin, s.a.stdout)
-	s.typed = e.typed
+	e.color = colored(s.a.stdout)
+	text, err := e.read(ctx, s.typed.keys(), s.a.stdout)
 	if err != nil {
 		return nil, err
 	}
