@@ -139,6 +139,9 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*colle
 			journalled = fmt.Errorf("prune: %w", err)
 		}
 	}
+	if cfg.Publish.Dir != "" {
+		journalled = errors.Join(journalled, a.publish(ctx, cfg, cfg.Publish.Dir))
+	}
 	if journalled != nil {
 		return result, &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
 	}

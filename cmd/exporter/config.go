@@ -27,6 +27,7 @@ type config struct {
 	Collect collectConfig `yaml:"collect"`
 	Mail    mailConfig    `yaml:"mail"`
 	Serve   serveConfig   `yaml:"serve"`
+	Publish publishConfig `yaml:"publish"`
 	Fonts   []string      `yaml:"fonts"`
 
 	Reports []reportConfig `yaml:"reports"`
@@ -57,9 +58,10 @@ type storeConfig struct {
 }
 
 type keepConfig struct {
-	Daily   int `yaml:"daily"`
-	Monthly int `yaml:"monthly"`
-	RawDays int `yaml:"raw_days"`
+	Daily     int `yaml:"daily"`
+	Monthly   int `yaml:"monthly"`
+	RawDays   int `yaml:"raw_days"`
+	QueryDays int `yaml:"query_days"`
 }
 
 type inputsConfig struct {
@@ -99,7 +101,7 @@ type reportConfig struct {
 func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
-		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
+		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90, QueryDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
 		Mail:    mailConfig{MaxAttachment: "10MB", GiveUp: 72 * time.Hour},
 		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second, Out: "reports"},
@@ -231,6 +233,7 @@ func (c *config) validate(use configUse, tell func(key, msg string)) {
 		"collect.budget.run": budget.Run, "collect.budget.day": budget.Day, "collect.budget.month": budget.Month,
 		"collect.tie_outs": int64(c.Collect.TieOuts), "collect.resume": int64(c.Collect.Resume),
 		"store.keep.daily": int64(keep.Daily), "store.keep.monthly": int64(keep.Monthly), "store.keep.raw_days": int64(keep.RawDays),
+		"store.keep.query_days": int64(keep.QueryDays),
 	} {
 		if n < 0 {
 			fault(key, "must not be negative")
@@ -256,6 +259,7 @@ func (c *config) validate(use configUse, tell func(key, msg string)) {
 	}
 	c.validateMail(fault)
 	c.validateServe(fault)
+	c.validatePublish(fault)
 	if use.reports {
 		c.validateReports(tell)
 		c.validateSplits(fault)

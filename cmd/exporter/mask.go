@@ -24,10 +24,13 @@ func (f *readFlags) addMask(c *cobra.Command, a *app, given, meaning string) {
 		}
 		return nil
 	}
-	f.masking = func(snapshot string) {
-		if _, live := terminalWidth(a.stderr); live {
-			fmt.Fprintf(a.stderr, "making the masked copy of snapshot %s, which then stays\n", snapshot)
-		}
+	f.masking = a.sayMasking
+}
+
+// sayMasking tells who waits at a terminal what for.
+func (a *app) sayMasking(snapshot string) {
+	if _, live := terminalWidth(a.stderr); live {
+		fmt.Fprintf(a.stderr, "making the masked copy of snapshot %s, which then stays\n", snapshot)
 	}
 }
 

@@ -127,12 +127,17 @@ var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\
 
 // tsv writes fields with tabs between; NULL is \N.
 func (r *rows) tsv() error {
-	return r.lines("", "\t", "\n", tsvEscape.Replace, `\N`, nil)
+	return r.lines("", "\t", "\n", nil, tsvEscape.Replace, func(v any, kind string) string {
+		if v == nil {
+			return `\N`
+		}
+		return tsvEscape.Replace(store.Text(v, kind))
+	})
 }
 
-// markdownEscape keeps a text in its cell, and from being read as HTML or markup.
-var markdownEscape = strings.NewReplacer("\\", `\\`, "|", `\|`, "\r\n", "<br>", "\n", "<br>", "\r", "<br>",
-	"*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "~", `\~`)
+// markdownEscape keeps a text in its cell, and from being read as markup.
+var markdownEscape = strings.NewReplacer("\\", `\\`, "|", `\|`,
+	"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`)
 
 // markdown writes a table as GitHub has it, numbers to the right.
 func (r *rows) markdown() error {
@@ -143,25 +148,24 @@ func (r *rows) markdown() error {
 		}
 		rule += " |"
 	}
-	return r.lines("| ", " | ", " |\n", func(s string) string {
-		return markdownEscape.Replace(html.EscapeString(s))
-	}, "–", []byte(rule+"\n"))
+	escape := func(s string) string { return markdownEscape.Replace(html.EscapeString(s)) }
+	return r.lines("| ", " | ", " |\n", []byte(rule+"\n"), escape, func(v any, kind string) string {
+		return escape(r.cell(v, kind))
+	})
 }
 
 // lines writes a line for the names, then the rule, then a line for each row.
-func (r *rows) lines(begin, between, end string, escape func(string) string, null string, rule []byte) error {
+func (r *rows) lines(begin, between, end string, rule []byte, name func(string) string, field func(v any, kind string) string) error {
 	w := bufio.NewWriter(r.w)
 	fields := make([]string, len(r.columns))
 	for i, c := range r.columns {
-		fields[i] = escape(c.Name)
+		fields[i] = name(c.Name)
 	}
 	w.WriteString(begin + strings.Join(fields, between) + end)
 	w.Write(rule)
 	err := r.each(func(values []any) error {
 		for i, v := range values {
-			if fields[i] = null; v != nil {
-				fields[i] = escape(store.Text(v, r.columns[i].Type))
-			}
+			fields[i] = field(v, r.columns[i].Type)
 		}
 		_, err := w.WriteString(begin + strings.Join(fields, between) + end)
 		return err

@@ -253,7 +253,7 @@ func (a *app) askTerminal(ctx context.Context, k *asker, q question) error {
 // sayCut tells that there are more rows than were shown.
 func (a *app) sayCut(got answer, q question) {
 	if got.Cut {
-		fmt.Fprintf(a.stderr, "exporter: these are the first %s rows; --limit 0 gives all, --format csv too\n", count(int64(q.Limit)))
+		fmt.Fprintf(a.stderr, "exporter: these are the first %s rows; --limit 0 gives all\n", count(int64(q.Limit)))
 	}
 }
 

@@ -38,6 +38,17 @@ func explainDisk(err error) error {
 	return err
 }
 
+// explainPublish adds what a person can do to an error of a folder for analysts.
+func explainPublish(dir string, err error) error {
+	switch free, statErr := freeSpace(dir); {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return &hintError{err, "the folder must be writable for the account that collects"}
+	case statErr == nil && free < minFree/64: // DuckDB does not say by a type that the disk is full
+		return &hintError{err, hintFull}
+	}
+	return explainDisk(err)
+}
+
 // journalSnapshots gives every published snapshot that has no journal entry its
 // own: the one just made, and any that a crash left without.
 func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now func() time.Time) error {

@@ -130,6 +130,7 @@ var journalMembers = map[string][]string{
 	"snapshot":       {"snapshot", "project", "verdict", "rows", "digest", "program_version", "kind", "torn"},
 	"prune":          {"keep", "files", "bytes", "torn"},
 	"purge":          {"snapshot", "project", "before", "rows", "files", "torn"},
+	"publish":        {"snapshot", "mask", "files", "bytes", "torn"},
 	"report":         {"report", "snapshot", "as_of", "since", "mask", "program_version", "files", "torn"},
 	"serve":          {"event", "program_version", "schedules", "torn"},
 	"slot":           {"schedule", "slot", "outcome", "started", "finished", "torn"},
@@ -138,6 +139,8 @@ var journalMembers = map[string][]string{
 	"outbox":         {"action", "mail", "report", "slot", "sha256", "torn"},
 	"write-asked":    {"operation", "program_version", "torn"},
 	"write-answered": {"operation", "code", "tid", "t", "torn"},
+	// Hashes of a statement or a result that is easy to guess would confirm the guess.
+	"query": {"snapshot", "as_of", "mask", "project", "previous", "format", "outcome", "rows", "cut", "ms", "text", "torn"},
 }
 
 // journalDetail is what a masked copy has of the detail of an entry.

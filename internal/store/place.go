@@ -81,8 +81,9 @@ SET lock_configuration = true;`); err != nil {
 		if err != nil {
 			return nil, err
 		}
-		p.Snapshot, p.AsOf, p.Previous = m.snapshot, m.asOf, ""
-		return p.open(ctx, s)
+		e := p // connections of this reader go on with p
+		e.Snapshot, e.AsOf, e.Previous = m.snapshot, m.asOf, ""
+		return e.open(ctx, s)
 	}
 	return &Reader{db: db, place: p, dir: s.dir, earlier: earlier}, nil
 }
