@@ -10,19 +10,23 @@ import (
 
 // sqlKeywords are the words of DuckDB's SELECT that a person writes out.
 var sqlKeywords = []string{
-	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "QUALIFY", "LIMIT", "OFFSET", "DISTINCT", "WITH", "RECURSIVE",
-	"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", "ASOF JOIN", "SEMI JOIN", "ANTI JOIN", "LATERAL", "ON", "USING",
-	"UNION", "UNION ALL", "UNION ALL BY NAME", "INTERSECT", "EXCEPT", "AS", "AND", "OR", "NOT", "IN", "IS NULL", "IS NOT NULL",
-	"IS DISTINCT FROM", "IS NOT DISTINCT FROM", "BETWEEN", "LIKE", "ILIKE", "SIMILAR TO", "EXISTS", "CASE", "WHEN", "THEN", "ELSE", "END",
-	"ASC", "DESC", "NULLS FIRST", "NULLS LAST", "ALL", "TRUE", "FALSE", "NULL", "INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR",
-	"INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "CAST", "TRY_CAST", "FILTER", "OVER", "PARTITION BY", "WINDOW", "ROWS BETWEEN", "REPLACE",
-	"EXCLUDE", "COLUMNS", "VALUES", "PIVOT", "UNPIVOT", "DESCRIBE", "SUMMARIZE", "SHOW", "EXPLAIN", "EXPLAIN ANALYZE", "TABLESAMPLE",
-	"AT TIME ZONE",
+	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "QUALIFY", "LIMIT", "OFFSET",
+	"DISTINCT", "WITH", "RECURSIVE", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN",
+	"CROSS JOIN", "ASOF JOIN", "SEMI JOIN", "ANTI JOIN", "LATERAL", "ON", "USING", "UNION",
+	"UNION ALL", "UNION ALL BY NAME", "INTERSECT", "EXCEPT", "AS", "AND", "OR", "NOT", "IN",
+	"IS NULL", "IS NOT NULL", "IS DISTINCT FROM", "IS NOT DISTINCT FROM", "BETWEEN", "LIKE",
+	"ILIKE", "SIMILAR TO", "EXISTS", "CASE", "WHEN", "THEN", "ELSE", "END", "ASC", "DESC",
+	"NULLS FIRST", "NULLS LAST", "ALL", "TRUE", "FALSE", "NULL", "INTERVAL", "DATE",
+	"TIMESTAMP", "TIMESTAMPTZ", "VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "CAST",
+	"TRY_CAST", "FILTER", "OVER", "PARTITION BY", "WINDOW", "ROWS BETWEEN", "REPLACE",
+	"EXCLUDE", "COLUMNS", "VALUES", "PIVOT", "UNPIVOT", "DESCRIBE", "SUMMARIZE", "SHOW",
+	"EXPLAIN", "EXPLAIN ANALYZE", "TABLESAMPLE", "AT TIME ZONE",
 }
 
 // sqlToken is a comment, a text, a quoted name, a word, a parameter, a number or a
 // sign; what is not closed goes to the end.
-var sqlToken = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(?:\*/|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|\$?[\pL_][\pL\pN_]*|\pN+(?:\.\pN+)?|\S`)
+var sqlToken = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(?:\*/|$)|'(?:[^']|'')*(?:'|$)` +
+	`|"(?:[^"]|"")*(?:"|$)|\$?[\pL_][\pL\pN_]*|\pN+(?:\.\pN+)?|\S`)
 
 // vocabulary is what statements are completed from.
 type vocabulary struct {
@@ -54,7 +58,7 @@ func (w *vocabulary) complete(before, after string) (word string, list []candida
 		list = w.tableNames()
 	case last == ".":
 		list = w.columnsOf(sources, lowerLast(tokens, 2))
-	case slices.Contains([]string{"from", "join", "describe", "summarize", "pivot", "unpivot"}, last), last == "," && inFrom(tokens):
+	case slices.Contains(beforeTable, last), last == "," && inFrom(tokens):
 		list = slices.Concat(localNames(sources), w.tableNames())
 		if w.previous {
 			list = append(list, candidate{"previous.", "the tables as they were before"})
@@ -107,7 +111,11 @@ type named struct {
 }
 
 // endOfFrom are the words after which a comma names no further table.
-var endOfFrom = []string{"where", "select", "group", "order", "having", "qualify", "limit", "window", "on", "using", "union", "intersect", "except"}
+var endOfFrom = []string{"where", "select", "group", "order", "having", "qualify", "limit", "window",
+	"on", "using", "union", "intersect", "except"}
+
+// beforeTable are the words behind which a table is named.
+var beforeTable = []string{"from", "join", "describe", "summarize", "pivot", "unpivot"}
 
 // sources are the tables that a statement names after FROM and JOIN, and those
 // that its WITH makes.
@@ -128,7 +136,7 @@ func (w *vocabulary) sources(tokens []string) []named {
 			all = append(all, named{tokens[i], nil})
 		}
 		comma := word == "," && inFrom(tokens[:i+1])
-		if !comma && !slices.Contains([]string{"from", "join", "describe", "summarize", "pivot"}, word) {
+		if !comma && !slices.Contains(beforeTable, word) {
 			continue
 		}
 		j := i + 1
@@ -221,7 +229,8 @@ func (w *vocabulary) columnsOf(sources []named, name string) []candidate {
 			if name == "" && len(sources) > 1 {
 				about = s.alias + "  " + about
 			}
-			list = append(list, candidate{c.Name, strings.TrimRight(about+"  "+firstSentence(c.Comment), " ")})
+			about = strings.TrimRight(about+"  "+firstSentence(c.Comment), " ")
+			list = append(list, candidate{c.Name, about})
 		}
 	}
 	return list

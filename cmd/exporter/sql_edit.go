@@ -25,7 +25,6 @@ type candidate struct {
 // is handed in.
 type editor struct {
 	area   textarea.Model
-	prompt string
 	past   *statements
 	at     int    // the statement of past that is shown; its length for the own one
 	own    string // what was typed before going back in past
@@ -55,7 +54,7 @@ var (
 const menuRows = 8
 
 func newEditor(prompt string, past *statements) *editor {
-	e := &editor{prompt: prompt, past: past, at: past.len(), chosen: -1, width: defaultWidth, height: 24}
+	e := &editor{past: past, at: past.len(), chosen: -1, width: defaultWidth, height: 24}
 	e.area = textarea.New()
 	e.area.ShowLineNumbers = false
 	e.area.CharLimit = 0
@@ -78,7 +77,8 @@ func newEditor(prompt string, past *statements) *editor {
 func (e *editor) read(ctx context.Context, in *keys, out io.Writer) (string, error) {
 	e.next = in.next
 	defer close(in.over)
-	_, err := tea.NewProgram(e, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()
+	_, err := tea.NewProgram(e, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out),
+		tea.WithoutSignalHandler()).Run()
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
@@ -239,7 +239,8 @@ func (e *editor) search() {
 	e.sought = cmp.Or(e.sought, e.area.Value())
 	sought := e.sought
 	for at := e.at - 1; at >= 0; at-- {
-		if s := e.past.list[at]; s != e.area.Value() && strings.Contains(strings.ToLower(s), strings.ToLower(sought)) {
+		s := e.past.list[at]
+		if s != e.area.Value() && strings.Contains(strings.ToLower(s), strings.ToLower(sought)) {
 			e.recall(at)
 			e.note = "Ctrl-R: the one before with " + sought
 			return
@@ -252,8 +253,8 @@ func (e *editor) search() {
 // behind it.
 func (e *editor) keepKilled(before string) {
 	head, tail := e.around()
-	if strings.HasPrefix(before, head) && strings.HasSuffix(before, tail) && len(before) > len(head)+len(tail) {
-		e.killed = before[len(head) : len(before)-len(tail)]
+	if cut, ok := strings.CutPrefix(before, head); ok && strings.HasSuffix(cut, tail) && cut != tail {
+		e.killed = strings.TrimSuffix(cut, tail)
 	}
 }
 

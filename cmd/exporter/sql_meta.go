@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -27,11 +28,14 @@ func commands() []command {
 		{`\d`, "[TABLE]", "the tables, or the columns of one", (*session).describe},
 		{`\snapshots`, "", "the snapshots that can be asked", (*session).listSnapshots},
 		{`\use`, "SNAPSHOT, TIME or now", "ask another snapshot, or the state at a time", (*session).use},
-		{`\set`, "[NAME [VALUE]]", "a parameter, which queries name $NAME; without VALUE it is taken away", (*session).set},
-		{`\format`, "[" + strings.Join(promptFormats, ", ") + "]", "how rows are shown", (*session).format},
+		{`\set`, "[NAME [VALUE]]", "a parameter, which queries name $NAME; without VALUE none",
+			(*session).set},
+		{`\format`, "[" + strings.Join(promptFormats, ", ") + "]", "how rows are shown",
+			(*session).format},
 		{`\x`, "[on, off]", "a line for each cell", (*session).expand},
 		{`\limit`, "[ROWS]", "how many rows are shown at most; 0 for all", (*session).limit},
-		{`\timing`, "[on, off]", "how long each query took", (*session).time},
+		{`\timeout`, "[TIME]", "when a query is ended that has not answered", (*session).timeout},
+		{`\timing`, "[on, off]", "how long each query took", (*session).turnTiming},
 		{`\help`, "", "this list, and the keys", (*session).help},
 		{`\q`, "", "leave", func(*session, context.Context, string) error { return errLeave }},
 	}
@@ -39,7 +43,8 @@ func commands() []command {
 
 // bareCommands are what people type who come from other shells.
 var bareCommands = map[string]string{
-	"exit": `\q`, "quit": `\q`, ".exit": `\q`, ".quit": `\q`, `\quit`: `\q`, "help": `\help`, ".help": `\help`, `\?`: `\help`, `\h`: `\help`,
+	"exit": `\q`, "quit": `\q`, ".exit": `\q`, ".quit": `\q`, `\quit`: `\q`,
+	"help": `\help`, ".help": `\help`, `\?`: `\help`, `\h`: `\help`,
 	".tables": `\d`, `\dt`: `\d`, `\d+`: `\d`, ".timer": `\timing`, ".mode": `\format`,
 }
 
@@ -166,7 +171,8 @@ func (s *session) listSnapshots(ctx context.Context, _ string) error {
 		if !x.ServerTime.IsZero() {
 			at = x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04")
 		}
-		g.add(mark, x.ID, printable(x.Project), at, strings.ReplaceAll(x.Verdict, "_", " "), count(x.Rows))
+		g.add(mark, x.ID, printable(x.Project), at, strings.ReplaceAll(x.Verdict, "_", " "),
+			count(x.Rows))
 	}
 	return errors.Join(s.a.printGrid(g), err)
 }
@@ -226,7 +232,8 @@ func (s *session) format(_ context.Context, name string) error {
 	case slices.Contains(promptFormats, name):
 		s.q.Format = name
 	default:
-		hint := "there is " + strings.Join(promptFormats, ", ") + "; xlsx and parquet go to a file: exporter sql --format xlsx --out FILE"
+		hint := "there is " + strings.Join(promptFormats, ", ") +
+			"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx"
 		if near := reports.Nearest(name, promptFormats); near != "" {
 			hint = fmt.Sprintf(`did you mean \format %s?`, near)
 		}
@@ -252,8 +259,21 @@ func (s *session) limit(_ context.Context, rows string) error {
 	return nil
 }
 
-// time is \timing.
-func (s *session) time(_ context.Context, rest string) error {
+// timeout is \timeout.
+func (s *session) timeout(_ context.Context, rest string) error {
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d <= 0 {
+			return &hintError{fmt.Errorf("%q is not a time", rest), `for example: \timeout 2m`}
+		}
+		s.f.timeout, s.k.timeout = d, d
+	}
+	s.say("a query is ended after " + s.f.timeout.String())
+	return nil
+}
+
+// turnTiming is \timing.
+func (s *session) turnTiming(_ context.Context, rest string) error {
 	return s.turn("timing", &s.timing, rest)
 }
 
@@ -293,7 +313,8 @@ func (s *session) help(context.Context, string) error {
 		return err
 	}
 	fmt.Fprintln(s.a.stdout)
-	s.say(s.faint(`A line that begins with a space is not kept in the history. Questions to begin with: exporter sql --examples`))
+	s.say(s.faint("A line that begins with a space is not kept in the history. " +
+		"Questions to begin with: exporter sql --examples"))
 	return nil
 }
 
@@ -350,8 +371,8 @@ func (s *session) moments(ctx context.Context) []candidate {
 	list := []candidate{{"now", "the newest snapshot"}}
 	all, _ := s.snapshots(ctx) // what is damaged cannot be used
 	for _, x := range slices.Backward(all) {
-		about := x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04") + "  " + strings.ReplaceAll(x.Verdict, "_", " ")
-		list = append(list, candidate{x.ID, about})
+		list = append(list, candidate{x.ID, x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04") + "  " +
+			strings.ReplaceAll(x.Verdict, "_", " ")})
 	}
 	return list
 }

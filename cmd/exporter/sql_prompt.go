@@ -43,17 +43,13 @@ var errLeave = errors.New("leave")
 // ends the query that runs and nothing else.
 func (a *app) prompt(c *cobra.Command, terminal *os.File, f *sqlFlags) (err error) {
 	ctx := c.Context()
-	// The one of main would end the program.
-	signal.Reset(os.Interrupt)
-	ignored := make(chan os.Signal, 1)
-	signal.Notify(ignored, os.Interrupt)
-	defer signal.Stop(ignored)
 	s := &session{a: a, f: *f, q: question{Format: f.format, Limit: f.limit}}
 	if err := f.choose(c, &s.q); err != nil {
 		return err
 	}
 	if !slices.Contains(promptFormats, s.q.Format) {
-		return usage(fmt.Errorf("%s is not for a terminal", s.q.Format), "give it a query and a file: --out answer."+s.q.Format)
+		return usage(fmt.Errorf("%s is not for a terminal", s.q.Format),
+			"give it a query and a file: --out answer."+s.q.Format)
 	}
 	if !c.Flags().Changed("limit") {
 		s.q.Limit = promptRows
@@ -75,6 +71,11 @@ func (a *app) prompt(c *cobra.Command, terminal *os.File, f *sqlFlags) (err erro
 	if err := s.greet(ctx); err != nil {
 		return err
 	}
+	// From here on an interrupt must not end the program.
+	signal.Reset(os.Interrupt)
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, os.Interrupt)
+	defer signal.Stop(ignored)
 	s.typed = newKeyboard(terminal)
 	return s.loop(ctx)
 }
@@ -123,7 +124,8 @@ func (s *session) greet(ctx context.Context) error {
 		return err
 	}
 	s.say(state)
-	s.say(s.faint("A statement ends with ;  Tab completes, \\d shows the tables, \\help the rest, Ctrl-D leaves."))
+	s.say(s.faint(`A statement ends with ;  Tab completes, \d shows the tables, \help the rest,` +
+		" Ctrl-D leaves."))
 	return nil
 }
 
@@ -135,11 +137,13 @@ func (s *session) state(ctx context.Context) (string, error) {
 	}
 	var verdicts []string
 	for _, x := range all {
-		if v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " ")); x.ID == s.k.place.Snapshot && !slices.Contains(verdicts, v) {
+		v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " "))
+		if x.ID == s.k.place.Snapshot && !slices.Contains(verdicts, v) {
 			verdicts = append(verdicts, v)
 		}
 	}
-	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s", s.k.place.Snapshot, strings.Join(verdicts, " and "),
+	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s",
+		s.k.place.Snapshot, strings.Join(verdicts, " and "),
 		s.k.place.AsOf.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.place.Mask)
 	if s.k.place.Previous != "" {
 		line += ", previous is " + s.k.place.Previous
@@ -154,7 +158,9 @@ func (s *session) snapshots(ctx context.Context) ([]store.Snapshot, error) {
 		return nil, err
 	}
 	all, err := st.Snapshots(ctx)
-	all = slices.DeleteFunc(all, func(x store.Snapshot) bool { return s.f.project != "" && x.Project != s.f.project })
+	all = slices.DeleteFunc(all, func(x store.Snapshot) bool {
+		return s.f.project != "" && x.Project != s.f.project
+	})
 	slices.SortFunc(all, func(x, y store.Snapshot) int {
 		return cmp.Or(strings.Compare(x.ID, y.ID), strings.Compare(x.Project, y.Project))
 	})
@@ -178,7 +184,9 @@ func (s *session) next(ctx context.Context) ([]string, error) {
 		_, whole := statementsOf(s)
 		return whole
 	}
-	e.complete = func(before, after string) (string, []candidate) { return s.complete(ctx, before, after) }
+	e.complete = func(before, after string) (string, []candidate) {
+		return s.complete(ctx, before, after)
+	}
 	e.color = colored(s.a.stdout)
 	text, err := e.read(ctx, s.typed.keys(), s.a.stdout)
 	if err != nil {
@@ -239,24 +247,31 @@ func statementsOf(text string) (all []string, whole bool) {
 	}
 }
 
-// do runs a statement or a command.
+// do runs a statement or a command, until it is done or interrupted.
 func (s *session) do(ctx context.Context, statement string) error {
+	run, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	carryOut := s.answer
 	if strings.HasPrefix(statement, `\`) {
-		return s.command(ctx, statement)
+		carryOut = s.command
 	}
+	err := carryOut(run, statement)
+	if err != nil && run.Err() != nil && ctx.Err() == nil {
+		fmt.Fprintln(s.a.stdout) // behind the terminal's ^C
+		return errors.New("sql: interrupted")
+	}
+	return err
+}
+
+// answer shows the rows of a statement, and how many they are.
+func (s *session) answer(ctx context.Context, statement string) error {
 	q := s.q
 	q.SQL = statement
 	q.Width, _ = terminalWidth(s.a.stdout)
 	if s.expanded && q.Format == "table" {
 		q.Format = "expanded"
 	}
-	query, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	got, err := s.k.ask(query, q, s.a.stdout)
-	if err != nil && query.Err() != nil && ctx.Err() == nil {
-		fmt.Fprintln(s.a.stdout) // behind the terminal's ^C
-		return errors.New("sql: interrupted")
-	}
+	got, err := s.k.ask(ctx, q, s.a.stdout)
 	if err != nil {
 		return err
 	}

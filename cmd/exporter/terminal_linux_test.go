@@ -44,7 +44,8 @@ func openTerminal(cmd *exec.Cmd, columns int) (*terminal, error) {
 			number, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
 		}
 		if err == nil {
-			err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: uint16(columns)})
+			size := unix.Winsize{Row: 40, Col: uint16(columns)}
+			err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &size)
 		}
 	}); e != nil || err != nil {
 		return nil, fmt.Errorf("terminal: %w, %w", e, err)
@@ -79,7 +80,8 @@ func (t *terminal) read() {
 }
 
 // controls are the sequences that move the cursor or change how text looks.
-var controls = regexp.MustCompile(`\x1b\[[0-9;?>=<]*[ -/]*[@-~]|\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>78]|\r`)
+var controls = regexp.MustCompile(`\x1b\[[0-9;?>=<]*[ -/]*[@-~]|` +
+	`\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>78]|\r`)
 
 // text is what was written to the terminal, without sequences.
 func (t *terminal) text() string {
@@ -97,15 +99,15 @@ func (t *terminal) wait(s string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("not written to the terminal: %q; there is:\n%s", s, text[min(t.seen, len(text)):])
+			return fmt.Errorf("not on the terminal: %q; there is:\n%s", s, text[min(t.seen, len(text)):])
 		}
 	}
 }
 
 // namedKeys are what keys without a sign of their own send.
 var namedKeys = map[string]string{
-	"tab": "\t", "enter": "\r", "up": "\x1b[A", "down": "\x1b[B", "ctrl-a": "\x01", "ctrl-c": "\x03", "ctrl-d": "\x04", "ctrl-k": "\x0b",
-	"ctrl-r": "\x12", "ctrl-y": "\x19", "paste": "\x1b[200~", "pasted": "\x1b[201~",
+	"tab": "\t", "enter": "\r", "up": "\x1b[A", "ctrl-c": "\x03", "ctrl-d": "\x04", "ctrl-r": "\x12",
+	"paste": "\x1b[200~", "pasted": "\x1b[201~",
 }
 
 // talk is `talk COLUMNS DIALOGUE COMMAND...`: it runs the command on a terminal. Of
