@@ -110,7 +110,7 @@ func (e *editor) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.PasteMsg:
 		if e.outcome == nil {
 			e.closeMenu()
-			e.area.InsertString(msg.Content)
+			e.area, cmd = e.area.Update(msg)
 		}
 	}
 	return e, cmd
@@ -184,6 +184,7 @@ func (e *editor) enter() tea.Cmd {
 		return e.finish(errHandedIn)
 	}
 	e.area.InsertRune('\n')
+	e.area, _ = e.area.Update(nil)
 	e.note = "a statement ends with ;"
 	return nil
 }
@@ -232,6 +233,7 @@ func (e *editor) recall(at int) {
 	}
 	e.closeMenu()
 	e.area.SetValue(s)
+	e.area, _ = e.area.Update(nil) // brings the cursor into view
 }
 
 // search goes back to the statement before that holds what was typed.

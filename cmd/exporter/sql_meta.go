@@ -36,6 +36,8 @@ func commands() []command {
 		{`\limit`, "[ROWS]", "how many rows are shown at most; 0 for all", (*session).limit},
 		{`\timeout`, "[TIME]", "when a query is ended that has not answered", (*session).timeout},
 		{`\timing`, "[on, off]", "how long each query took", (*session).turnTiming},
+		{`\examples`, "[NUMBER or WORD]", "questions with their SQL; one alone is there with Up",
+			(*session).examples},
 		{`\help`, "", "this list, and the keys", (*session).help},
 		{`\q`, "", "leave", func(*session, context.Context, string) error { return errLeave }},
 	}
@@ -285,13 +287,32 @@ func (s *session) turn(what string, value *bool, word string) error {
 	case "on", "off":
 		*value = word == "on"
 	default:
-		return &hintError{fmt.Errorf("%s: %q is neither on nor off", what, word), fmt.Sprintf(`for example: \%s on`, what)}
+		return &hintError{fmt.Errorf("%s: %q is neither on nor off", what, word),
+			fmt.Sprintf(`for example: \%s on`, what)}
 	}
 	now := "off"
 	if *value {
 		now = "on"
 	}
 	s.say(what + " is " + now)
+	return nil
+}
+
+// examples is \examples.
+func (s *session) examples(_ context.Context, word string) error {
+	all := examplesOf(word)
+	switch len(all) {
+	case 0:
+		return &hintError{fmt.Errorf("no example has %.200q", word), `all of them: \examples`}
+	case 1:
+		fmt.Fprint(s.a.stdout, all[0].text)
+		s.past.list = append(s.past.list, strings.TrimSpace(all[0].text))
+		return nil
+	}
+	for _, e := range all {
+		s.say(fmt.Sprintf("%3s  %s", e.number, e.question))
+	}
+	s.say(s.faint(`\examples 3 shows the third, and Up takes it to the prompt`))
 	return nil
 }
 
@@ -313,68 +334,8 @@ func (s *session) help(context.Context, string) error {
 		return err
 	}
 	fmt.Fprintln(s.a.stdout)
-	s.say(s.faint("A line that begins with a space is not kept in the history. " +
-		"Questions to begin with: exporter sql --examples"))
+	s.say(s.faint("A line that begins with a space is not kept in the history."))
 	return nil
-}
-
-// complete completes what is typed at the prompt.
-func (s *session) complete(ctx context.Context, before, after string) (string, []candidate) {
-	if line := before[strings.LastIndex(before, "\n")+1:]; strings.HasPrefix(line, `\`) {
-		return s.completeCommand(ctx, line)
-	}
-	w, err := s.words()
-	if err != nil {
-		return "", nil
-	}
-	now := *w
-	now.previous = s.k.place.Previous != ""
-	now.parameters = append(slices.Sorted(maps.Keys(s.q.Set)), "as_of")
-	return now.complete(before, after)
-}
-
-// completeCommand completes a command or what it takes.
-func (s *session) completeCommand(ctx context.Context, line string) (string, []candidate) {
-	name, rest, second := strings.Cut(line, " ")
-	word := strings.TrimLeft(rest, " ")
-	var list []candidate
-	switch {
-	case !second:
-		word = name
-		for _, c := range commands() {
-			list = append(list, candidate{c.name, strings.TrimSpace(c.takes + "  " + c.does)})
-		}
-	case name == `\d`:
-		if w, err := s.words(); err == nil {
-			for _, t := range w.tables {
-				list = append(list, candidate{t.Name, firstSentence(t.Comment)})
-			}
-		}
-	case name == `\use`:
-		list = s.moments(ctx)
-	case name == `\format`:
-		for _, f := range promptFormats {
-			list = append(list, candidate{f, ""})
-		}
-	case name == `\timing`, name == `\x`:
-		list = []candidate{{"on", ""}, {"off", ""}}
-	case name == `\set`:
-		for p, v := range s.q.Set {
-			list = append(list, candidate{p, printable(v)})
-		}
-	}
-	return word, beginning(list, word)
-}
-
-// moments are what \use takes, the newest snapshot first.
-func (s *session) moments(ctx context.Context) []candidate {
-	list := []candidate{{"now", "the newest snapshot"}}
-	all, _ := s.snapshots(ctx) // what is damaged cannot be used
-	for _, x := range slices.Backward(all) {
-		list = append(list, candidate{x.ID, x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04") + "  " +
-			strings.ReplaceAll(x.Verdict, "_", " ")})
-	}
-	return list
 }
 
 // expand is \x.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -200,6 +201,65 @@ func (s *session) next(ctx context.Context) ([]string, error) {
 	return statements, nil
 }
 
+// complete completes what is typed at the prompt.
+func (s *session) complete(ctx context.Context, before, after string) (string, []candidate) {
+	if line := before[strings.LastIndex(before, "\n")+1:]; strings.HasPrefix(line, `\`) {
+		return s.completeCommand(ctx, line)
+	}
+	w, err := s.words()
+	if err != nil {
+		return "", nil
+	}
+	now := *w
+	now.previous = s.k.place.Previous != ""
+	now.parameters = append(slices.Sorted(maps.Keys(s.q.Set)), "as_of")
+	return now.complete(before, after)
+}
+
+// completeCommand completes a command or what it takes.
+func (s *session) completeCommand(ctx context.Context, line string) (string, []candidate) {
+	name, rest, second := strings.Cut(line, " ")
+	word := strings.TrimLeft(rest, " ")
+	var list []candidate
+	switch {
+	case !second:
+		word = name
+		for _, c := range commands() {
+			list = append(list, candidate{c.name, strings.TrimSpace(c.takes + "  " + c.does)})
+		}
+	case name == `\d`:
+		if w, err := s.words(); err == nil {
+			for _, t := range w.tables {
+				list = append(list, candidate{t.Name, firstSentence(t.Comment)})
+			}
+		}
+	case name == `\use`:
+		list = s.moments(ctx)
+	case name == `\format`:
+		for _, f := range promptFormats {
+			list = append(list, candidate{f, ""})
+		}
+	case name == `\timing`, name == `\x`:
+		list = []candidate{{"on", ""}, {"off", ""}}
+	case name == `\set`:
+		for p, v := range s.q.Set {
+			list = append(list, candidate{p, printable(v)})
+		}
+	}
+	return word, beginning(list, word)
+}
+
+// moments are what \use takes, the newest snapshot first.
+func (s *session) moments(ctx context.Context) []candidate {
+	list := []candidate{{"now", "the newest snapshot"}}
+	all, _ := s.snapshots(ctx) // what is damaged cannot be used
+	for _, x := range slices.Backward(all) {
+		list = append(list, candidate{x.ID, x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04") + "  " +
+			strings.ReplaceAll(x.Verdict, "_", " ")})
+	}
+	return list
+}
+
 // name is what stands before a statement: what is asked, where that is not the
 // newest snapshot with its masks.
 func (s *session) name() string {
@@ -231,6 +291,11 @@ func statementsOf(text string) (all []string, whole bool) {
 			continue
 		}
 		end, complete := statementEnd(text)
+		if end == 0 && !complete { // only comments
+			comments := sqlToken.FindAllString(text, -1)
+			last := comments[len(comments)-1]
+			return all, strings.HasPrefix(last, "--") || !unfinished(last)
+		}
 		if !complete {
 			return append(all, text), false
 		}
