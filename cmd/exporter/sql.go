@@ -183,6 +183,9 @@ const shownRows = 10_000
 
 // sql answers one query.
 func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
+	if terminal := a.terminal(); len(args) == 0 && f.file == "" && f.out == "" && terminal != nil {
+		return a.prompt(c, terminal, f)
+	}
 	query, err := a.query(args, f.file)
 	if err != nil {
 		return err
@@ -281,6 +284,16 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	}
 	a.sayCut(got, q)
 	fmt.Fprintf(a.stderr, "%s: %s rows\n", path, count(got.Rows))
+	return nil
+}
+
+// terminal is the one that a person sits before; nil where standard input or
+// output is something else.
+func (a *app) terminal() *os.File {
+	f, ok := a.stdin.(*os.File)
+	if _, shown := terminalWidth(a.stdout); ok && shown && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
 	return nil
 }
 
