@@ -79,6 +79,9 @@ func (f *readFlags) options(cfg *config) (store.ReadOptions, error) {
 
 // explainRead adds to an error of reading what there is to read.
 func explainRead(ctx context.Context, st *store.Store, err error) error {
+	if newer, ok := errors.AsType[*store.ErrNewer](err); ok {
+		return newer
+	}
 	if !errors.Is(err, store.ErrNotPublished) {
 		return err
 	}

@@ -61,7 +61,7 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(cfg)
+	st, err := store.OpenToRead(cfg.Store.Dir)
 	if err != nil {
 		return nil, err
 	}
