@@ -101,7 +101,7 @@ type outcome struct {
 	Failed  string `json:"failed,omitempty"` // the error's text
 	Hint    string `json:"hint,omitempty"`
 	Refused bool   `json:"refused,omitempty"` // nothing has run
-	Limit   string `json:"limit,omitempty"`   // that it came to: memory or time
+	Limit   string `json:"limit,omitempty"`   // that it came to: memory, time or space
 }
 
 // ask runs a question and writes its answer to out. Every question that ran has an
@@ -222,14 +222,12 @@ type outError struct{ err error }
 func (e *outError) Error() string { return "sql: write the answer: " + e.err.Error() }
 func (e *outError) Unwrap() error { return e.err }
 
+const hintLess = "ask for fewer rows or columns, or aggregate them"
+
 // explainEnd says why the process that asks ended without an outcome.
 func explainEnd(ended *endError) error {
-	const less = "ask for fewer rows or columns, or aggregate them"
-	if ended.signal == syscall.SIGXFSZ {
-		return &limitError{"space", errors.New("sql: the query needs more temporary space than it may have"), less}
-	}
 	if ended.memory {
-		return &limitError{"memory", errors.New("sql: the query needs more memory than it may have"), less}
+		return &limitError{"memory", errors.New("sql: the query needs more memory than it may have"), hintLess}
 	}
 	return &hintError{fmt.Errorf("sql: the process that asked came to an end: %w", ended), "the query may be nested too deeply; the store and its journal are as they were"}
 }
@@ -290,8 +288,7 @@ func (h *head) Write(p []byte) (int, error) {
 // endError is the end of a process that told no outcome.
 type endError struct {
 	err    error
-	signal syscall.Signal // that ended it, 0 for none
-	memory bool           // it could get no more memory
+	memory bool // it could get no more memory
 }
 
 func (e *endError) Error() string { return e.err.Error() }
@@ -310,9 +307,6 @@ func (w *worker) wait() (outcome, *endError) {
 	e := &endError{err: errors.Join(ended, err), memory: bytes.Contains(w.messages.Bytes(), []byte("out of memory"))}
 	if ended != nil {
 		e.err = ended
-	}
-	if status, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		e.signal = status.Signal()
 	}
 	return outcome{}, e
 }
