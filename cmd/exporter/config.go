@@ -58,9 +58,10 @@ type storeConfig struct {
 }
 
 type keepConfig struct {
-	Daily   int `yaml:"daily"`
-	Monthly int `yaml:"monthly"`
-	RawDays int `yaml:"raw_days"`
+	Daily     int `yaml:"daily"`
+	Monthly   int `yaml:"monthly"`
+	RawDays   int `yaml:"raw_days"`
+	QueryDays int `yaml:"query_days"`
 }
 
 type inputsConfig struct {
@@ -100,7 +101,7 @@ type reportConfig struct {
 func defaultConfig() config {
 	return config{
 		Cloud:   cloudConfig{Rate: 5, PageSize: 100, Parallel: 4, GetParams: "auto", Lang: "en"},
-		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90}},
+		Store:   storeConfig{Dir: "data", Timezone: "UTC", Keep: keepConfig{Daily: 14, Monthly: 13, RawDays: 90, QueryDays: 90}},
 		Collect: collectConfig{Budget: budgetConfig{Run: 20_000}, TieOuts: 200, MaxDrop: 0.20, Resume: 6 * time.Hour},
 		Mail:    mailConfig{MaxAttachment: "10MB", GiveUp: 72 * time.Hour},
 		Serve:   serveConfig{Listen: "127.0.0.1:9095", Wait: time.Hour, Grace: 30 * time.Second, Out: "reports"},
@@ -117,9 +118,16 @@ func (a *app) loadConfig(talksToCloud bool) (*config, error) {
 // loadReports is [app.loadConfig] for a command that runs reports: it takes only
 // a configuration whose queries compile.
 func (a *app) loadReports(ctx context.Context, talksToCloud bool) (*config, error) {
-	return a.keepZone(readConfig(a.configPath, talksToCloud, func(d []reports.Definition, queryDir string) ([]reports.Fault, error) {
+	compile := func(d []reports.Definition, queryDir string) ([]reports.Fault, error) {
 		return reports.Compile(ctx, d, queryDir)
-	}))
+	}
+	return a.keepZone(readConfig(a.configPath, configUse{cloud: talksToCloud, reports: true, compile: compile}))
+}
+
+// loadStore is [app.loadConfig] for a command that only reads the store, and is to
+// answer at once: of the reports it knows nothing.
+func (a *app) loadStore() (*config, error) {
+	return a.keepZone(readConfig(a.configPath, configUse{}))
 }
 
 func (a *app) keepZone(cfg *config, err error) (*config, error) {
@@ -133,15 +141,22 @@ func (a *app) keepZone(cfg *config, err error) (*config, error) {
 // in string values after parsing, so that a value can never add a key. All its
 // errors are usage errors.
 func loadConfig(path string, talksToCloud bool) (*config, error) {
-	return readConfig(path, talksToCloud, nil)
+	return readConfig(path, configUse{cloud: talksToCloud, reports: true})
+}
+
+// configUse is what a configuration is read for.
+type configUse struct {
+	cloud   bool           // the cloud is talked to
+	reports bool           // reports are made, or told of
+	compile compileQueries // their queries are run; nil where they are not
 }
 
 // compileQueries finds faults in the queries of definitions.
 type compileQueries func(definitions []reports.Definition, queryDir string) ([]reports.Fault, error)
 
-// readConfig is [loadConfig], which also compiles the queries of the reports that
-// are not the built-in ones as they are, unless compile is nil.
-func readConfig(path string, talksToCloud bool, compile compileQueries) (*config, error) {
+// readConfig is [loadConfig] for a use. With compile it also compiles the queries of
+// the reports that are not the built-in ones as they are.
+func readConfig(path string, use configUse) (*config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, usage(err, "make a reports.yaml with: exporter init; or try without an account: exporter demo")
@@ -157,7 +172,7 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 		return nil, err
 	}
 	at := places{}
-	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !talksToCloud}
+	x := expander{src: text, dir: filepath.Dir(cfg.path), skipCloud: !use.cloud}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
 		body := file.Docs[0].Body
 		ast.Walk(at, body)
@@ -176,9 +191,9 @@ func readConfig(path string, talksToCloud bool, compile compileQueries) (*config
 			faults = append(faults, text.fault(at.find(key), msg))
 		}
 	}
-	cfg.validate(talksToCloud, tell)
-	if compile != nil {
-		if err := cfg.compile(compile, tell); err != nil {
+	cfg.validate(use, tell)
+	if use.compile != nil {
+		if err := cfg.compile(use.compile, tell); err != nil {
 			return nil, err
 		}
 	}
@@ -205,9 +220,9 @@ const maxRegister = 256 << 20
 
 // validate checks the values, makes paths absolute, and lays Reports over the
 // built-in definitions. It tells every fault with the key that has it.
-func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
+func (c *config) validate(use configUse, tell func(key, msg string)) {
 	fault := func(key, format string, args ...any) { tell(key, key+": "+fmt.Sprintf(format, args...)) }
-	if talksToCloud {
+	if use.cloud {
 		c.validateCloud(fault)
 	}
 	if c.Collect.MaxDrop < 0 || c.Collect.MaxDrop > 1 {
@@ -218,6 +233,7 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 		"collect.budget.run": budget.Run, "collect.budget.day": budget.Day, "collect.budget.month": budget.Month,
 		"collect.tie_outs": int64(c.Collect.TieOuts), "collect.resume": int64(c.Collect.Resume),
 		"store.keep.daily": int64(keep.Daily), "store.keep.monthly": int64(keep.Monthly), "store.keep.raw_days": int64(keep.RawDays),
+		"store.keep.query_days": int64(keep.QueryDays),
 	} {
 		if n < 0 {
 			fault(key, "must not be negative")
@@ -242,10 +258,12 @@ func (c *config) validate(talksToCloud bool, tell func(key, msg string)) {
 		c.Fonts[i] = c.abs(c.Fonts[i])
 	}
 	c.validateMail(fault)
-	c.validateReports(tell)
-	c.validateSplits(fault)
 	c.validateServe(fault)
 	c.validatePublish(fault)
+	if use.reports {
+		c.validateReports(tell)
+		c.validateSplits(fault)
+	}
 }
 
 // validateReports lays the configuration's reports over the built-in ones.

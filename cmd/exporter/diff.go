@@ -50,9 +50,9 @@ walks between which it happened. Persons are named as --mask says.`,
 const diffRows = 20
 
 func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format string) error {
-	print, ok := formats[format]
-	if !ok {
-		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
+	print, err := listFormat(format)
+	if err != nil {
+		return err
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {
@@ -85,13 +85,8 @@ func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format
 		for _, note := range d.notes() {
 			fmt.Fprintln(a.stderr, "exporter: "+note)
 		}
-		rows, err := r.Query(ctx, diffAll, d.ends())
-		if err != nil {
+		if err := a.printAnswer(ctx, r, diffAll, d.ends(), print); err != nil {
 			return fmt.Errorf("snapshots diff: %w", err)
-		}
-		defer rows.Close()
-		if err := print(a, rows); err != nil {
-			return err
 		}
 		return d.check()
 	}

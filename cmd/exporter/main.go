@@ -75,6 +75,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
 	}
+	if _, out := errors.AsType[*outError](err); out && errors.Is(err, syscall.EPIPE) {
+		return exitFailed // who reads the answer wants no more of it, nor a message
+	}
 	printError(stderr, err)
 	var exit *exitError
 	if errors.As(err, &exit) {
@@ -123,8 +126,8 @@ For your own site:           exporter init, then exporter check, exporter collec
 		return usage(err, "see: "+c.CommandPath()+" --help")
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
-		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.apiCommand(), a.sandboxCommand(), a.checkCommand(),
-		a.versionCommand())
+		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.apiCommand(), a.sandboxCommand(),
+		a.checkCommand(), a.versionCommand(), a.workerCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}

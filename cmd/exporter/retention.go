@@ -24,10 +24,11 @@ func (a *app) pruneCommand() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove old snapshot files and raw pages; the history stays",
+		Short: "Remove old snapshot files, raw pages and texts of queries; the history stays",
 		Long: `Removes what store.keep lets go: of snapshots it leaves all of the last 24 hours,
 the last of each of the last daily days, and the last of each of the last monthly
-months; of raw pages those of the last raw_days days. 0 keeps none but the newest.
+months; of raw pages those of the last raw_days days, and of the texts of queries
+those of query_days. 0 keeps none but the newest.
 The newest file holds the whole history, so that every date stays answerable.
 Every collection prunes at its end.`,
 		Example: `  exporter snapshots prune --dry-run
@@ -39,7 +40,7 @@ Every collection prunes at its end.`,
 			}
 			for name, into := range map[string]*[2]*int{
 				"keep-daily": {&keep.Daily, &cfg.Store.Keep.Daily}, "keep-monthly": {&keep.Monthly, &cfg.Store.Keep.Monthly},
-				"keep-raw-days": {&keep.RawDays, &cfg.Store.Keep.RawDays},
+				"keep-raw-days": {&keep.RawDays, &cfg.Store.Keep.RawDays}, "keep-query-days": {&keep.QueryDays, &cfg.Store.Keep.QueryDays},
 			} {
 				if !c.Flags().Changed(name) {
 					*into[0] = *into[1]
@@ -58,6 +59,7 @@ Every collection prunes at its end.`,
 	c.Flags().IntVar(&keep.Daily, "keep-daily", 0, "days of which one snapshot stays (default store.keep.daily)")
 	c.Flags().IntVar(&keep.Monthly, "keep-monthly", 0, "months of which one snapshot stays (default store.keep.monthly)")
 	c.Flags().IntVar(&keep.RawDays, "keep-raw-days", 0, "days of which the raw pages stay (default store.keep.raw_days)")
+	c.Flags().IntVar(&keep.QueryDays, "keep-query-days", 0, "days of which the texts of queries stay (default store.keep.query_days)")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would go, and remove nothing")
 	return c
 }
@@ -71,7 +73,7 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}
-	files, err := st.Prunable(ctx, store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, Zone: cfg.zone, Now: a.now()})
+	files, err := st.Prunable(ctx, store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, QueryDays: keep.QueryDays, Zone: cfg.zone, Now: a.now()})
 	if err != nil || len(files) == 0 {
 		return err
 	}
@@ -84,7 +86,8 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 		return nil
 	}
 	_, err = journal.Open(cfg.journalPath(), a.now).Append("prune", map[string]any{
-		"keep": map[string]int{"daily": keep.Daily, "monthly": keep.Monthly, "raw_days": keep.RawDays}, "files": files, "bytes": total,
+		"keep":  map[string]int{"daily": keep.Daily, "monthly": keep.Monthly, "raw_days": keep.RawDays, "query_days": keep.QueryDays},
+		"files": files, "bytes": total,
 	})
 	if err != nil {
 		return explainDisk(err)
@@ -92,7 +95,7 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 	if err := st.Remove(files); err != nil {
 		return explainDisk(err)
 	}
-	fmt.Fprintf(a.stderr, "pruned %s of snapshots and raw pages, %s\n", plural(int64(len(files)), "file"), size(total))
+	fmt.Fprintf(a.stderr, "pruned %s of snapshots, raw pages and queries, %s\n", plural(int64(len(files)), "file"), size(total))
 	return nil
 }
 
@@ -127,8 +130,9 @@ func (a *app) purgeCommand() *cobra.Command {
 		Short: "Remove a person, or history older than a date, for good",
 		Long: `Publishes a new snapshot without the person's rows, or without what was closed
 before a date, and then removes every older snapshot file and the raw pages
-that hold them. Of a purged row its hash stays and that of its key, so that
-verify still proves all digests. This cannot be undone.
+that hold them, and the texts of all queries asked until then, which may name
+anyone. Of a purged row its hash stays and that of its key, so that verify still
+proves all digests. This cannot be undone.
 
 A person who is still in the cloud's lists comes back with the next collection;
 remove them there first. Your own input files, reports and backups are yours to

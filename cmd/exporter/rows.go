@@ -3,105 +3,229 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"database/sql"
+	"context"
 	"encoding/json"
 	"fmt"
+	"html"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"exporter/internal/reports"
 	"exporter/internal/store"
 )
 
-// formats are the ways in which rows are printed, by the name of --format.
-var formats = map[string]func(*app, *sql.Rows) error{
-	"table": (*app).printRowsTable,
-	"csv":   func(a *app, rows *sql.Rows) error { return store.WriteCSV(a.stdout, rows) },
-	"json":  (*app).printRowsJSON,
+// rows are what a query gave, on their way to w.
+type rows struct {
+	columns []store.AnswerColumn
+	each    func(row func(values []any) error) error
+	w       io.Writer
+	zone    *time.Location // of the times in tables
+	width   int            // of the terminal; 0 where w is none
 }
 
-// maxTableRows is how many rows a table shows; beyond, csv and json serve.
-const maxTableRows = 10_000
+// textFormats are the ways in which rows are written as text, by the name of
+// --format.
+var textFormats = map[string]func(*rows) error{
+	"table":    (*rows).table,
+	"csv":      (*rows).csv,
+	"tsv":      (*rows).tsv,
+	"json":     (*rows).json,
+	"ndjson":   (*rows).ndjson,
+	"markdown": (*rows).markdown,
+	"expanded": (*rows).expanded, // of the prompt alone
+}
+
+// listFormat is the format of a name for lists of our own.
+func listFormat(name string) (func(*rows) error, error) {
+	switch name {
+	case "table", "csv", "json":
+		return textFormats[name], nil
+	}
+	return nil, usage(fmt.Errorf("unknown format %q", name), "use table, csv or json")
+}
+
+func unknownFormat(name string, names ...string) error {
+	hint := "use " + strings.Join(names, ", ")
+	if near := reports.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %s? There is %s", near, strings.Join(names, ", "))
+	}
+	return usage(fmt.Errorf("unknown format %q", name), hint)
+}
+
+// printAnswer writes all rows of a query of ours to standard output.
+func (a *app) printAnswer(ctx context.Context, r *store.Reader, query string, named map[string]any, print func(*rows) error) error {
+	answer, err := r.Answer(ctx, query, named, 0)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	out := &rows{columns: answer.Columns, w: a.stdout, zone: a.zone,
+		each: func(row func([]any) error) error { return answer.Each(ctx, row) }}
+	if width, isTerminal := terminalWidth(a.stdout); isTerminal {
+		out.width = width
+	}
+	return print(out)
+}
 
 // maxCell is how wide a cell may be on a terminal, so that one long value does
 // not push the other columns out.
 const maxCell = 40
 
-func (a *app) printRowsTable(rows *sql.Rows) error {
-	types, err := rows.ColumnTypes()
+func (r *rows) table() error {
+	g, err := r.grid(r.width > 0 && len(r.columns) > 1)
 	if err != nil {
 		return err
 	}
+	return g.write(r.w, r.width)
+}
+
+// expanded writes a line for each cell.
+func (r *rows) expanded() error {
+	g, err := r.grid(false)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(r.w, g.lines())
+	return err
+}
+
+// grid has all rows as text, which snipped cuts long cells of.
+func (r *rows) grid(snipped bool) (*grid, error) {
 	var g grid
-	for i, t := range types {
-		g.header = append(g.header, printable(t.Name()))
-		if isNumeric(t.DatabaseTypeName()) {
+	for i, c := range r.columns {
+		g.header = append(g.header, printable(c.Name))
+		if isNumeric(c.Type) {
 			g.right = append(g.right, i)
 		}
 	}
-	_, isTerminal := terminalWidth(a.stdout)
-	n := 0
-	for rows.Next() {
-		if n++; n > maxTableRows {
-			break
-		}
-		values, err := scan(rows, len(types))
-		if err != nil {
-			return err
-		}
+	return &g, r.each(func(values []any) error {
 		cells := make([]string, len(values))
 		for i, v := range values {
-			s := a.cell(v, types[i].DatabaseTypeName())
-			if isTerminal && len(types) > 1 {
-				s = text.Snip(s, maxCell, "…")
+			cells[i] = r.cell(v, r.columns[i].Type)
+			if snipped {
+				cells[i] = text.Snip(cells[i], maxCell, "…")
 			}
-			cells[i] = s
 		}
 		g.add(cells...)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if n > maxTableRows {
-		fmt.Fprintf(a.stderr, "exporter: the first %s rows; --format csv gives all\n", count(maxTableRows))
-	}
-	return a.printGrid(&g)
+		return nil
+	})
 }
 
-func (a *app) printRowsJSON(rows *sql.Rows) error {
-	types, err := rows.ColumnTypes()
+func (r *rows) csv() error {
+	c := store.NewCSV(r.w, r.columns)
+	if err := r.each(c.Row); err != nil {
+		return err
+	}
+	return c.End()
+}
+
+// tsvEscape writes what would end a field as PostgreSQL's COPY does.
+var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+
+// tsv writes fields with tabs between; NULL is \N.
+func (r *rows) tsv() error {
+	return r.lines("", "\t", "\n", nil, tsvEscape.Replace, func(v any, kind string) string {
+		if v == nil {
+			return `\N`
+		}
+		return tsvEscape.Replace(store.Text(v, kind))
+	})
+}
+
+// markdownEscape keeps a text in its cell, and from being read as markup.
+var markdownEscape = strings.NewReplacer("\\", `\\`, "|", `\|`,
+	"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`)
+
+// markdown writes a table as GitHub has it, numbers to the right.
+func (r *rows) markdown() error {
+	var rule strings.Builder
+	rule.WriteString("|")
+	for _, c := range r.columns {
+		if rule.WriteString(" ---"); isNumeric(c.Type) {
+			rule.WriteString(":")
+		}
+		rule.WriteString(" |")
+	}
+	escape := func(s string) string { return markdownEscape.Replace(html.EscapeString(s)) }
+	return r.lines("| ", " | ", " |\n", []byte(rule.String()+"\n"), escape, func(v any, kind string) string {
+		return escape(r.cell(v, kind))
+	})
+}
+
+// lines writes a line for the names, then the rule, then a line for each row.
+func (r *rows) lines(begin, between, end string, rule []byte, name func(string) string, field func(v any, kind string) string) error {
+	w := bufio.NewWriter(r.w)
+	fields := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		fields[i] = name(c.Name)
+	}
+	w.WriteString(begin + strings.Join(fields, between) + end)
+	w.Write(rule)
+	err := r.each(func(values []any) error {
+		for i, v := range values {
+			fields[i] = field(v, r.columns[i].Type)
+		}
+		_, err := w.WriteString(begin + strings.Join(fields, between) + end)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriter(a.stdout)
+	return w.Flush()
+}
+
+func (r *rows) json() error {
+	w := bufio.NewWriter(r.w)
 	w.WriteString("[")
-	for n := 0; rows.Next(); n++ {
-		values, err := scan(rows, len(types))
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			w.WriteString(",")
-		}
-		w.WriteString("\n  {")
-		for i, v := range values {
-			if i > 0 {
-				w.WriteString(", ")
-			}
-			line, err := jsonPair(types[i].Name(), v, types[i].DatabaseTypeName())
-			if err != nil {
-				return err
-			}
-			w.Write(line)
-		}
-		w.WriteString("}")
-	}
-	if err := rows.Err(); err != nil {
+	between := "\n  "
+	err := r.each(func(values []any) error {
+		object, err := r.object(values)
+		w.WriteString(between)
+		w.Write(object)
+		between = ",\n  "
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	w.WriteString("\n]\n")
 	return w.Flush()
+}
+
+// ndjson writes an object on each line.
+func (r *rows) ndjson() error {
+	w := bufio.NewWriter(r.w)
+	err := r.each(func(values []any) error {
+		object, err := r.object(values)
+		w.Write(object)
+		if err == nil {
+			err = w.WriteByte('\n')
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// object is a row as a JSON object.
+func (r *rows) object(values []any) ([]byte, error) {
+	object := []byte("{")
+	for i, v := range values {
+		pair, err := jsonPair(r.columns[i].Name, v, r.columns[i].Type)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			object = append(object, ", "...)
+		}
+		object = append(object, pair...)
+	}
+	return append(object, '}'), nil
 }
 
 // jsonPair is a column's name and value as a member of an object. Decimals stay
@@ -136,30 +260,21 @@ func jsonPair(name string, value any, kind string) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// scan reads the current row.
-func scan(rows *sql.Rows, n int) ([]any, error) {
-	values, pointers := make([]any, n), make([]any, n)
-	for i := range values {
-		pointers[i] = &values[i]
-	}
-	return values, rows.Scan(pointers...)
-}
-
 // cell is a value as a table shows it: an en dash for NULL, times in the
 // store's zone, lists with commas, and nothing that moves the cursor.
-func (a *app) cell(v any, kind string) string {
+func (r *rows) cell(v any, kind string) string {
 	switch v := v.(type) {
 	case nil:
 		return "–"
 	case time.Time:
 		if zoned(kind) {
-			return v.In(a.zone).Format("2006-01-02 15:04:05")
+			return v.In(r.zone).Format("2006-01-02 15:04:05")
 		}
 		return store.Text(v, kind)
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
-			parts[i] = a.cell(e, strings.TrimSuffix(kind, "[]"))
+			parts[i] = r.cell(e, strings.TrimSuffix(kind, "[]"))
 		}
 		return strings.Join(parts, ", ")
 	}

@@ -49,15 +49,15 @@ func chooseBase(all []moment, own int, since string, zone *time.Location) (momen
 	}
 	report := all[own]
 	if snapshotID.MatchString(since) && since > report.id {
-		return moment{}, &hintError{fmt.Errorf("the report is made from %s, which is earlier", report.id), earlier}
+		return moment{}, &hintError{fmt.Errorf("what is read is %s, which is earlier", report.id), earlier}
 	}
 	if t, err := parseTime(since, zone); err == nil && t.After(report.at) && since != report.at.In(zone).Format(time.DateOnly) {
-		return moment{}, &hintError{fmt.Errorf("the report is made from %s of %s, which is earlier",
+		return moment{}, &hintError{fmt.Errorf("what is read is %s of %s, which is earlier",
 			report.id, report.at.In(zone).Format("2006-01-02 15:04")), earlier}
 	}
 	m, err := chooseMoment(all, since, zone)
 	if err == nil && m.id == report.id {
-		return moment{}, &hintError{fmt.Errorf("that is %s, from which the report is made", m.id), earlier}
+		return moment{}, &hintError{fmt.Errorf("that is %s, which is read itself", m.id), earlier}
 	}
 	return m, err
 }

@@ -117,9 +117,9 @@ func maskedCopies(st *store.Store) (map[string]any, error) {
 
 // showRows prints what query gives on the snapshot that read chooses.
 func (a *app) showRows(ctx context.Context, read *readFlags, query string, named map[string]any, format string) error {
-	print, ok := formats[format]
-	if !ok {
-		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
+	print, err := listFormat(format)
+	if err != nil {
+		return err
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {
@@ -130,12 +130,7 @@ func (a *app) showRows(ctx context.Context, read *readFlags, query string, named
 		return err
 	}
 	defer r.Close()
-	rows, err := r.Query(ctx, query, named)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	return print(a, rows)
+	return a.printAnswer(ctx, r, query, named, print)
 }
 
 // showSnapshot prints the certificate of each of a snapshot's projects.
@@ -143,8 +138,8 @@ func (a *app) showSnapshot(ctx context.Context, read *readFlags, format string) 
 	if format == "csv" {
 		return a.showRows(ctx, read, certificateLines, nil, format)
 	}
-	if _, ok := formats[format]; !ok {
-		return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
+	if _, err := listFormat(format); err != nil {
+		return err
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {

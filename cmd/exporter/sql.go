@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,23 +36,9 @@ func (f *readFlags) add(c *cobra.Command) {
 
 // open opens the state for reading.
 func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error) {
-	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone, Mask: f.mask, Masking: f.masking}
-	switch id := snapshotID.MatchString(f.asOf); {
-	case id && f.snapshot != "" && f.snapshot != f.asOf:
-		return nil, usage(fmt.Errorf("--as-of %s and --snapshot %s", f.asOf, f.snapshot), "name one snapshot")
-	case id:
-		o.Snapshot = f.asOf
-	case f.asOf != "":
-		t, err := parseTime(f.asOf, cfg.zone)
-		if err != nil {
-			return nil, err
-		}
-		o.AsOf = t
-	}
-	if f.project != "" && len(cfg.Cloud.Projects) > 0 {
-		if _, err := chooseProjects(cfg, f.project); err != nil {
-			return nil, err
-		}
+	o, err := f.options(cfg)
+	if err != nil {
+		return nil, err
 	}
 	st, err := openStore(cfg)
 	if err != nil {
@@ -63,14 +51,42 @@ func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error
 			r, err = st.Read(ctx, o)
 		}
 	}
-	if errors.Is(err, store.ErrNotPublished) {
-		hint := "make one: exporter collect"
-		if all, _ := st.Snapshots(ctx); len(all) > 0 {
-			hint = "what there is: exporter snapshots list"
+	return r, explainRead(ctx, st, err)
+}
+
+// options are what the flags choose.
+func (f *readFlags) options(cfg *config) (store.ReadOptions, error) {
+	o := store.ReadOptions{Snapshot: f.snapshot, Project: f.project, Timezone: cfg.Store.Timezone, Mask: f.mask, Masking: f.masking}
+	switch id := snapshotID.MatchString(f.asOf); {
+	case id && f.snapshot != "" && f.snapshot != f.asOf:
+		return o, usage(fmt.Errorf("--as-of %s and --snapshot %s", f.asOf, f.snapshot), "name one snapshot")
+	case id:
+		o.Snapshot = f.asOf
+	case f.asOf != "":
+		t, err := parseTime(f.asOf, cfg.zone)
+		if err != nil {
+			return o, err
 		}
-		return nil, &hintError{err, hint}
+		o.AsOf = t
 	}
-	return r, err
+	if f.project != "" && len(cfg.Cloud.Projects) > 0 {
+		if _, err := chooseProjects(cfg, f.project); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// explainRead adds to an error of reading what there is to read.
+func explainRead(ctx context.Context, st *store.Store, err error) error {
+	if !errors.Is(err, store.ErrNotPublished) {
+		return err
+	}
+	hint := "make one: exporter collect"
+	if all, _ := st.Snapshots(ctx); len(all) > 0 {
+		hint = "what there is: exporter snapshots list"
+	}
+	return &hintError{err, hint}
 }
 
 // parameters are the --set flags as text by name.
@@ -100,64 +116,185 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, usage(fmt.Errorf("%q is not a time", s), "for example: 2026-03-31, 2026-03-31 14:05, 2026-03-31T14:05:00+08:00")
 }
 
+// sqlFlags are those of sql.
+type sqlFlags struct {
+	readFlags
+	since, file, format, out string
+	limit                    int
+	timeout                  time.Duration
+}
+
 func (a *app) sqlCommand() *cobra.Command {
-	var read readFlags
-	var file, format string
-	var timeout time.Duration
+	var f sqlFlags
 	c := &cobra.Command{
 		Use:   "sql [QUERY]",
 		Short: "Ask a snapshot in SQL, read only",
 		Long: `Runs one statement that reads, in DuckDB's SQL, on a snapshot. The query is the
-argument, the file given by -f, or standard input. The tables are permissions,
-persons, structures, rules, rule_channels, channels, tasks, records,
-issue_infos, snapshots, resources, calls, tie_outs and more: see the last
-example. permissions_at(time) and its like show another time, and
-permission_changes(from, to) what became of permissions between two snapshots,
-given by their ids. csv has a header line and keeps NULL (nothing) and "" apart.
+argument, the file given by -f, or standard input; without any of them, on a
+terminal, it is a prompt. The tables are permissions, persons, structures, rules,
+rule_channels, channels, tasks, records, issue_infos, snapshots, resources and
+more. permissions_at(time) and its like show another time, permission_changes(from,
+to) what became of permissions between two snapshots, given by their ids; with
+--since the tables of an earlier snapshot are at hand too: previous.permissions.
 
 What is read is a masked copy of the snapshot, made when it is first asked for: of
 a name the family name and a tag that tells persons apart, of a mobile number the
 last four digits. --mask pseudonym leaves no person's name, number, work number or
-id; --mask full reads the snapshot itself, which who needs names must say.`,
+id; --mask full reads the snapshot itself, which who needs names must say.
+
+The query runs in a process of its own, which can open nothing but that one file
+and is ended when it takes more than its share of memory, time or temporary space.
+The journal has an entry for it: who asked, when, the SHA-256 of the query and of
+its answer as csv. The text itself is kept in the store's folder queries/ for
+store.keep.query_days.
+
+Formats: table, markdown (the first 10,000 rows unless --limit says otherwise);
+csv (a header line; NULL is nothing, an empty text ""), tsv (NULL is \N), json,
+ndjson, xlsx, parquet (all rows). With --out the ending of the file's name says
+the format.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
-  exporter sql --mask full "SELECT name, mobile FROM permissions LIMIT 5"
-  exporter sql "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"`,
+  exporter sql --since 2026-03-01 "SELECT name FROM permissions ANTI JOIN previous.permissions USING (access_auth_id)"
+  exporter sql --set days=30 --out ending.xlsx "FROM permissions WHERE auth_end < $as_of + to_days($days::INTEGER)"
+  exporter sql                                   # a prompt: \d lists the tables`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			query, err := a.query(args, file)
-			if err != nil {
-				return err
-			}
-			print, ok := formats[format]
-			if !ok {
-				return usage(fmt.Errorf("unknown format %q", format), "use table, csv or json")
-			}
-			cfg, err := a.loadConfig(false)
-			if err != nil {
-				return err
-			}
-			// A masked copy that has to be made takes its own time.
-			r, err := read.open(c.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeoutCause(c.Context(), timeout,
-				&hintError{fmt.Errorf("sql: no answer within %s", timeout), "give it more with --timeout"})
-			defer cancel()
-			err = errors.Join(a.runQuery(ctx, r, query, &read, print), r.Close())
-			if ctx.Err() != nil && c.Context().Err() == nil {
-				return context.Cause(ctx)
-			}
-			return err
+			return a.sql(c, args, &f)
 		},
 	}
-	read.add(c)
-	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
-	c.Flags().StringVarP(&file, "file", "f", "", "read the query from this file")
-	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
-	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
+	f.add(c)
+	f.addMask(c, a, store.MaskStandard, "what is hidden of persons")
+	c.Flags().StringVarP(&f.file, "file", "f", "", "read the query from this file")
+	c.Flags().StringVar(&f.format, "format", "", strings.Join(sqlFormats, ", ")+` (default "table")`)
+	c.Flags().StringVar(&f.out, "out", "", "write the answer into this file")
+	c.Flags().StringVar(&f.since, "since", "", "an earlier time or snapshot, whose tables are those of the schema previous")
+	c.Flags().IntVar(&f.limit, "limit", 0, "the first rows only; 0 for all (default 10000 for table and markdown)")
+	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "end a query after this time")
+	a.addSchema(c)
+	a.addExamples(c)
 	return c
+}
+
+// sqlFormats are the formats of an answer.
+var sqlFormats = []string{"table", "csv", "tsv", "json", "ndjson", "markdown", "xlsx", "parquet"}
+
+// shownRows is how many rows are shown to people unless they want more.
+const shownRows = 10_000
+
+// sql answers one query.
+func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
+	if terminal := a.terminal(); len(args) == 0 && f.file == "" && f.out == "" && terminal != nil {
+		return a.prompt(c, terminal, f)
+	}
+	query, err := a.query(args, f.file)
+	if err != nil {
+		return err
+	}
+	q := question{SQL: query, Format: f.format, Limit: f.limit}
+	if err := f.choose(c, &q); err != nil {
+		return err
+	}
+	if q.Set, err = f.parameters(); err != nil {
+		return err
+	}
+	cfg, err := a.loadStore()
+	if err != nil {
+		return err
+	}
+	k, err := a.newAsker(c.Context(), cfg, f.readFlags, f.since, f.timeout)
+	if err != nil {
+		return err
+	}
+	if f.out == "" {
+		return a.askTerminal(c.Context(), k, q)
+	}
+	return a.askFile(c.Context(), k, q, f.out)
+}
+
+// choose finds the format and the limit.
+func (f *sqlFlags) choose(c *cobra.Command, q *question) error {
+	if ending := strings.TrimPrefix(filepath.Ext(f.out), "."); q.Format == "" && f.out != "" {
+		if q.Format = ending; ending == "md" {
+			q.Format = "markdown"
+		}
+		if !slices.Contains(sqlFormats, q.Format) {
+			q.Format = "csv"
+		}
+	}
+	q.Format = cmp.Or(q.Format, "table")
+	if !slices.Contains(sqlFormats, q.Format) {
+		return unknownFormat(q.Format, sqlFormats...)
+	}
+	if f.limit < 0 {
+		return usage(fmt.Errorf("--limit %d", f.limit), "give a number of rows, or 0 for all")
+	}
+	if f.timeout <= 0 {
+		return usage(fmt.Errorf("--timeout %s", f.timeout), "for example: --timeout 2m")
+	}
+	if !c.Flags().Changed("limit") && (q.Format == "table" || q.Format == "markdown") {
+		q.Limit = shownRows
+	}
+	return nil
+}
+
+// askTerminal asks and writes the answer to standard output.
+func (a *app) askTerminal(ctx context.Context, k *asker, q question) error {
+	if width, isTerminal := terminalWidth(a.stdout); isTerminal {
+		if q.Format == "xlsx" || q.Format == "parquet" {
+			return usage(fmt.Errorf("%s is not for a terminal", q.Format), "give it a file: --out answer."+q.Format)
+		}
+		q.Width = width
+	}
+	got, err := k.ask(ctx, q, a.stdout)
+	a.sayCut(got, q)
+	return err
+}
+
+// sayCut tells that there are more rows than were shown.
+func (a *app) sayCut(got answer, q question) {
+	if got.Cut {
+		fmt.Fprintf(a.stderr, "exporter: these are the first %s rows; --limit 0 gives all\n", count(int64(q.Limit)))
+	}
+}
+
+// askFile asks and writes the answer into a file, which is there only when all of
+// it is.
+func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return usage(fmt.Errorf("--out %s is no file", path), "name a file: it is made, or replaced")
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), ".exporter-sql-*")
+	if err != nil {
+		return &hintError{fmt.Errorf("sql: %w", err), "--out names a file in a folder that is there and writable for this account"}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(draft.Name()))
+		}
+	}()
+	got, err := k.ask(ctx, q, draft)
+	if err == nil {
+		err = draft.Sync()
+	}
+	if err = errors.Join(err, draft.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(draft.Name(), path); err != nil {
+		return fmt.Errorf("sql: %w", err)
+	}
+	a.sayCut(got, q)
+	fmt.Fprintf(a.stderr, "%s: %s rows\n", path, count(got.Rows))
+	return nil
+}
+
+// terminal is the one that a person sits before; nil where standard input or
+// output is something else.
+func (a *app) terminal() *os.File {
+	f, ok := a.stdin.(*os.File)
+	if _, shown := terminalWidth(a.stdout); ok && shown && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 // query is the text to run.
@@ -177,26 +314,6 @@ func (a *app) query(args []string, file string) (string, error) {
 	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return "", usage(errors.New("no query"), `for example: exporter sql "FROM permissions LIMIT 5"`)
 	}
-	b, err := io.ReadAll(a.stdin)
+	b, err := io.ReadAll(io.LimitReader(a.stdin, maxQuery+1))
 	return string(b), err
-}
-
-func (a *app) runQuery(ctx context.Context, r *store.Reader, query string, read *readFlags, print func(*app, *sql.Rows) error) error {
-	set, err := read.parameters()
-	if err != nil {
-		return err
-	}
-	named := map[string]any{"as_of": r.AsOf()}
-	for k, v := range set {
-		named[k] = v
-	}
-	rows, err := r.Query(ctx, query, named)
-	if err != nil {
-		if errors.Is(err, store.ErrRefused) {
-			return &exitError{exitUsage, fmt.Errorf("sql: %w", err)}
-		}
-		return fmt.Errorf("sql: %w", err)
-	}
-	defer rows.Close()
-	return print(a, rows)
 }

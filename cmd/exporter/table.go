@@ -85,6 +85,11 @@ func (g *grid) fit(width int) string {
 	if width-most >= minColumn || len(g.rows) == 0 {
 		return g.render(width - most)
 	}
+	return g.lines()
+}
+
+// lines has a line for each cell.
+func (g *grid) lines() string {
 	names := 0
 	for _, name := range g.header {
 		names = max(names, text.StringWidth(name))
@@ -105,12 +110,20 @@ func (g *grid) fit(width int) string {
 // lost.
 func (a *app) printGrid(g *grid) error {
 	width, isTerminal := terminalWidth(a.stdout)
+	if !isTerminal {
+		width = 0
+	}
+	return g.write(a.stdout, width)
+}
+
+// write writes g in at most so many columns where that can be; 0 for any number.
+func (g *grid) write(w io.Writer, width int) error {
 	whole := g.render(0)
-	if isTerminal && text.LongestLineLen(whole) > width {
+	if width > 0 && text.LongestLineLen(whole) > width {
 		whole = g.fit(width)
 	}
 	for line := range strings.Lines(strings.TrimRight(whole, "\n") + "\n") {
-		if _, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " \n")); err != nil {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
 			return err
 		}
 	}

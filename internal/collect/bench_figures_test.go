@@ -77,6 +77,7 @@ func BenchmarkFigures(b *testing.B) {
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
 	b.Run("catalogue", func(b *testing.B) { catalogueFigures(b, f, program) })
 	b.Run("published", func(b *testing.B) { publishedFigures(b, f, program) })
+	b.Run("sql", func(b *testing.B) { sqlFigures(b, f, program) })
 	f.print()
 }
 

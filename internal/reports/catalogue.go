@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 )
@@ -15,9 +16,13 @@ import (
 //go:embed catalogue/*.yaml
 var catalogue embed.FS
 
-// Builtin returns the definitions that come with the program. The caller may
-// change them.
-func Builtin() []Definition {
+// Builtin returns the definitions that come with the program. Every call returns
+// the same ones: the caller must not change what they hold.
+func Builtin() []Definition { return slices.Clone(builtin()) }
+
+var builtin = sync.OnceValue(readCatalogue)
+
+func readCatalogue() []Definition {
 	entries, err := catalogue.ReadDir("catalogue")
 	if err != nil {
 		panic(err) // it is embedded

@@ -22,32 +22,48 @@ func WriteCSV(w io.Writer, rows *sql.Rows) error {
 	if err != nil {
 		return fmt.Errorf("write csv: %w", err)
 	}
-	out := &csvWriter{Writer: bufio.NewWriter(w)}
-	values := make([]any, len(types))
-	into := make([]any, len(types))
+	columns := make([]AnswerColumn, len(types))
 	for i, t := range types {
-		into[i] = &values[i]
-		out.field(i, t.Name())
+		columns[i] = AnswerColumn{t.Name(), t.DatabaseTypeName()}
 	}
-	out.newline()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return fmt.Errorf("write csv: %w", err)
-		}
-		for i, v := range values {
-			if v == nil {
-				out.null(i)
-				continue
-			}
-			out.field(i, Text(v, types[i].DatabaseTypeName()))
-		}
-		out.newline()
-	}
-	if err := rows.Err(); err != nil {
+	c := NewCSV(w, columns)
+	if _, err := eachRow(rows, c.Row); err != nil {
 		return fmt.Errorf("write csv: %w", err)
 	}
-	// The first failure to write sticks to the writer.
-	if err := out.Flush(); err != nil {
+	return c.End()
+}
+
+// CSV writes rows in the format of [WriteCSV].
+type CSV struct {
+	w       *csvWriter
+	columns []AnswerColumn
+}
+
+// NewCSV writes the names of the columns.
+func NewCSV(w io.Writer, columns []AnswerColumn) *CSV {
+	c := &CSV{&csvWriter{bufio.NewWriter(w)}, columns}
+	for i, column := range columns {
+		c.w.field(i, column.Name)
+	}
+	c.w.newline()
+	return c
+}
+
+// Row writes one row. It returns the first error of the writer below, as does End.
+func (c *CSV) Row(values []any) error {
+	for i, v := range values {
+		if v == nil {
+			c.w.null(i)
+			continue
+		}
+		c.w.field(i, Text(v, c.columns[i].Type))
+	}
+	return c.w.newline()
+}
+
+// End writes what is left.
+func (c *CSV) End() error {
+	if err := c.w.Flush(); err != nil {
 		return fmt.Errorf("write csv: %w", err)
 	}
 	return nil
@@ -72,7 +88,7 @@ func (w *csvWriter) field(i int, s string) {
 	w.WriteByte('"')
 }
 
-func (w *csvWriter) newline() { w.WriteByte('\n') }
+func (w *csvWriter) newline() error { return w.WriteByte('\n') }
 
 // Text is what DuckDB's cast to VARCHAR gives for a value of a type of the
 // database, as [database/sql.ColumnType] names it. v is not nil.

@@ -19,8 +19,8 @@ import (
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
-// Every change of a file in schema/ after a release raises it, and then a store
-// of the version before is kept in testdata.
+// Every change of a file in schema/ after a release raises it, but for comments,
+// and then a store of the version before is kept in testdata.
 const schemaVersion = 2
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the

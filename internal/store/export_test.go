@@ -1,10 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"testing"
-	"time"
 )
 
 // SchemaVersion is the version of what is written.
@@ -24,7 +24,12 @@ func Published(s *Store) ([]string, error) {
 
 // ReadFile reads as of what o chooses, from the file of one snapshot.
 func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reader, error) {
-	return s.readFile(ctx, s.path(file), time.UTC, o)
+	o.Mask = cmp.Or(o.Mask, MaskFull)
+	p, err := s.findIn(ctx, s.path(file), o)
+	if err != nil {
+		return nil, err
+	}
+	return p.open(ctx, s)
 }
 
 // ChangeStore updates the row of base.store in the file of a snapshot.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,7 @@ const masking = ".masking-"
 // view in it.
 func (s *Store) masked(ctx context.Context, path string, o ReadOptions) (string, error) {
 	id := strings.TrimSuffix(filepath.Base(path), ".duckdb")
-	target := filepath.Join(filepath.Dir(path), id+"."+o.Mask+".duckdb")
+	target := maskedPath(path, o.Mask)
 	if s.usable(ctx, target, o.Mask) {
 		return target, nil
 	}
@@ -53,19 +54,35 @@ func (s *Store) masked(ctx context.Context, path string, o ReadOptions) (string,
 	return target, err
 }
 
+// maskedPath is the path of the masked copy of the snapshot file at path.
+func maskedPath(path, profile string) string {
+	return strings.TrimSuffix(path, ".duckdb") + "." + profile + ".duckdb"
+}
+
 // usable tells whether a masked copy is there and was made by today's rules.
 func (s *Store) usable(ctx context.Context, path, profile string) bool {
 	if there, err := exists(path); err != nil || !there {
 		return false
 	}
 	made, err := s.maskOf(ctx, path)
-	return err == nil && made.profile == profile && made.rules == maskRules
+	return err == nil && made.fits(profile)
 }
 
 // maskFacts is what a masked copy says of itself.
 type maskFacts struct {
 	profile, key string
 	rules        int
+}
+
+// fits tells whether the copy is of a profile and was made by today's rules.
+func (m maskFacts) fits(profile string) bool { return m.profile == profile && m.rules == maskRules }
+
+// readMask reads what the chosen masked copy says of itself.
+func readMask(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) (m maskFacts, err error) {
+	err = db.QueryRowContext(ctx, "SELECT profile, rules, key_check FROM snap.base.masked").Scan(&m.profile, &m.rules, &m.key)
+	return m, err
 }
 
 func (s *Store) maskOf(ctx context.Context, path string) (m maskFacts, err error) {
@@ -82,8 +99,24 @@ func (s *Store) maskOf(ctx context.Context, path string) (m maskFacts, err error
 	if _, err := s.attachFile(ctx, conn, path); err != nil {
 		return m, err
 	}
-	err = conn.QueryRowContext(ctx, "SELECT profile, rules, key_check FROM snap.base.masked").Scan(&m.profile, &m.rules, &m.key)
-	return m, err
+	return readMask(ctx, conn)
+}
+
+// maskAhead makes for a snapshot that is about to be published, whose file is still
+// at path, the masked copies that the newest one has: so nobody who asks has to wait
+// for them. One that cannot be made now is made when it is asked for.
+func (s *Store) maskAhead(ctx context.Context, path, id string) {
+	ids, _, err := s.files()
+	if err != nil || len(ids) == 0 {
+		return
+	}
+	copies, err := s.MaskedCopies()
+	if err != nil {
+		return
+	}
+	for _, profile := range copies[ids[len(ids)-1]] {
+		_ = s.makeMasked(ctx, path, maskedPath(s.path(id), profile), profile)
+	}
 }
 
 // makeMasked makes the copy unless another process did so meanwhile.
@@ -106,7 +139,7 @@ func (s *Store) makeMasked(ctx context.Context, path, target, profile string) (e
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(filepath.Dir(path), masking+filepath.Base(target))
+	file := filepath.Join(filepath.Dir(target), masking+filepath.Base(target))
 	if err := s.buildMasked(ctx, path, file, profile, key); err != nil {
 		return errors.Join(err, s.clearMasking())
 	}

@@ -77,6 +77,7 @@ func maskedStore(t *testing.T) (*store.Store, []string) {
 		"write-asked": map[string]any{"operation": "increment", "params": map[string]any{"personIds": siteIDs[:2], "note": "Quirin Zwolle"}},
 		"prune":       map[string]any{"bytes": 7},
 		"new-kind":    map[string]any{"who": "Ottoline Brandaris"},
+		"query":       map[string]any{"by": "ottoline", "sql_sha256": "x", "result_sha256": "x", "parameters": []string{"Zwolle"}, "why": "no Zwolle", "rows": 3, "mask": "full"},
 	} {
 		if _, err := log.Append(kind, d); err != nil {
 			t.Fatal(err)
@@ -188,6 +189,7 @@ func maskValues(t *testing.T, st *store.Store, ids []string) {
 	check(t, r, "SELECT structure_names[1] = structure_name AND structure_names[2] = 'Everybody' FROM permissions, structures WHERE access_auth_id = 'a1' AND structure_id = 's1'", "true")
 	check(t, r, "SELECT kind, detail, line_sha256 = 'masked' FROM journal ORDER BY kind",
 		`new-kind,"{""who"":""masked""}",true`, `prune,"{""bytes"":7}",false`,
+		`query,"{""by"":""masked"",""mask"":""full"",""parameters"":""masked"",""result_sha256"":""masked"",""rows"":3,""sql_sha256"":""masked"",""why"":""masked""}",true`,
 		`write-asked,"{""operation"":""increment"",""params"":""masked""}",true`)
 	// A person is the same one in every snapshot, and another in every project.
 	all := csv(t, r, "SELECT person_id FROM permissions ORDER BY access_auth_id")

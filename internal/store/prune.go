@@ -14,11 +14,11 @@ import (
 
 // Keep says what [Store.Prunable] leaves: the last snapshot of each of the last
 // Daily days and Monthly months in Zone, with any Daily also every one of the last
-// 24 hours, and the raw pages of RawDays days.
+// 24 hours, the raw pages of RawDays days, and the texts of queries of QueryDays.
 type Keep struct {
-	Daily, Monthly, RawDays int
-	Zone                    *time.Location
-	Now                     time.Time
+	Daily, Monthly, RawDays, QueryDays int
+	Zone                               *time.Location
+	Now                                time.Time
 }
 
 // File is a file or folder below the store's folder, with its size in bytes.
@@ -28,8 +28,8 @@ type File struct {
 }
 
 // Prunable lists what keep lets go, and removes nothing: files of snapshots
-// with their masked copies, folders of raw pages, and what landed and was never
-// published. The newest snapshot stays with its raw pages, and with it the
+// with their masked copies, folders of raw pages, what landed and was never
+// published, and texts of queries. The newest snapshot stays with its raw pages, and with it the
 // history of all. Days count back from the newest snapshot, or from now where
 // that is earlier, so that neither a long pause nor a clock that was wrong
 // empties the store.
@@ -50,7 +50,7 @@ func (s *Store) prunable(ctx context.Context, keep Keep) ([]File, error) {
 	if _, err := s.version(ctx, s.path(ids[len(ids)-1])); err != nil {
 		return nil, err
 	}
-	kept, limit, err := keep.snapshots(ids)
+	kept, last, err := keep.snapshots(ids)
 	if err != nil {
 		return nil, err
 	}
@@ -69,25 +69,28 @@ func (s *Store) prunable(ctx context.Context, keep Keep) ([]File, error) {
 			paths = append(paths, "snapshots/"+name)
 		}
 	}
-	old, err := s.oldPages(ids[len(ids)-1], limit)
+	before := func(days int) string { return last.AddDate(0, 0, -days).UTC().Format(idLayout) }
+	old, err := s.oldPages(ids[len(ids)-1], before(keep.RawDays))
 	if err != nil {
 		return nil, err
 	}
-	return s.sized(append(paths, old...))
+	return s.sized(slices.Concat(paths, old, s.before(before(keep.QueryDays), queryTexts)))
 }
 
-// snapshots chooses among ids, which are in order, and gives the name before
-// which raw pages are too old.
-func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err error) {
+// queryTexts are the files in which exporter sql keeps what was asked.
+const queryTexts = "queries/*.json"
+
+// snapshots chooses among ids, which are in order, and gives the time that days
+// count back from.
+func (k Keep) snapshots(ids []string) (kept map[string]bool, last time.Time, err error) {
 	newest := ids[len(ids)-1]
-	last, err := time.Parse(idLayout, newest)
+	last, err = time.Parse(idLayout, newest)
 	if err != nil {
-		return nil, "", err
+		return nil, last, err
 	}
 	if k.Now.Before(last) {
 		last = k.Now
 	}
-	limit = last.AddDate(0, 0, -k.RawDays).UTC().Format(idLayout)
 	last = last.In(k.Zone)
 	hours := last.Add(-24 * time.Hour)
 	day := time.Date(last.Year(), last.Month(), last.Day(), 0, 0, 0, 0, k.Zone)
@@ -98,7 +101,7 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err e
 	for _, id := range slices.Backward(ids) {
 		at, err := time.Parse(idLayout, id)
 		if err != nil {
-			return nil, "", err
+			return nil, last, err
 		}
 		at = at.In(k.Zone)
 		if k.Daily > 0 && !at.Before(hours) {
@@ -113,7 +116,7 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, limit string, err e
 			}
 		}
 	}
-	return kept, limit, nil
+	return kept, last, nil
 }
 
 // oldPages lists folders of raw/ and landing/ that are older than limit.

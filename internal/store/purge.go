@@ -36,7 +36,7 @@ type Purge struct {
 	ByResource   map[string]int64 // rows of each resource and register
 	Named        int64            // lines of registers that still have the person as manager or owner
 	Raw          []string         // below the store's folder
-	Files        []File           // for Remove: raw pages, older snapshots, what landed
+	Files        []File           // for Remove: raw pages, older snapshots, what landed, texts of queries
 
 	lastClosed string
 }
@@ -87,7 +87,7 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 		return nil, err
 	}
 	// Nobody is collecting, so all that lies in landing/ was interrupted.
-	if p.Files, err = s.sized(slices.Concat(p.Raw, s.before(b.id, "snapshots/*.duckdb"), s.before("~", "landing/*/*"))); err != nil {
+	if p.Files, err = s.sized(slices.Concat(p.Raw, s.before(b.id, "snapshots/*.duckdb"), s.before("~", "landing/*/*"), s.textsOf(p))); err != nil {
 		return nil, err
 	}
 	if p.Rows == 0 && len(p.Raw) == 0 {
@@ -103,12 +103,23 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 	return p, b.publishPurge(ctx, p, newest, o.Started)
 }
 
-// before lists what is named for a snapshot or run before id.
+// textsOf lists the texts of queries that a purge takes. A query may name a person
+// in any way, so all go that were asked before.
+func (s *Store) textsOf(p *Purge) []string {
+	if p.Before.IsZero() {
+		return s.before(p.Snapshot, queryTexts)
+	}
+	return s.before(p.Before.UTC().Format(idLayout), queryTexts)
+}
+
+// before lists what is named for a snapshot, run or time before id.
 func (s *Store) before(id, pattern string) []string {
 	var paths []string
 	found, _ := s.glob(pattern) // the patterns are well formed
 	for _, path := range found {
 		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		// The time of a query has fractions, which were cut off with its Z.
+		name = strings.TrimSuffix(name, "Z") + "Z"
 		if _, err := time.Parse(idLayout, name); err == nil && name < id {
 			paths = append(paths, path)
 		}
@@ -378,7 +389,7 @@ func (s *Store) finishPurges(ctx context.Context) error {
 	last := list[len(list)-1].Snapshot
 	paths := slices.Concat(s.before(last, "snapshots/*.duckdb"), s.before(last, "landing/*/*"))
 	for _, p := range list {
-		paths = append(paths, p.Raw...)
+		paths = slices.Concat(paths, p.Raw, s.textsOf(&p))
 	}
 	files, err := s.sized(paths)
 	if err != nil {

@@ -308,6 +308,11 @@ func TestEarlier(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { before.Close() })
+	open, err := now.Query(t.Context(), "SELECT 1", nil) // so that the next query has a connection of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
 	check(t, now, "SELECT access_auth_id FROM permissions", "b")
 	check(t, before, "SELECT access_auth_id FROM permissions", "a")
 	if want := day(1).Add(30 * time.Second); before.Snapshot() != first || !before.AsOf().Equal(want) {

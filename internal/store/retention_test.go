@@ -30,17 +30,23 @@ func TestPrunable(t *testing.T) {
 		storetest.Publish(t, st, storetest.Site{Project: "p1", At: moment, Rows: rows{"persons": list(`{"person_id":"u1"}`)}})
 	}
 	write(t, filepath.Join(st.Dir(), "snapshots", "20260101T020000Z.standard.duckdb"), []byte("x"))
+	if err := os.Mkdir(filepath.Join(st.Dir(), "queries"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"20260109T235959.999999999Z", "20260110T010000.000000001Z", "20260112T010000.000000001Z"} {
+		write(t, filepath.Join(st.Dir(), "queries", at+"-7.json"), []byte("x"))
+	}
 	for _, x := range []struct {
 		name string
 		keep store.Keep
 		want string
 	}{
-		{"two days and two months", store.Keep{Daily: 2, Monthly: 2, RawDays: 11},
+		{"two days and two months", store.Keep{Daily: 2, Monthly: 2, RawDays: 11, QueryDays: 2},
 			// Of December the last in the zone is the 30th; of 11 January the 11th's 03:00Z.
-			"s 20251130T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z"},
+			"s 20251130T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z, q 20260109T235959.999999999Z-7.json"},
 		{"nothing but the newest", store.Keep{},
-			"s 20251130T120000Z.duckdb, s 20251230T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260111T030000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z, raw 20260101T020000Z, raw 20260110T020000Z, raw 20260110T170000Z, raw 20260111T030000Z"},
-		{"everything", store.Keep{Daily: 1000, Monthly: 1000, RawDays: 1000}, "s 20251231T170000Z.duckdb, s 20260110T170000Z.duckdb"},
+			"s 20251130T120000Z.duckdb, s 20251230T120000Z.duckdb, s 20251231T170000Z.duckdb, s 20260101T020000Z.duckdb, s 20260110T020000Z.duckdb, s 20260110T170000Z.duckdb, s 20260111T030000Z.duckdb, s 20260101T020000Z.standard.duckdb, raw 20251130T120000Z, raw 20251230T120000Z, raw 20251231T170000Z, raw 20260101T020000Z, raw 20260110T020000Z, raw 20260110T170000Z, raw 20260111T030000Z, q 20260109T235959.999999999Z-7.json, q 20260110T010000.000000001Z-7.json"},
+		{"everything", store.Keep{Daily: 1000, Monthly: 1000, RawDays: 1000, QueryDays: 1000}, "s 20251231T170000Z.duckdb, s 20260110T170000Z.duckdb"},
 	} {
 		x.keep.Zone, x.keep.Now = zone, day(300)
 		files, err := st.Prunable(t.Context(), x.keep)
@@ -49,7 +55,7 @@ func TestPrunable(t *testing.T) {
 		}
 		var got []string
 		for _, f := range files {
-			got = append(got, strings.Replace(strings.Replace(f.Path, "snapshots/", "s ", 1), "raw/", "raw ", 1))
+			got = append(got, strings.NewReplacer("snapshots/", "s ", "raw/", "raw ", "queries/", "q ").Replace(f.Path))
 			if f.Bytes == 0 {
 				t.Errorf("%s has no size", f.Path)
 			}
@@ -60,7 +66,7 @@ func TestPrunable(t *testing.T) {
 	}
 	// A newest snapshot of a clock that was years ahead lets nothing else go.
 	storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(4000), Rows: rows{}})
-	files, err := st.Prunable(t.Context(), store.Keep{Daily: 1000, Monthly: 1000, RawDays: 90, Zone: zone, Now: day(11)})
+	files, err := st.Prunable(t.Context(), store.Keep{Daily: 1000, Monthly: 1000, RawDays: 90, QueryDays: 90, Zone: zone, Now: day(11)})
 	if err != nil || len(files) != 2 {
 		t.Errorf("after a wrong clock: %v, %v", files, err)
 	}
@@ -294,6 +300,12 @@ func TestPurgeOfAShortID(t *testing.T) {
 func TestInterruptedPurge(t *testing.T) {
 	st := storetest.Open(t)
 	personal(t, st, 1, 2)
+	asked, after := filepath.Join(st.Dir(), "queries", "20260104T060000.5Z-1.json"), filepath.Join(st.Dir(), "queries", "20260105T060000.5Z-1.json")
+	if err := os.Mkdir(filepath.Dir(asked), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, asked, []byte(secretName))
+	write(t, after, []byte("{}"))
 	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
 	if len(holding(t, st)) == 0 {
 		t.Fatal("Purge removes by itself")
@@ -305,6 +317,9 @@ func TestInterruptedPurge(t *testing.T) {
 	defer release()
 	if found := holding(t, st); len(found) > 0 {
 		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+	if left := tree(t, filepath.Dir(after)); len(left) != 1 {
+		t.Errorf("of queries asked since: %v", left)
 	}
 	if again, err := st.Purge(t.Context(), store.PurgeOptions{Person: secretID, Started: day(5)}); err != nil || again.Snapshot != "" || again.Rows != 0 {
 		t.Errorf("again: %+v, %v", again, err)

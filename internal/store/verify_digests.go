@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"slices"
-	"time"
 )
 
 // recorded is a digest as a file has it.
@@ -227,7 +226,7 @@ func (w *verifier) recordedDigests(ctx context.Context, id string, group []recor
 	if !slices.ContainsFunc(group, func(x recorded) bool { return x.query != "" }) {
 		return nil
 	}
-	r, err := w.s.readFile(ctx, w.s.path(id), time.UTC, ReadOptions{Snapshot: id})
+	r, err := w.s.Read(ctx, ReadOptions{Snapshot: id})
 	if err != nil {
 		return err
 	}

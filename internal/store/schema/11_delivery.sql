@@ -58,11 +58,10 @@ WHERE g.source_kind = 'structure'
 GROUP BY m.project_id, m.access_auth_id, g.auth_relation_id;
 COMMENT ON VIEW permission_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organizations, or one above those.';
 COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
+COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId, the permission';
+COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId, the rule';
 COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organization is not documented)';
 
--- A resource in words.
 CREATE MACRO resource_text(resource) AS
     CASE resource
         WHEN 'structures' THEN 'organizations'
@@ -72,25 +71,8 @@ CREATE MACRO resource_text(resource) AS
         WHEN 'details' THEN 'details of permissions'
         ELSE resource
     END;
+COMMENT ON MACRO resource_text IS 'A resource in words.';
 
--- drift_findings(moment): one row for each contradiction of rules and permissions at
--- a time. class is a letter:
---   a  a permission that has not ended and that no rule grants
---   b  a rule for a person, in force, without the permission
---   c  a rule for an organization or a group, in force, that opens a channel for nobody
---   d  a permission whose dates no rule has that grants it
---   e  a permission that has not ended, of which every rule has
---   f  several rules, at the same time, for the same source and channel
---   g  a permission whose detail names another kind of source than its rules
--- confidence says what the finding rests on: exact on ids alone, inferred on the
--- organization tree or on the detail, unknown where a rule of a source that is
--- neither person nor organization (a person group, whose members the cloud does
--- not tell) names the channel and might explain it. A permission that its detail
--- says comes from such a group is not looked at where one names its channel.
--- Members of an organization without a permission are no finding: the cloud does
--- not list members. source_id is the person (a, b, d, e, g) or the rule's source
--- (c, f); with it and the channel a class has one row, the last-ending permission
--- or the first rule. rule_start and rule_end are the rule's that comes nearest.
 CREATE MACRO drift_findings(moment) AS TABLE
 WITH
 granted AS (
@@ -315,10 +297,27 @@ SELECT
     END AS severity,
     f.* EXCLUDE (class)
 FROM findings AS f;
+COMMENT ON MACRO TABLE drift_findings IS 'One contradiction of rules and permissions at a time. class is a letter:
+- a: a permission that has not ended and that no rule grants
+- b: a rule for a person, in force, without the permission
+- c: a rule for an organization or a group, in force, that opens a channel for nobody
+- d: a permission whose dates no rule has that grants it
+- e: a permission that has not ended, of which every rule has
+- f: several rules, at the same time, for the same source and channel
+- g: a permission whose detail names another kind of source than its rules
+confidence says what the finding rests on: exact on ids alone, inferred on the organization tree or on the detail, unknown where a rule of a source that is neither person nor organization (a person group, whose members the cloud does not tell) names the channel and might explain it. A permission that its detail says comes from such a group is not looked at where one names its channel. Members of an organization without a permission are no finding: the cloud does not list members. source_id is the person (a, b, d, e, g) or the rule''s source (c, f); with it and the channel a class has one row, the last-ending permission or the first rule. rule_start and rule_end are the rule''s that comes nearest.
+class: Derived: one of the letters above
+finding: Derived: class in words
+severity: Derived: high for a and e, else medium; low where the confidence is unknown
+confidence: Derived: exact, inferred or unknown
+source_id: Derived: the person (a, b, d, e, g), or the rule''s source (c, f)
+auth_relation_id: API query-rules: authRelationId, of the rule that comes nearest, or of the first
+rules: Derived: how many rules grant it, or stand for the same
+rule_start: Derived: when that rule begins
+rule_end: Derived: when that rule ends
+rule_permanent: Derived: whether that rule has no end
+rule_source_kind: Derived: whom the rules are for: person, structure or unknown';
 
--- roster_codes(moment): one row for each work number of roster.csv. standing is
--- terminated where the status is, with a time that is not after the moment or
--- none; leaves later where the time is after it; else employed.
 CREATE MACRO roster_codes(moment) AS TABLE
 SELECT
     r.person_code,
@@ -333,10 +332,9 @@ SELECT
     r.manager_email
 FROM roster AS r
 WHERE r.person_code <> '';
+COMMENT ON MACRO TABLE roster_codes IS 'One work number of roster.csv. standing is terminated where the status is, with a time that is not after the moment or none; leaves later where the time is after it; else employed.
+standing: Derived: terminated, leaves later or employed';
 
--- roster_persons(moment): one row for each person whom a list names, and how the
--- roster stands to the person: standing as in roster_codes, else no work number
--- or not in the roster.
 CREATE MACRO roster_persons(moment) AS TABLE
 SELECT
     p.project_id,
@@ -358,12 +356,13 @@ SELECT
 FROM person_context AS p
 LEFT JOIN roster_codes(moment) AS r
     ON r.person_code = trim(p.person_code);
+COMMENT ON MACRO TABLE roster_persons IS 'One person whom a list names, and how the roster stands to the person: standing as in roster_codes, else no work number or not in the roster.
+standing: Derived: as in roster_codes, else no work number or not in the roster
+terminated: Derived: terminated_at of roster.csv as a time
+organisation: roster.csv: organisation
+manager: roster.csv: manager
+manager_email: roster.csv: manager_email';
 
--- task_findings(moment, stuck_hours, critical_hours, days): one row for each task
--- that was begun in the days before the moment, or is not finished. finding is
--- NULL where all that it had was sent, or it is under way; the first that holds
--- of vanished, stuck, terminated, empty, all failed, partly failed, numbers
--- missing. missing is how many of auth_num did not arrive.
 CREATE MACRO task_findings(moment, stuck_hours, critical_hours, days) AS TABLE
 WITH aged AS (
     SELECT
@@ -414,11 +413,15 @@ SELECT
         WHEN finding = 'empty' THEN 'low'
     END AS severity
 FROM named;
+COMMENT ON MACRO TABLE task_findings IS 'One task that was begun in the days before the moment, or is not finished. finding is NULL where all that it had was sent, or it is under way; the first that holds of vanished, stuck, terminated, empty, all failed, partly failed, numbers missing.
+age_seconds: Derived: seconds from its start to its end, or to the moment
+said_terminated: Derived: whether a code of the task says terminated
+missing: Derived: how many of auth_num did not arrive
+records_failed: Derived: records of the task whose result is failed
+records_unknown: Derived: records of the task whose result is not known
+finding: Derived: as above
+severity: Derived: critical where stuck for longer than critical_hours, high, medium or low; NULL without a finding';
 
--- count_findings(): one row for each credential of a permission whose numbers do
--- not fit: more sent than enrolled, or a status that contradicts the numbers.
--- since is the first whole walk that had these numbers and this status without a
--- break, by the cloud's clock.
 CREATE MACRO count_findings() AS TABLE
 WITH odd AS (
     SELECT *
@@ -503,12 +506,15 @@ FROM counted AS c
 LEFT JOIN begun AS b
     ON b.project_id = c.project_id AND b.access_auth_id = c.access_auth_id AND b.credential = c.credential
 WHERE c.state IN ('excess', 'contradictory');
+COMMENT ON MACRO TABLE count_findings IS 'One credential of a permission whose numbers do not fit: more sent than enrolled, or a status that contradicts the numbers.
+credential: Derived: card, face or fingerprint
+finding: Derived: more than enrolled, sent though none is enrolled, or status contradicts
+severity: Derived: high where more was sent than enrolled, else medium
+enrolled_num: API access-auth: the total of the credential, such as totalCardNum
+sent_num: API access-auth: how many of them were sent, such as authCardNum
+status_text: Derived: the status of the credential in words, such as card_issue_status_text
+since: Derived: time of the first whole walk with these numbers and this status without a break, by the cloud''s clock';
 
--- exception_states(moment, zone, within_days, own_reports): one row for each line of
--- exceptions.csv. state is the first that holds of names no report, date not
--- readable, expired, nobody approved, ends within the days, no end, active; holds
--- tells whether the line accepts its finding, which it does through its last
--- day. own_reports names reports that are not built in, joined by commas.
 CREATE MACRO exception_states(moment, zone, within_days, own_reports) AS TABLE
 WITH dated AS (
     SELECT
@@ -551,17 +557,13 @@ SELECT
         ELSE 'low'
     END AS severity
 FROM stated;
+COMMENT ON MACRO TABLE exception_states IS 'One line of exceptions.csv. state is the first that holds of names no report, date not readable, expired, nobody approved, ends within the days, no end, active; holds tells whether the line accepts its finding, which it does through its last day. own_reports names reports that are not built in, joined by commas.
+days_left: Derived: days from the moment''s to expires; negative where it is past
+known: Derived: whether there is a report of that name
+state: Derived: as above
+holds: Derived: whether the line accepts its finding
+severity: Derived: medium where the line needs care, good where it is active, else low';
 
--- deliveries(moment, zone, days): one row for each permission that was created in
--- the days before the moment, as its detail says, and whose person has a card, a
--- face or a fingerprint by the list. delivered is when something of the person
--- first reached the device: how tells by what.
---   record     the first record of the person on the channel that issued
---              something, exact to the second
---   snapshot   the first whole walk that counts something as sent, where one
---              before it did not: at the latest then
---   open       nothing is there yet: right-censored, it takes at least until now
---   not told   the first walk of all counts it as sent already
 CREATE MACRO deliveries(moment, zone, days) AS TABLE
 WITH granted AS (
     SELECT
@@ -646,10 +648,17 @@ SELECT
     delivered,
     CASE WHEN how <> 'not told' THEN (epoch(coalesce(delivered, moment)) - epoch(auth_create)) / 3600 END AS hours
 FROM told;
+COMMENT ON MACRO TABLE deliveries IS 'One permission that was created in the days before the moment, as its detail says, and whose person has a card, a face or a fingerprint by the list. delivered is when something of the person first reached the device, hours how long that took; how tells by what:
+- record: the first record of the person on the channel that issued something, exact to the second
+- snapshot: the first whole walk that counts something as sent, where one before it did not: at the latest then
+- open: nothing is there yet: right-censored, it takes at least until now
+- not told: the first walk of all counts it as sent already
+device: API access-auth: businessDeviceName, or no device named
+week: Derived: the Monday of the week of auth_create, in the zone
+how: Derived: record, snapshot, open or not told
+delivered: Derived: when something first reached the device; NULL while open, or not told
+hours: Derived: from auth_create to delivered, or so far to the moment; NULL where not told';
 
--- slot_days(zone): one row for each day, in the zone, on which a collection was due
--- by the schedule, as the journal accounts for it; why is of one that did not run
--- in time.
 CREATE MACRO slot_days(zone) AS TABLE
 WITH slots AS (
     SELECT
@@ -684,15 +693,17 @@ SELECT
         if(failed > 0, failed || ' failed', NULL)
     ) AS outcomes
 FROM counted;
+COMMENT ON MACRO TABLE slot_days IS 'One day, in the zone, on which a collection was due by the schedule, as the journal accounts for it.
+day: Derived: the day, in the zone
+due: Derived: collections that were due
+ran: Derived: of these, in time
+late: Derived: of these, late
+caught_up: Derived: of these, run later, for nothing ran at their time
+skipped: Derived: of these, skipped
+failed: Derived: of these, failed
+why: Derived: why the last that did not run in time did not
+outcomes: Derived: the numbers above in words';
 
--- control_days(moment, zone, days): one row for each project and each of the days
--- up to the moment's, in the zone, from the day of the project's first snapshot
--- on. state is gap, not whole or done, or not due: a day without a snapshot on
--- which the schedule wanted none. What was due is accounted for in order, so a day
--- before the last slot in the journal that has none had nothing due. schedule says
--- what became of the day's slots; due, ran, late, caught_up, skipped and failed
--- count them. sealed is yes, no, or not yet for the snapshot that is read; the
--- snapshot shown is the day's last whole one, else its last.
 CREATE MACRO control_days(moment, zone, days) AS TABLE
 WITH slots AS (
     SELECT * FROM slot_days(zone)
@@ -818,11 +829,23 @@ SELECT
         ELSE 'good'
     END AS severity
 FROM stated;
+COMMENT ON MACRO TABLE control_days IS 'One project on one of the days up to the moment''s, in the zone, from the day of the project''s first snapshot on. state is gap, not whole or done, or not due: a day without a snapshot on which the schedule wanted none. What was due is accounted for in order, so a day before the last slot in the journal that has none had nothing due. schedule says what became of the day''s slots; due, ran, late, caught_up, skipped and failed count them. sealed is yes, no, or not yet for the snapshot that is read; the snapshot shown is the day''s last whole one, else its last.
+day: Derived: the day, in the zone
+state: Derived: done, not whole, gap or not due
+schedule: Derived: what became of the day''s slots, in words
+due: Derived: collections that were due
+ran: Derived: of these, in time
+late: Derived: of these, late
+caught_up: Derived: of these, run later, for nothing ran at their time
+skipped: Derived: of these, skipped
+failed: Derived: of these, failed
+why: Derived: why the last that did not run in time did not
+snapshots: Derived: snapshots that were begun on the day
+journal_line: journal.ndjson: seq, of the line that seals the snapshot with the same digest
+sealed: Derived: yes, no, or not yet for the snapshot that is read
+reports: Derived: reports that were made on the day, of all projects
+severity: Derived: high for a gap; medium where not whole, not sealed, skipped or failed; else good';
 
--- kpis(...): one row for each number of the scorecard, as the report that it names
--- counts it with the same parameters. value is NULL where it cannot be told, and
--- told says why; unit is count, share or hours; met is whether the target is
--- reached; rows counts the rows of that report's sheet that miss the target.
 CREATE MACRO kpis(moment, zone, stuck_hours, critical_hours, task_days, delivery_days, target_hours, calendar_days) AS TABLE
 WITH
 deletions AS (
@@ -962,3 +985,15 @@ SELECT
     *,
     CASE unit WHEN 'share' THEN value >= target ELSE value <= target END AS met
 FROM numbers;
+COMMENT ON MACRO TABLE kpis IS 'One number of the scorecard, as the report that it names counts it with the same parameters.
+position: Ours: its place on the scorecard
+kpi: Ours: what is counted
+unit: Ours: count, share or hours
+target: Ours: what it is to reach (share), or not to exceed
+value: Derived: the number; NULL where it cannot be told
+rows: Derived: rows of the report''s sheet that miss the target
+gravity: Ours: how grave it is to miss the target
+told: Ours: why the value is NULL, where it is
+report: Ours: the report that shows the rows
+sheet: Ours: its sheet
+met: Derived: whether the target is reached; NULL where value is';

@@ -67,32 +67,32 @@ WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW permission_history IS 'A row of permissions while it stayed the same.';
 COMMENT ON COLUMN permission_history.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_history.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_history.person_id IS 'API access-auth: personId';
-COMMENT ON COLUMN permission_history.name IS 'API access-auth: name';
-COMMENT ON COLUMN permission_history.mobile_country IS 'API access-auth: mobileCountry';
-COMMENT ON COLUMN permission_history.mobile IS 'API access-auth: mobile';
-COMMENT ON COLUMN permission_history.person_code IS 'API access-auth: personCode';
-COMMENT ON COLUMN permission_history.structure_ids IS 'API access-auth: structureIds';
-COMMENT ON COLUMN permission_history.access_auth_time_range_id IS 'API access-auth: accessAuthTimeRangeId';
-COMMENT ON COLUMN permission_history.access_auth_time_range_str IS 'API access-auth: accessAuthTimeRangeStr';
-COMMENT ON COLUMN permission_history.business_device_name IS 'API access-auth: businessDeviceName';
-COMMENT ON COLUMN permission_history.access_control_channel_id IS 'API access-auth: accessControlChannelId';
-COMMENT ON COLUMN permission_history.access_control_channel_name IS 'API access-auth: accessControlChannelName';
-COMMENT ON COLUMN permission_history.access_control_channel_no IS 'API access-auth: accessControlChannelNo';
-COMMENT ON COLUMN permission_history.access_channel_room_id IS 'API access-auth: accessChannelRoomId';
-COMMENT ON COLUMN permission_history.access_channel_position_path IS 'API access-auth: accessChannelPositionPath';
-COMMENT ON COLUMN permission_history.auth_start_time IS 'API access-auth: authStartTime';
-COMMENT ON COLUMN permission_history.auth_end_time IS 'API access-auth: authEndTime';
-COMMENT ON COLUMN permission_history.total_card_num IS 'API access-auth: totalCardNum';
-COMMENT ON COLUMN permission_history.auth_card_num IS 'API access-auth: authCardNum';
-COMMENT ON COLUMN permission_history.total_face_num IS 'API access-auth: totalFaceNum';
-COMMENT ON COLUMN permission_history.auth_face_num IS 'API access-auth: authFaceNum';
-COMMENT ON COLUMN permission_history.total_fingerprint_num IS 'API access-auth: totalFingerprintNum';
-COMMENT ON COLUMN permission_history.auth_fingerprint_num IS 'API access-auth: authFingerprintNum';
-COMMENT ON COLUMN permission_history.card_issue_status IS 'API access-auth: cardIssueStatus';
-COMMENT ON COLUMN permission_history.face_issue_status IS 'API access-auth: faceIssueStatus';
-COMMENT ON COLUMN permission_history.fingerprint_issue_status IS 'API access-auth: fingerprintIssueStatus';
+COMMENT ON COLUMN permission_history.access_auth_id IS 'API access-auth: accessAuthId, the permission';
+COMMENT ON COLUMN permission_history.person_id IS 'API access-auth: personId, the person';
+COMMENT ON COLUMN permission_history.name IS 'API access-auth: name, the person''s name';
+COMMENT ON COLUMN permission_history.mobile_country IS 'API access-auth: mobileCountry, the dialling code of the mobile number';
+COMMENT ON COLUMN permission_history.mobile IS 'API access-auth: mobile, the mobile number, partly hidden by the cloud';
+COMMENT ON COLUMN permission_history.person_code IS 'API access-auth: personCode, the work number';
+COMMENT ON COLUMN permission_history.structure_ids IS 'API access-auth: structureIds, the organizations of the person';
+COMMENT ON COLUMN permission_history.access_auth_time_range_id IS 'API access-auth: accessAuthTimeRangeId, at what times of the week; 1 is always';
+COMMENT ON COLUMN permission_history.access_auth_time_range_str IS 'API access-auth: accessAuthTimeRangeStr, at what times of the week, in the cloud''s words';
+COMMENT ON COLUMN permission_history.business_device_name IS 'API access-auth: businessDeviceName, the device of the channel';
+COMMENT ON COLUMN permission_history.access_control_channel_id IS 'API access-auth: accessControlChannelId, the channel';
+COMMENT ON COLUMN permission_history.access_control_channel_name IS 'API access-auth: accessControlChannelName, the channel''s name';
+COMMENT ON COLUMN permission_history.access_control_channel_no IS 'API access-auth: accessControlChannelNo, the channel''s number on its device';
+COMMENT ON COLUMN permission_history.access_channel_room_id IS 'API access-auth: accessChannelRoomId, the area';
+COMMENT ON COLUMN permission_history.access_channel_position_path IS 'API access-auth: accessChannelPositionPath, where the area is';
+COMMENT ON COLUMN permission_history.auth_start_time IS 'API access-auth: authStartTime, when it begins';
+COMMENT ON COLUMN permission_history.auth_end_time IS 'API access-auth: authEndTime, when it ends';
+COMMENT ON COLUMN permission_history.total_card_num IS 'API access-auth: totalCardNum, how many cards the person has';
+COMMENT ON COLUMN permission_history.auth_card_num IS 'API access-auth: authCardNum, how many of the cards are allowed there';
+COMMENT ON COLUMN permission_history.total_face_num IS 'API access-auth: totalFaceNum, how many faces the person has';
+COMMENT ON COLUMN permission_history.auth_face_num IS 'API access-auth: authFaceNum, how many of the faces are allowed there';
+COMMENT ON COLUMN permission_history.total_fingerprint_num IS 'API access-auth: totalFingerprintNum, how many fingerprints the person has';
+COMMENT ON COLUMN permission_history.auth_fingerprint_num IS 'API access-auth: authFingerprintNum, how many of the fingerprints are allowed there';
+COMMENT ON COLUMN permission_history.card_issue_status IS 'API access-auth: cardIssueStatus, 0 to be sent, 1 already sent';
+COMMENT ON COLUMN permission_history.face_issue_status IS 'API access-auth: faceIssueStatus, 0 to be sent, 1 already sent';
+COMMENT ON COLUMN permission_history.fingerprint_issue_status IS 'API access-auth: fingerprintIssueStatus, 0 to be sent, 1 already sent';
 COMMENT ON COLUMN permission_history.first_snapshot IS 'Ours: the snapshot that opened the row';
 COMMENT ON COLUMN permission_history.closed_snapshot IS 'Ours: the snapshot that closed it; NULL while it is open';
 COMMENT ON COLUMN permission_history.first_seen IS 'Derived: time of first_snapshot, by the cloud''s clock';
@@ -130,9 +130,9 @@ WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW person_history IS 'A row of persons while it stayed the same.';
 COMMENT ON COLUMN person_history.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN person_history.person_id IS 'API list-auth-person: personId';
-COMMENT ON COLUMN person_history.name IS 'API list-auth-person: name';
-COMMENT ON COLUMN person_history.person_code IS 'API list-auth-person: personCode';
+COMMENT ON COLUMN person_history.person_id IS 'API list-auth-person: personId, the person';
+COMMENT ON COLUMN person_history.name IS 'API list-auth-person: name, the person''s name';
+COMMENT ON COLUMN person_history.person_code IS 'API list-auth-person: personCode, the work number';
 COMMENT ON COLUMN person_history.first_snapshot IS 'Ours: the snapshot that opened the row';
 COMMENT ON COLUMN person_history.closed_snapshot IS 'Ours: the snapshot that closed it; NULL while it is open';
 COMMENT ON COLUMN person_history.first_seen IS 'Derived: time of first_snapshot, by the cloud''s clock';
@@ -176,12 +176,12 @@ WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW structure_history IS 'A row of structures while it stayed the same.';
 COMMENT ON COLUMN structure_history.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN structure_history.structure_id IS 'API match-auth-structure and list-auth-structure: structureId';
-COMMENT ON COLUMN structure_history.parent_structure_id IS 'API match-auth-structure and list-auth-structure: parentStructureId';
-COMMENT ON COLUMN structure_history.structure_name IS 'API match-auth-structure and list-auth-structure: structureName';
-COMMENT ON COLUMN structure_history.level IS 'API match-auth-structure and list-auth-structure: level';
+COMMENT ON COLUMN structure_history.structure_id IS 'API match-auth-structure and list-auth-structure: structureId, the organization';
+COMMENT ON COLUMN structure_history.parent_structure_id IS 'API match-auth-structure and list-auth-structure: parentStructureId, the organization above';
+COMMENT ON COLUMN structure_history.structure_name IS 'API match-auth-structure and list-auth-structure: structureName, the organization''s name';
+COMMENT ON COLUMN structure_history.level IS 'API match-auth-structure and list-auth-structure: level, 0 at the top';
 COMMENT ON COLUMN structure_history.remark IS 'API match-auth-structure and list-auth-structure: remark';
-COMMENT ON COLUMN structure_history.sort IS 'API match-auth-structure and list-auth-structure: sort';
+COMMENT ON COLUMN structure_history.sort IS 'API match-auth-structure and list-auth-structure: sort, its place among its like';
 COMMENT ON COLUMN structure_history.external_no IS 'API match-auth-structure and list-auth-structure: externalNo';
 COMMENT ON COLUMN structure_history.alias_code IS 'API match-auth-structure and list-auth-structure: aliasCode';
 COMMENT ON COLUMN structure_history.alias_code_path IS 'API match-auth-structure and list-auth-structure: aliasCodePath';
@@ -228,15 +228,15 @@ WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW rule_history IS 'A row of rules while it stayed the same.';
 COMMENT ON COLUMN rule_history.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN rule_history.auth_relation_id IS 'API query-rules: authRelationId';
-COMMENT ON COLUMN rule_history.auth_id IS 'API query-rules: authId';
-COMMENT ON COLUMN rule_history.relation_type IS 'API query-rules: relationType';
-COMMENT ON COLUMN rule_history.relation_id IS 'API query-rules: relationId';
-COMMENT ON COLUMN rule_history.relation_name IS 'API query-rules: relationName';
-COMMENT ON COLUMN rule_history.access_auth_time_range_id IS 'API query-rules: accessAuthTimeRangeId';
-COMMENT ON COLUMN rule_history.access_auth_time_range_str IS 'API query-rules: accessAuthTimeRangeStr';
-COMMENT ON COLUMN rule_history.auth_start_time IS 'API query-rules: authStartTime';
-COMMENT ON COLUMN rule_history.auth_end_time IS 'API query-rules: authEndTime';
+COMMENT ON COLUMN rule_history.auth_relation_id IS 'API query-rules: authRelationId, the rule';
+COMMENT ON COLUMN rule_history.auth_id IS 'API query-rules: authId, the source: an organization, person or person group';
+COMMENT ON COLUMN rule_history.relation_type IS 'API query-rules: relationType, 1 channel group, 2 channel';
+COMMENT ON COLUMN rule_history.relation_id IS 'API query-rules: relationId, the channel group or channel';
+COMMENT ON COLUMN rule_history.relation_name IS 'API query-rules: relationName, its name';
+COMMENT ON COLUMN rule_history.access_auth_time_range_id IS 'API query-rules: accessAuthTimeRangeId, at what times of the week; 1 is always';
+COMMENT ON COLUMN rule_history.access_auth_time_range_str IS 'API query-rules: accessAuthTimeRangeStr, at what times of the week, in the cloud''s words';
+COMMENT ON COLUMN rule_history.auth_start_time IS 'API query-rules: authStartTime, when it begins';
+COMMENT ON COLUMN rule_history.auth_end_time IS 'API query-rules: authEndTime, when it ends';
 COMMENT ON COLUMN rule_history.first_snapshot IS 'Ours: the snapshot that opened the row';
 COMMENT ON COLUMN rule_history.closed_snapshot IS 'Ours: the snapshot that closed it; NULL while it is open';
 COMMENT ON COLUMN rule_history.first_seen IS 'Derived: time of first_snapshot, by the cloud''s clock';
@@ -253,8 +253,6 @@ CREATE MACRO base.unpurged(id) AS
         ELSE id
     END;
 
--- The rows of permissions at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO permissions_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -297,9 +295,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE permissions_at IS 'The rows of permissions at a time: those of each project''s newest snapshot whose server time is not after it. It has the columns that the list itself gives; auth_end and other derived ones are in permission_history.';
 
--- The rows of persons at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO persons_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -319,9 +316,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE persons_at IS 'The rows of persons at a time: those of each project''s newest snapshot whose server time is not after it.';
 
--- The rows of structures at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO structures_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -347,9 +343,8 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE structures_at IS 'The rows of structures at a time: those of each project''s newest snapshot whose server time is not after it.';
 
--- The rows of rules at a time: those of each project's newest snapshot whose
--- server time is not after it.
 CREATE MACRO rules_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -375,3 +370,4 @@ JOIN (
     ON s.project_id = h.project_id
     AND h.first_snapshot <= s.snapshot_id
     AND (h.closed_snapshot IS NULL OR h.closed_snapshot > s.snapshot_id);
+COMMENT ON MACRO TABLE rules_at IS 'The rows of rules at a time: those of each project''s newest snapshot whose server time is not after it. It has the columns that the list itself gives.';

@@ -2,43 +2,6 @@
 CREATE MACRO base.other_set(a, b) AS
     CASE WHEN a <> b THEN list_sort(list_distinct(a)) <> list_sort(list_distinct(b)) ELSE a <> b END;
 
--- permission_changes(from_snapshot, to_snapshot): in what the permissions of one
--- snapshot differ from those of an earlier one, both given by their ids. A row is
--- one change of one kind; what came and went in between is no difference.
---
--- A permission is one access_auth_id as long as it stands for the same person
--- and channel: an id that comes to stand for another is one removed and one
--- added. Values are compared as normalised: ends that all mean "permanent" are
--- equal, structure_ids are a set, and of credentials only the derived state
--- counts. What the cloud left out (NULL) on either side is compared with
--- nothing. Mobile numbers, devices and counters are not compared.
---
---   added               only in the later snapshot
---   removed             only in the earlier one
---   re-created          removed and added for the same project, person and
---                       channel, which is one change and neither of the two: several
---                       are paired in the order of start, end and id, and what
---                       is left over is added or removed
---   extended            the end is later, or the start earlier
---   shortened           the end is earlier, or no longer permanent, or the start
---                       later
---   became permanent    permanent, which it was not
---   time range changed  another access_auth_time_range_id
---   credential state changed
---                       another state of the card, face or fingerprint
---   renamed             another name or code of the person, name of the channel,
---                       or path of the same area
---   moved               other structures of the person, or another area
---
--- So in every project: rows at the start + added - removed = rows at the end.
---
--- The change lies between two whole walks of the permissions: the last that did
--- not have it as it is at the end, and the first from which on all have. For a
--- re-created one: the last with the old id alone, the first with the new one
--- alone.
---
--- A snapshot whose walk was partial shows the rows of its last whole walk: what
--- did not change in it may have changed (resources, walked_in).
 CREATE MACRO permission_changes(from_snapshot, to_snapshot) AS TABLE
 WITH
 -- The two snapshots; an id that there is not, the wrong order, and history that
@@ -316,14 +279,28 @@ LEFT JOIN base.whole_walks AS f
 LEFT JOIN before_each AS w
     ON w.project_id = c.project_id
     AND w.began = c.began;
+COMMENT ON MACRO TABLE permission_changes IS 'One change of one kind: in what the permissions of one snapshot differ from those of an earlier one, both given by their ids. What came and went in between is no difference.
+A permission is one access_auth_id as long as it stands for the same person and channel: an id that comes to stand for another is one removed and one added. Values are compared as normalised: ends that all mean "permanent" are equal, structure_ids are a set, and of credentials only the derived state counts. What the cloud left out (NULL) on either side is compared with nothing. Mobile numbers, devices and counters are not compared. The column kind is one of:
+- added: only in the later snapshot
+- removed: only in the earlier one
+- re-created: removed and added for the same project, person and channel, which is one change and neither of the two (previous_access_auth_id is the old one); several are paired in the order of start, end and id, and what is left over is added or removed
+- extended: the end is later, or the start earlier
+- shortened: the end is earlier, or no longer permanent, or the start later
+- became permanent: permanent, which it was not
+- time range changed: another access_auth_time_range_id
+- credential state changed: another state of the card, face or fingerprint
+- renamed: another name or code of the person, name of the channel, or path of the same area
+- moved: other structures of the person, or another area
+So in every project: rows at the start + added - removed = rows at the end. Names that end in _before and _after are those of the two snapshots.
+The change lies between two whole walks of the permissions: the last that did not have it as it is at the end (last_snapshot_before, last_seen_before), and the first from which on all have (first_snapshot_after, first_seen_after). For a re-created one: the last with the old id alone, the first with the new one alone. A snapshot whose walk was partial shows the rows of its last whole walk: what did not change in it may have changed (resources, walked_in).
+kind: Derived: one of those above
+access_auth_id: API access-auth: accessAuthId, of the later snapshot where it is in both
+previous_access_auth_id: Derived: the id that a re-created permission had before
+last_snapshot_before: Derived: the last whole walk that did not have it as it is at the end
+last_seen_before: Derived: time of last_snapshot_before, by the cloud''s clock
+first_snapshot_after: Derived: the first whole walk from which on all have it as it is at the end
+first_seen_after: Derived: time of first_snapshot_after, by the cloud''s clock';
 
--- permission_balance(from_snapshot, to_snapshot): one row for each project, with
--- what an auditor adds up. rows_before and rows_after are counted on their own,
--- so that agrees tests rows_before + added - removed = rows_after. walked_before
--- and walked_after are the snapshots whose walks the rows of the two are from:
--- another than the snapshot itself where its own walk was partial, and NULL where
--- there was no whole one yet. came_and_went counts the permissions that are in
--- neither, but were between.
 CREATE MACRO permission_balance(from_snapshot, to_snapshot) AS TABLE
 WITH
 standing AS (
@@ -393,3 +370,14 @@ LEFT JOIN brief AS b
     ON b.project_id = w.project_id
 LEFT JOIN counted AS c
     ON c.project_id = w.project_id;
+COMMENT ON MACRO TABLE permission_balance IS 'One project between two snapshots, with what an auditor adds up. rows_before and rows_after are counted on their own, so that agrees tests rows_before + added - removed = rows_after. The walks of the two snapshots are their own, unless those were partial.
+project_id: The project that was asked (projectId of the request)
+rows_before: Derived: permissions in the earlier snapshot
+added: Derived: permissions that permission_changes calls added
+removed: Derived: permissions that it calls removed
+recreated: Derived: permissions that it calls re-created
+rows_after: Derived: permissions in the later snapshot
+came_and_went: Derived: permissions that are in neither, but were between
+agrees: Derived: whether rows_before + added - removed = rows_after
+walked_before: Derived: the snapshot whose walk the rows of the earlier one are from; NULL where there was no whole walk yet
+walked_after: Derived: the same of the later one';

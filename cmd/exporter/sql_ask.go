@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"exporter/internal/journal"
+	"exporter/internal/store"
+)
+
+// question is one statement, and how its answer is to be written.
+type question struct {
+	SQL    string            `json:"sql"`
+	Set    map[string]string `json:"set"` // values of parameters by name
+	Format string            `json:"format"`
+	Limit  int               `json:"limit"` // rows; 0 for all
+	Width  int               `json:"width"` // of the terminal in columns; 0 where there is none
+}
+
+// answer is what became of a question.
+type answer struct {
+	Rows   int64
+	Cut    bool   // there were more rows than the limit
+	SHA256 string // of the rows as csv
+	Took   time.Duration
+}
+
+// snapshotLink is the name of the file that is asked, in the folder of the process
+// that asks.
+const snapshotLink = "snapshot.duckdb"
+
+// maxQuery is how long a statement may be, in bytes.
+const maxQuery = 1 << 20
+
+// asker asks about one state of the store, each question in a process of its own.
+type asker struct {
+	app     *app
+	dir     string // of the store
+	place   store.Place
+	since   time.Time // of the earlier state; zero where there is none
+	timeout time.Duration
+	journal *journal.Journal
+}
+
+// newAsker finds the state that the flags choose, and makes its masked copy where
+// there is none. since names the earlier state, "" for none.
+func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since string, timeout time.Duration) (*asker, error) {
+	o, err := read.options(cfg)
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	k := &asker{app: a, dir: cfg.Store.Dir, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
+	if k.place, err = st.Place(ctx, o); err != nil {
+		return nil, explainRead(ctx, st, err)
+	}
+	if since == "" {
+		return k, nil
+	}
+	r, err := st.Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	base, err := openBase(ctx, r, since, cfg.zone)
+	if err != nil {
+		return nil, err
+	}
+	k.place.Previous, k.since = base.Snapshot(), base.AsOf()
+	return k, base.Close()
+}
+
+// request is what the process that asks is told.
+type request struct {
+	Place    store.Place   `json:"place"`
+	Since    *time.Time    `json:"since,omitempty"`
+	Question question      `json:"question"`
+	Timeout  time.Duration `json:"timeout"`
+}
+
+// outcome is what it tells of the answer.
+type outcome struct {
+	Rows    int64  `json:"rows"`
+	Cut     bool   `json:"cut"`
+	SHA256  string `json:"sha256"`
+	Failed  string `json:"failed,omitempty"` // the error's text
+	Hint    string `json:"hint,omitempty"`
+	Refused bool   `json:"refused,omitempty"` // nothing has run
+	Limit   string `json:"limit,omitempty"`   // that it came to: memory or time
+}
+
+// ask runs a question and writes its answer to out. Every question that ran has an
+// entry in the journal; without the right to write there none is asked. When ctx
+// ends, or the time is up, nothing is left running. An error says what a person
+// can do.
+func (k *asker) ask(ctx context.Context, q question, out io.Writer) (answer, error) {
+	if err := k.check(q); err != nil {
+		return answer{}, err
+	}
+	// That the reader of the answer has gone is an error of writing to it, not an
+	// end of this process: the journal is still to be written.
+	signal.Ignore(syscall.SIGPIPE)
+	began := k.app.now()
+	got, err := k.run(ctx, q, out)
+	entry := k.entry(q, began, got, err)
+	if entry.Outcome == "refused" {
+		return answer{}, err
+	}
+	return answer{got.Rows, got.Cut, got.SHA256, k.app.now().Sub(began)}, errors.Join(err, k.enter(q, entry))
+}
+
+// check refuses what is no question, and any where its entry could not be made.
+func (k *asker) check(q question) error {
+	switch {
+	case len(q.SQL) > maxQuery:
+		return &exitError{exitUsage, fmt.Errorf("sql: the query has more than %d bytes", maxQuery)}
+	case !utf8.ValidString(q.SQL) || strings.ContainsRune(q.SQL, 0):
+		return usage(errors.New("sql: the query is no text in UTF-8"), "save the file as UTF-8")
+	}
+	err := k.journal.Writable()
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(k.dir, queriesDir), 0o700)
+	}
+	if err != nil {
+		return &hintError{fmt.Errorf("sql: refused, since no entry of it could be made: %w", err),
+			"every query is entered in the store's journal: ask as an account that may write there, or ask the analysts' copy: exporter publish"}
+	}
+	return nil
+}
+
+// run runs a question in a process of its own.
+func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, error) {
+	tmp := filepath.Join(k.dir, "tmp") // a store that was copied may be without it
+	err := os.MkdirAll(tmp, 0o700)
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
+	}
+	dir, err := os.MkdirTemp(tmp, fmt.Sprintf("%d-sql-*", os.Getpid()))
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout, &limitError{"time",
+		fmt.Errorf("sql: no answer within %s", k.timeout), "give it more with --timeout, or ask for less"})
+	defer cancel()
+	w, err := startWorker(ctx, dir)
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: start the process that asks: %w", err)
+	}
+	r := request{Place: k.place, Question: q, Timeout: k.timeout}
+	if !k.since.IsZero() {
+		r.Since = &k.since
+	}
+	// A link keeps the store's path from whoever asks.
+	err = os.Symlink(k.place.File, filepath.Join(dir, snapshotLink))
+	if err == nil {
+		err = json.NewEncoder(w.stdin).Encode(r)
+	}
+	var wrote error
+	if err == nil {
+		_, wrote = io.Copy(out, w.answer)
+	}
+	if err != nil || wrote != nil {
+		cancel()
+	}
+	got, ended := w.wait()
+	switch {
+	case err != nil:
+		return outcome{}, fmt.Errorf("sql: ask: %w", err)
+	case wrote != nil:
+		return outcome{}, &outError{wrote}
+	case ended == nil:
+		return got, got.err()
+	case ctx.Err() != nil:
+		return outcome{}, context.Cause(ctx)
+	}
+	return outcome{}, explainEnd(ended)
+}
+
+// err is the error that the outcome tells of.
+func (o outcome) err() error {
+	switch {
+	case o.Failed == "":
+		return nil
+	case o.Refused:
+		return &exitError{exitUsage, &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}}
+	case o.Limit != "":
+		return &limitError{o.Limit, fmt.Errorf("sql: %s", o.Failed), o.Hint}
+	}
+	return &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}
+}
+
+// limitError says which limit ended a question.
+type limitError struct {
+	limit string
+	err   error
+	hint  string
+}
+
+func (e *limitError) Error() string { return e.err.Error() }
+func (e *limitError) Unwrap() error { return e.err }
+func (e *limitError) Hint() string  { return e.hint }
+
+// outError says that the answer could not be written to where it was to go.
+type outError struct{ err error }
+
+func (e *outError) Error() string { return "sql: write the answer: " + e.err.Error() }
+func (e *outError) Unwrap() error { return e.err }
+
+// explainEnd says why the process that asks ended without an outcome.
+func explainEnd(ended *endError) error {
+	const less = "ask for fewer rows or columns, or aggregate them"
+	if ended.signal == syscall.SIGXFSZ {
+		return &limitError{"space", errors.New("sql: the query needs more temporary space than it may have"), less}
+	}
+	if ended.memory {
+		return &limitError{"memory", errors.New("sql: the query needs more memory than it may have"), less}
+	}
+	return &hintError{fmt.Errorf("sql: the process that asked came to an end: %w", ended), "the query may be nested too deeply; the store and its journal are as they were"}
+}
+
+// worker is the process that asks.
+type worker struct {
+	cmd      *exec.Cmd
+	stdin    io.WriteCloser
+	answer   *os.File
+	told     *os.File // the outcome
+	messages bytes.Buffer
+}
+
+// startWorker starts this program again as the process that asks: in dir, with
+// nothing of our environment, and in a process group of its own, since a Ctrl-C is
+// for us. It ends when its standard input does.
+func startWorker(ctx context.Context, dir string) (_ *worker, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{cmd: exec.CommandContext(ctx, self, "sql-worker")}
+	defer func() {
+		if err != nil {
+			_, _ = w.told.Close(), w.answer.Close() // nil where there is none
+		}
+	}()
+	for _, into := range []**os.File{&w.told, &w.answer} {
+		from, to, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer to.Close()
+		*into = from
+		w.cmd.ExtraFiles = append(w.cmd.ExtraFiles, to)
+	}
+	w.cmd.Args[0] = "exporter"
+	w.cmd.Dir, w.cmd.Env = dir, []string{}
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	w.cmd.Stderr = &head{&w.messages, 64 << 10}
+	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return w, w.cmd.Start()
+}
+
+// head keeps the beginning of what is written to it.
+type head struct {
+	b    *bytes.Buffer
+	most int
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.b.Write(p[:min(len(p), max(h.most-h.b.Len(), 0))])
+	return len(p), nil
+}
+
+// endError is the end of a process that told no outcome.
+type endError struct {
+	err    error
+	signal syscall.Signal // that ended it, 0 for none
+	memory bool           // it could get no more memory
+}
+
+func (e *endError) Error() string { return e.err.Error() }
+
+// wait waits for the end of the process.
+func (w *worker) wait() (outcome, *endError) {
+	var got outcome
+	told, err := io.ReadAll(io.LimitReader(w.told, maxQuery))
+	if err == nil {
+		err = json.Unmarshal(told, &got)
+	}
+	ended := errors.Join(w.cmd.Wait(), w.told.Close(), w.answer.Close())
+	if err == nil && ended == nil {
+		return got, nil
+	}
+	e := &endError{err: errors.Join(ended, err), memory: bytes.Contains(w.messages.Bytes(), []byte("out of memory"))}
+	if ended != nil {
+		e.err = ended
+	}
+	if status, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		e.signal = status.Signal()
+	}
+	return outcome{}, e
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// statementEnd is [store.StatementEnd].
+func statementEnd(query string) (end int, complete bool) { return store.StatementEnd(query) }
+
+// keywords are words of SQL that statements are made of.
+var keywords = strings.Fields(`SELECT FROM WHERE WITH VALUES PIVOT UNPIVOT DESCRIBE SUMMARIZE SHOW EXPLAIN ANALYZE GROUP
+ORDER BY HAVING QUALIFY LIMIT OFFSET JOIN LEFT RIGHT FULL INNER OUTER CROSS SEMI ANTI ASOF NATURAL LATERAL ON USING
+UNION ALL EXCEPT INTERSECT DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE SIMILAR BETWEEN EXISTS CASE WHEN THEN ELSE END
+CAST TRY_CAST ASC DESC NULLS FIRST LAST OVER PARTITION WINDOW ROWS RANGE FILTER INTERVAL TIMESTAMPTZ DATE TRUE FALSE
+RECURSIVE EXCLUDE REPLACE COLUMNS TABLES TABLE SAMPLE WITHIN POSITIONAL`)
+
+// hintQuery is what a person may have meant where DuckDB refuses a query, "" where
+// nothing is near, or DuckDB says so itself.
+func hintQuery(failure string, r *store.Reader) string {
+	if name, ok := strings.CutPrefix(failure, "query names the parameter $"); ok {
+		name, _, _ = strings.Cut(name, ",")
+		return fmt.Sprintf("give it one: --set %s=VALUE", name)
+	}
+	before, word := markedWords(failure)
+	if strings.HasPrefix(strings.ToLower(word), "previous.") {
+		return "previous is there with --since, which names an earlier time or snapshot"
+	}
+	word = word[strings.LastIndexByte(word, '.')+1:]
+	if strings.Contains(failure, "Did you mean") {
+		return ""
+	}
+	// Of what is no SQL the word before the mark may be the wrong one.
+	if strings.Contains(failure, "Parser Error") {
+		for _, w := range []string{word, before} {
+			if near := nearestOf(w, keywords); near != "" && !strings.EqualFold(near, w) {
+				return fmt.Sprintf("did you mean %s?", near)
+			}
+		}
+		return ""
+	}
+	if r == nil {
+		return ""
+	}
+	if near := nearestOf(word, schemaNames(r)); near != "" && near != word {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return ""
+}
+
+// nearestOf is [reports.Nearest] whatever the case.
+func nearestOf(word string, names []string) string {
+	if len(word) < 3 {
+		return ""
+	}
+	lower := make([]string, len(names))
+	for i, name := range names {
+		lower[i] = strings.ToLower(name)
+	}
+	near := reports.Nearest(strings.ToLower(word), lower)
+	for i, name := range lower {
+		if near != "" && name == near {
+			return names[i]
+		}
+	}
+	return ""
+}
+
+// markedWords are the word above the mark of an excerpt, with what it is joined to by
+// dots, and the word before it; "" where there is none.
+func markedWords(failure string) (before, word string) {
+	lines := strings.Split(failure, "\n")
+	for i := 1; i < len(lines); i++ {
+		mark := strings.TrimLeft(lines[i], " ")
+		if mark != "^" || !strings.HasPrefix(lines[i-1], "LINE ") {
+			continue
+		}
+		column := len(lines[i]) - len(mark)
+		at := 0 // in bytes, since the mark counts columns of the terminal
+		for at < len(lines[i-1]) && column > 0 {
+			r, n := utf8.DecodeRuneInString(lines[i-1][at:])
+			column -= max(text.RuneWidth(r), 1)
+			at += n
+		}
+		words := strings.FieldsFunc(lines[i-1][:at], notInName)
+		if len(words) > 0 {
+			before = words[len(words)-1]
+		}
+		word = lines[i-1][at:]
+		if end := strings.IndexFunc(word, notInName); end >= 0 {
+			word = word[:end]
+		}
+		return before, word
+	}
+	return "", ""
+}
+
+func notInName(r rune) bool {
+	return r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+}
+
+// schemaNames are the names of tables and columns.
+func schemaNames(r *store.Reader) []string {
+	rows, err := r.Query(context.Background(), `
+SELECT DISTINCT unnest([table_name, column_name]) AS name
+FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main'
+ORDER BY name`, nil)
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if rows.Scan(&name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
