@@ -46,7 +46,7 @@ nightly: test-tools
 # bench measures speed and memory, and prints a table of the figures with their
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
 BENCH ?= .
-bench: test-tools
+bench: tools
 	$(GO) test -p 1 ./internal/collect ./internal/reports -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
 
 # tools installs what the demo uses besides Go, test-tools what the tests use as

@@ -76,7 +76,6 @@ func BenchmarkFigures(b *testing.B) {
 	b.Run("million", func(b *testing.B) { millionFigures(b, f) })
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
 	b.Run("catalogue", func(b *testing.B) { catalogueFigures(b, f, program) })
-	b.Run("published", func(b *testing.B) { publishedFigures(b, f, program) })
 	b.Run("sql", func(b *testing.B) { sqlFigures(b, f, program) })
 	f.print()
 }
