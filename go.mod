@@ -7,6 +7,7 @@ require (
 	charm.land/bubbletea/v2 v2.1.1 // the prompt's terminal: keys, pastes, wide characters, narrow windows
 	codeberg.org/go-pdf/fpdf v0.12.0 // PDF; the maintained continuation of gofpdf
 	github.com/duckdb/duckdb-go/v2 v2.10505.0 // snapshots and SQL; where go-duckdb moved
+	github.com/elastic/go-seccomp-bpf v1.6.0 // takes the system calls that a query must not make
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: authentication of the mail server that misbehaves
 	github.com/emersion/go-smtp v0.25.1 // tests: a mail server that misbehaves
 	github.com/goccy/go-yaml v1.19.2 // reports.yaml; errors with line and column

@@ -141,15 +141,16 @@ var markdownEscape = strings.NewReplacer("\\", `\\`, "|", `\|`,
 
 // markdown writes a table as GitHub has it, numbers to the right.
 func (r *rows) markdown() error {
-	rule := "|"
+	var rule strings.Builder
+	rule.WriteString("|")
 	for _, c := range r.columns {
-		if rule += " ---"; isNumeric(c.Type) {
-			rule += ":"
+		if rule.WriteString(" ---"); isNumeric(c.Type) {
+			rule.WriteString(":")
 		}
-		rule += " |"
+		rule.WriteString(" |")
 	}
 	escape := func(s string) string { return markdownEscape.Replace(html.EscapeString(s)) }
-	return r.lines("| ", " | ", " |\n", []byte(rule+"\n"), escape, func(v any, kind string) string {
+	return r.lines("| ", " | ", " |\n", []byte(rule.String()+"\n"), escape, func(v any, kind string) string {
 		return escape(r.cell(v, kind))
 	})
 }

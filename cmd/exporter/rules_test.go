@@ -41,6 +41,7 @@ func TestImports(t *testing.T) {
 		"github.com/wneessen/go-mail": "internal/deliver",
 		"charm.land":                  "cmd/exporter",
 		"github.com/landlock-lsm":     "cmd/exporter",
+		"github.com/elastic":          "cmd/exporter",
 		"github.com/emersion":         "internal/deliver/delivertest",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")

@@ -37,6 +37,10 @@ type answer struct {
 	Took   time.Duration
 }
 
+// snapshotLink is the name of the file that is asked, in the folder of the process
+// that asks.
+const snapshotLink = "snapshot.duckdb"
+
 // maxQuery is how long a statement may be, in bytes.
 const maxQuery = 1 << 20
 
@@ -97,7 +101,7 @@ type outcome struct {
 	Failed  string `json:"failed,omitempty"` // the error's text
 	Hint    string `json:"hint,omitempty"`
 	Refused bool   `json:"refused,omitempty"` // nothing has run
-	Memory  bool   `json:"memory,omitempty"`  // DuckDB came to its limit
+	Limit   string `json:"limit,omitempty"`   // that it came to: memory or time
 }
 
 // ask runs a question and writes its answer to out. Every question that ran has an
@@ -141,7 +145,12 @@ func (k *asker) check(q question) error {
 
 // run runs a question in a process of its own.
 func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, error) {
-	dir, err := os.MkdirTemp(filepath.Join(k.dir, "tmp"), fmt.Sprintf("%d-sql-*", os.Getpid()))
+	tmp := filepath.Join(k.dir, "tmp") // a store that was copied may be without it
+	err := os.MkdirAll(tmp, 0o700)
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
+	}
+	dir, err := os.MkdirTemp(tmp, fmt.Sprintf("%d-sql-*", os.Getpid()))
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
 	}
@@ -158,14 +167,13 @@ func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, er
 		r.Since = &k.since
 	}
 	// A link keeps the store's path from whoever asks.
-	link := filepath.Join(dir, "snapshot.duckdb")
-	err = os.Symlink(k.place.File, link)
+	err = os.Symlink(k.place.File, filepath.Join(dir, snapshotLink))
 	if err == nil {
 		err = json.NewEncoder(w.stdin).Encode(r)
 	}
 	var wrote error
 	if err == nil {
-		_, wrote = io.Copy(out, w.stdout)
+		_, wrote = io.Copy(out, w.answer)
 	}
 	if err != nil || wrote != nil {
 		cancel()
@@ -191,8 +199,8 @@ func (o outcome) err() error {
 		return nil
 	case o.Refused:
 		return &exitError{exitUsage, &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}}
-	case o.Memory:
-		return &limitError{"memory", fmt.Errorf("sql: %s", o.Failed), o.Hint}
+	case o.Limit != "":
+		return &limitError{o.Limit, fmt.Errorf("sql: %s", o.Failed), o.Hint}
 	}
 	return &hintError{fmt.Errorf("sql: %s", o.Failed), o.Hint}
 }
@@ -217,10 +225,7 @@ func (e *outError) Unwrap() error { return e.err }
 // explainEnd says why the process that asks ended without an outcome.
 func explainEnd(ended *endError) error {
 	const less = "ask for fewer rows or columns, or aggregate them"
-	switch ended.signal {
-	case syscall.SIGXCPU:
-		return &limitError{"time", errors.New("sql: the query took more of the processor than its time allows"), "give it more with --timeout, or ask for less"}
-	case syscall.SIGXFSZ:
+	if ended.signal == syscall.SIGXFSZ {
 		return &limitError{"space", errors.New("sql: the query needs more temporary space than it may have"), less}
 	}
 	if ended.memory {
@@ -233,7 +238,7 @@ func explainEnd(ended *endError) error {
 type worker struct {
 	cmd      *exec.Cmd
 	stdin    io.WriteCloser
-	stdout   io.Reader
+	answer   *os.File
 	told     *os.File // the outcome
 	messages bytes.Buffer
 }
@@ -241,31 +246,34 @@ type worker struct {
 // startWorker starts this program again as the process that asks: in dir, with
 // nothing of our environment, and in a process group of its own, since a Ctrl-C is
 // for us. It ends when its standard input does.
-func startWorker(ctx context.Context, dir string) (*worker, error) {
+func startWorker(ctx context.Context, dir string) (_ *worker, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	told, tell, err := os.Pipe()
-	if err != nil {
-		return nil, err
+	w := &worker{cmd: exec.CommandContext(ctx, self, "sql-worker")}
+	defer func() {
+		if err != nil {
+			_, _ = w.told.Close(), w.answer.Close() // nil where there is none
+		}
+	}()
+	for _, into := range []**os.File{&w.told, &w.answer} {
+		from, to, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer to.Close()
+		*into = from
+		w.cmd.ExtraFiles = append(w.cmd.ExtraFiles, to)
 	}
-	defer tell.Close()
-	w := &worker{cmd: exec.CommandContext(ctx, self, "sql-worker"), told: told}
 	w.cmd.Args[0] = "exporter"
-	w.cmd.Dir, w.cmd.Env, w.cmd.ExtraFiles = dir, []string{}, []*os.File{tell}
+	w.cmd.Dir, w.cmd.Env = dir, []string{}
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	w.cmd.Stderr = &head{&w.messages, 64 << 10}
-	if w.stdin, err = w.cmd.StdinPipe(); err == nil {
-		w.stdout, err = w.cmd.StdoutPipe()
+	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = w.cmd.Start()
-	}
-	if err != nil {
-		return nil, errors.Join(err, told.Close())
-	}
-	return w, nil
+	return w, w.cmd.Start()
 }
 
 // head keeps the beginning of what is written to it.
@@ -295,7 +303,7 @@ func (w *worker) wait() (outcome, *endError) {
 	if err == nil {
 		err = json.Unmarshal(told, &got)
 	}
-	ended := errors.Join(w.cmd.Wait(), w.told.Close())
+	ended := errors.Join(w.cmd.Wait(), w.told.Close(), w.answer.Close())
 	if err == nil && ended == nil {
 		return got, nil
 	}

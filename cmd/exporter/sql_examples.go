@@ -1,7 +1,8 @@
 package main
 
 import (
-	_ "embed"
+	_ "embed" // examples.sql
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -45,6 +46,9 @@ func (a *app) addExamples(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !*wanted {
 			return query(c, args)
+		}
+		if c.Flags().Changed("schema") {
+			return usage(errors.New("sql: --schema and --examples together"), "give one of them")
 		}
 		return a.printExamples(strings.Join(args, " "))
 	}

@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/landlock-lsm/go-landlock/landlock"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
@@ -23,18 +22,10 @@ import (
 	"exporter/internal/store"
 )
 
-// What a query may have, which the operating system keeps: DuckDB has limits of its
-// own below them.
-const (
-	maxQueryMemory = 2 << 30 // bytes of memory of the process's own
-	maxQueryFile   = 4 << 30 // bytes of one temporary file
-	maxQueryFiles  = 64      // files open at a time
-)
-
 // workerCommand is the process that asks. It takes one request from its standard
-// input, takes its own rights away, runs the query, and writes the answer to
-// standard output and the outcome to file descriptor 3. It ends when its standard
-// input does.
+// input, takes its own rights away, runs the query, and writes the outcome to file
+// descriptor 3 and the answer to 4: DuckDB can be asked to write a log to standard
+// output. It ends when its standard input does.
 func (a *app) workerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "sql-worker",
@@ -54,9 +45,17 @@ func (a *app) workerCommand() *cobra.Command {
 				_, _ = io.Copy(io.Discard, in)
 				os.Exit(exitInterrupted)
 			}()
-			told := os.NewFile(3, "outcome")
-			out := work(c.Context(), r, a.stdout)
-			return errors.Join(json.NewEncoder(told).Encode(out), told.Close())
+			told, answer := os.NewFile(3, "outcome"), os.NewFile(4, "answer")
+			spent := make(chan os.Signal, 1)
+			signal.Notify(spent, unix.SIGXCPU)
+			go func() {
+				<-spent
+				_ = json.NewEncoder(told).Encode(outcome{Limit: "time", Hint: "give it more with --timeout, or ask for less",
+					Failed: "the query took more of the processor than its time allows"})
+				os.Exit(0)
+			}()
+			out := work(c.Context(), r, answer)
+			return errors.Join(json.NewEncoder(told).Encode(out), told.Close(), answer.Close())
 		},
 	}
 }
@@ -77,8 +76,8 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 	if err := confine(r); err != nil {
 		return failed(r, nil, fmt.Errorf("take the query's rights away: %w", err))
 	}
-	r.Place.File = "snapshot.duckdb"
-	reader, err := r.Place.Open(ctx, ".")
+	r.Place.File = filepath.Join(here, snapshotLink)
+	reader, err := r.Place.Open(ctx, here)
 	if err != nil {
 		return failed(r, nil, err)
 	}
@@ -121,34 +120,9 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 	return outcome{Rows: got.Rows, Cut: got.Cut, SHA256: hex.EncodeToString(hash.Sum(nil))}
 }
 
-// confine takes from this process all that a query does not need. On a system
-// without Landlock DuckDB's own settings keep files away.
-func confine(r request) error {
-	seconds := uint64(math.Ceil(2*r.Timeout.Seconds())) + 10 // two threads, and what ends the process
-	for _, l := range []struct {
-		resource int
-		most     uint64
-	}{
-		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_DATA, maxQueryMemory}, {unix.RLIMIT_FSIZE, maxQueryFile},
-		{unix.RLIMIT_NOFILE, maxQueryFiles}, {unix.RLIMIT_CPU, seconds},
-	} {
-		var now unix.Rlimit
-		if err := unix.Getrlimit(l.resource, &now); err != nil {
-			return err
-		}
-		most := min(l.most, now.Max)
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
-			return err
-		}
-	}
-	return landlock.V11.BestEffort().Restrict(landlock.ROFiles(r.Place.File), landlock.RWDirs("."),
-		// DuckDB reads there how much memory there is, and does not start without.
-		landlock.ROFiles("/proc/self/cgroup").IgnoreIfMissing(), landlock.RODirs("/sys/fs/cgroup").IgnoreIfMissing())
-}
-
 // failed is the outcome of an error, with a hint of what was meant.
 func failed(r request, reader *store.Reader, err error) outcome {
-	o := outcome{Failed: strings.TrimPrefix(err.Error(), store.ErrRefused.Error()+": "), Refused: errors.Is(err, store.ErrRefused), Memory: store.OutOfMemory(err)}
+	o := outcome{Failed: strings.TrimPrefix(err.Error(), store.ErrRefused.Error()+": "), Refused: errors.Is(err, store.ErrRefused)}
 	if o.Refused {
 		o.Failed = "refused: " + o.Failed
 	}
@@ -156,7 +130,8 @@ func failed(r request, reader *store.Reader, err error) outcome {
 	if meant := hintQuery(err.Error(), reader); meant != "" {
 		all = append(all, meant)
 	}
-	if o.Memory {
+	if store.OutOfMemory(err) {
+		o.Limit = "memory"
 		all = append(all, "ask for fewer rows or columns, or aggregate them")
 	}
 	if len(all) > 0 {

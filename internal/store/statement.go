@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
 
 var (
-	// explain matches what stands before the statement that is explained.
-	explain = regexp.MustCompile(`(?is)^\s*EXPLAIN\s+(ANALYZE\s+)?(\([^()]*\)\s*)?`)
-
-	// reading matches the beginning of a statement that may be one that reads.
-	reading = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/|\()*(SELECT|FROM|WITH|VALUES|TABLE|PIVOT|UNPIVOT|DESCRIBE|DESC|SUMMARIZE|SHOW)\b`)
+	// reading are the words that a statement which reads begins with.
+	reading = strings.Fields("SELECT FROM WITH VALUES TABLE PIVOT UNPIVOT DESCRIBE DESC SUMMARIZE SHOW")
 
 	// changing matches one that changes rows and names others before, as WITH does.
 	changing = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/)*WITH\b.*\)\s*(INSERT|UPDATE|DELETE|MERGE)\b`)
@@ -101,8 +100,9 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		if !ok {
 			return fmt.Errorf("connection is a %T", c)
 		}
+		asked := explained(query)
 		if s, err = prepare(dc, query); err != nil {
-			if !errors.Is(err, ErrRefused) && (!reading.MatchString(explain.ReplaceAllString(query, "")) || changing.MatchString(query)) {
+			if !errors.Is(err, ErrRefused) && (!reads(asked) || changing.MatchString(query)) {
 				err = refuse(err) // DuckDB's own refusal comes before the kind is known
 			}
 			return err
@@ -110,17 +110,39 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		kind := s.kind
 		if kind == duckdb.STATEMENT_TYPE_EXPLAIN {
 			// EXPLAIN ANALYZE runs what it explains.
-			explained, err := prepare(dc, explain.ReplaceAllString(query, ""))
-			if err == nil {
-				kind = explained.kind
+			if inner, err := prepare(dc, asked); err == nil {
+				kind = inner.kind
 			}
 		}
-		if kind != duckdb.STATEMENT_TYPE_SELECT {
+		// Some of PRAGMA are SELECT to DuckDB.
+		if kind != duckdb.STATEMENT_TYPE_SELECT || !reads(asked) {
 			return refuse(errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"))
 		}
 		return nil
 	})
 	return s, err
+}
+
+// reads tells whether a statement begins as one that reads.
+func reads(query string) bool {
+	word, _ := firstWord(query)
+	return slices.Contains(reading, word)
+}
+
+// explained is the statement behind EXPLAIN, ANALYZE and the options in brackets;
+// query, where it is none that explains.
+func explained(query string) string {
+	word, rest := firstWord(query)
+	if word != "EXPLAIN" {
+		return query
+	}
+	if word, after := firstWord(rest); word == "ANALYZE" {
+		rest = after
+	}
+	if !reads(rest) {
+		_, rest, _ = strings.Cut(rest, ")")
+	}
+	return rest
 }
 
 // refuse is [ErrRefused] for a reason. What is no SQL needs no hint of what is.

@@ -1,6 +1,11 @@
 package store
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // StatementEnd returns where the first statement of text ends: the index of its
 // semicolon, or of where text ends but for white space and comments. It is
@@ -26,18 +31,39 @@ func StatementEnd(text string) (end int, complete bool) {
 	return end, false
 }
 
-// isBlank tells whether a token is white space or a comment.
-func isBlank(token string) bool {
-	return strings.TrimSpace(token) == "" || strings.HasPrefix(token, "--") || strings.HasPrefix(token, "/*")
+// firstWord is the word that a statement begins with, in capitals, and what follows
+// it; brackets before it are left out.
+func firstWord(text string) (word, rest string) {
+	for text != "" {
+		n := tokenLength(text)
+		token := text[:n]
+		text = text[n:]
+		if !isBlank(token) && token != "(" {
+			return strings.ToUpper(token), text
+		}
+	}
+	return "", ""
 }
 
-// tokenLength is the length of the string, quoted name, comment or number of
-// spaces that text begins with, to its end where nothing closes it; of a word; else
-// 1.
+// isBlank tells whether a token is white space or a comment.
+func isBlank(token string) bool {
+	return strings.TrimFunc(token, isSpace) == "" || strings.HasPrefix(token, "--") || strings.HasPrefix(token, "/*")
+}
+
+// isSpace tells whether DuckDB takes a letter for a space, or leaves it out.
+func isSpace(r rune) bool {
+	return unicode.IsSpace(r) || r >= 0x200b && r <= 0x200d || r == 0x2060 || r == 0xfeff
+}
+
+// tokenLength is the length of the string, quoted name, comment or space that text
+// begins with, to its end where nothing closes it; of a word; else 1.
 func tokenLength(text string) int {
 	switch {
 	case strings.HasPrefix(text, "--"):
-		return until(text, 2, "\n")
+		if end := strings.IndexAny(text, "\r\n"); end >= 0 {
+			return end + 1
+		}
+		return len(text)
 	case strings.HasPrefix(text, "/*"):
 		return commentLength(text)
 	case text[0] == '\'' || text[0] == '"':
@@ -47,16 +73,29 @@ func tokenLength(text string) int {
 	case text[0] == '$':
 		return dollarLength(text)
 	}
-	n := 0
-	for n < len(text) && isWord(text[n]) {
-		n++
+	if n := wordLength(text, isDigit); n > 0 { // before E'a' too, as in 1E'a'
+		return n
 	}
-	return max(n, 1)
+	if n := wordLength(text, func(c rune) bool { return c == '$' || isWord(c) }); n > 0 {
+		return n
+	}
+	_, n := utf8.DecodeRuneInString(text)
+	return n
 }
 
-// isWord tells whether a byte may be part of a word: every letter beyond ASCII may.
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+// wordLength is the length of what text begins with that is part of a word.
+func wordLength(text string, part func(rune) bool) int {
+	if n := strings.IndexFunc(text, func(r rune) bool { return !part(r) }); n >= 0 {
+		return n
+	}
+	return len(text)
+}
+
+func isDigit(c rune) bool { return c >= '0' && c <= '9' }
+
+// isWord tells whether a letter may be part of a word: any beyond ASCII may.
+func isWord(c rune) bool {
+	return c == '_' || isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 && !isSpace(c)
 }
 
 // until is the index after the first end at or after from, or all of text.
@@ -86,8 +125,11 @@ func commentLength(text string) int {
 	return len(text)
 }
 
+// continued matches what may stand between two parts of one string.
+var continued = regexp.MustCompile(`^(?:[ \t\f]|--[^\r\n]*)*[\r\n](?:[ \t\r\n\f]|--[^\r\n]*[\r\n])*'`)
+
 // quotedLength is that of a text whose quote is at open; a quote is doubled inside,
-// or has a backslash before it where it escapes.
+// or has a backslash before it where it escapes, in the parts on further lines too.
 func quotedLength(text string, open int, escapes bool) int {
 	quote := text[open]
 	for i := open + 1; i < len(text); i++ {
@@ -97,6 +139,8 @@ func quotedLength(text string, open int, escapes bool) int {
 		case text[i] != quote:
 		case i+1 < len(text) && text[i+1] == quote:
 			i++
+		case escapes && continued.MatchString(text[i+1:]):
+			i += len(continued.FindString(text[i+1:]))
 		default:
 			return i + 1
 		}
@@ -107,10 +151,7 @@ func quotedLength(text string, open int, escapes bool) int {
 // dollarLength is that of a dollar-quoted string, else of a parameter or of the
 // dollar.
 func dollarLength(text string) int {
-	n := 1
-	for n < len(text) && isWord(text[n]) {
-		n++
-	}
+	n := 1 + wordLength(text[1:], isWord)
 	if n == len(text) || text[n] != '$' || n > 1 && text[1] >= '0' && text[1] <= '9' {
 		return n
 	}

@@ -199,6 +199,17 @@ func (s *Store) claim(ctx context.Context, lock *os.File) error {
 			return err
 		}
 	}
+	copies, err := s.MaskedCopies()
+	if err != nil {
+		return err
+	}
+	for id := range copies {
+		if !slices.Contains(ids, id) { // a crash came before the snapshot
+			if err := s.removeMasked(id); err != nil {
+				return err
+			}
+		}
+	}
 	return s.finishPurges(ctx)
 }
 

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"math"
+	"runtime"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"github.com/landlock-lsm/go-landlock/landlock"
+	"golang.org/x/sys/unix"
+)
+
+// What a query may have, which the operating system keeps: DuckDB has limits of its
+// own below them.
+const (
+	maxQueryMemory = 2 << 30 // bytes of memory of the process's own
+	maxQueryFile   = 4 << 30 // bytes of one temporary file
+	maxQueryFiles  = 64      // files open at a time
+)
+
+// here is the working folder under a name that does not tell where it is: no path
+// below it can be resolved to one that does, see [filterCalls].
+const here = "/proc/self/cwd"
+
+// confine takes from this process all that a query does not need. On a system
+// without Landlock DuckDB's own settings keep files away.
+func confine(r request) error {
+	for _, l := range []struct {
+		resource int
+		most     uint64
+	}{
+		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_DATA, maxQueryMemory}, {unix.RLIMIT_FSIZE, maxQueryFile},
+		{unix.RLIMIT_NOFILE, maxQueryFiles}, {unix.RLIMIT_CPU, processorSeconds(r)},
+	} {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(l.resource, &now); err != nil {
+			return err
+		}
+		now.Max = min(l.most, now.Max)
+		if now.Cur = now.Max; l.resource == unix.RLIMIT_CPU {
+			now.Cur-- // a second to tell it before the process is ended
+		}
+		if err := unix.Setrlimit(l.resource, &now); err != nil {
+			return err
+		}
+	}
+	err := landlock.V11.BestEffort().Restrict(landlock.ROFiles(r.Place.File), landlock.RWDirs("."),
+		// DuckDB reads there how much memory there is, and does not start without.
+		landlock.ROFiles("/proc/self/cgroup").IgnoreIfMissing(), landlock.RODirs("/sys/fs/cgroup").IgnoreIfMissing())
+	if err != nil {
+		return err
+	}
+	return filterCalls()
+}
+
+// processorSeconds is the time of the processor that a question may take: of DuckDB's
+// two threads, and for what ends the process when no one else does.
+func processorSeconds(r request) uint64 {
+	return uint64(math.Ceil(2*r.Timeout.Seconds())) + 10
+}
+
+// filterCalls takes system calls from every thread of this process: those that reach
+// another machine or program, and those that tell where a folder is.
+func filterCalls() error {
+	calls := []string{"socket", "execve", "execveat", "ptrace", "io_uring_setup", "readlinkat"}
+	if runtime.GOARCH == "amd64" {
+		calls = append(calls, "readlink") // others do not have it
+	}
+	runtime.LockOSThread() // what is set for a thread is then given to all
+	defer runtime.UnlockOSThread()
+	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls:      []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, Names: calls}},
+	}})
+}
