@@ -165,6 +165,9 @@ the format.`,
 			return a.sql(c, args, &f)
 		},
 	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(err, "see: exporter sql --help; a query that begins with a comment comes after --: exporter sql -- QUERY")
+	})
 	f.add(c)
 	f.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	c.Flags().StringVarP(&f.file, "file", "f", "", "read the query from this file")
