@@ -158,7 +158,7 @@ the format.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
   exporter sql --since 2026-03-01 "SELECT name FROM permissions ANTI JOIN previous.permissions USING (access_auth_id)"
-  exporter sql --set days=30 --out ending.xlsx "FROM permissions WHERE auth_end < $as_of + to_days($days::INTEGER)"
+  exporter sql --set days=30 --out ending.xlsx 'FROM permissions WHERE auth_end < $as_of::TIMESTAMPTZ + to_days($days::INTEGER)'
   exporter sql                                   # a prompt: \d lists the tables`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
