@@ -35,6 +35,7 @@ var textFormats = map[string]func(*rows) error{
 	"json":     (*rows).json,
 	"ndjson":   (*rows).ndjson,
 	"markdown": (*rows).markdown,
+	"expanded": (*rows).expanded, // of the prompt alone
 }
 
 // listFormat is the format of a name for lists of our own.
@@ -74,6 +75,25 @@ func (a *app) printAnswer(ctx context.Context, r *store.Reader, query string, na
 const maxCell = 40
 
 func (r *rows) table() error {
+	g, err := r.grid(r.width > 0 && len(r.columns) > 1)
+	if err != nil {
+		return err
+	}
+	return g.write(r.w, r.width)
+}
+
+// expanded writes a line for each cell.
+func (r *rows) expanded() error {
+	g, err := r.grid(false)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(r.w, g.lines())
+	return err
+}
+
+// grid has all rows as text, which snipped cuts long cells of.
+func (r *rows) grid(snipped bool) (*grid, error) {
 	var g grid
 	for i, c := range r.columns {
 		g.header = append(g.header, printable(c.Name))
@@ -81,21 +101,17 @@ func (r *rows) table() error {
 			g.right = append(g.right, i)
 		}
 	}
-	err := r.each(func(values []any) error {
+	return &g, r.each(func(values []any) error {
 		cells := make([]string, len(values))
 		for i, v := range values {
 			cells[i] = r.cell(v, r.columns[i].Type)
-			if r.width > 0 && len(values) > 1 {
+			if snipped {
 				cells[i] = text.Snip(cells[i], maxCell, "…")
 			}
 		}
 		g.add(cells...)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return g.write(r.w, r.width)
 }
 
 func (r *rows) csv() error {
@@ -125,15 +141,16 @@ var markdownEscape = strings.NewReplacer("\\", `\\`, "|", `\|`,
 
 // markdown writes a table as GitHub has it, numbers to the right.
 func (r *rows) markdown() error {
-	rule := "|"
+	var rule strings.Builder
+	rule.WriteString("|")
 	for _, c := range r.columns {
-		if rule += " ---"; isNumeric(c.Type) {
-			rule += ":"
+		if rule.WriteString(" ---"); isNumeric(c.Type) {
+			rule.WriteString(":")
 		}
-		rule += " |"
+		rule.WriteString(" |")
 	}
 	escape := func(s string) string { return markdownEscape.Replace(html.EscapeString(s)) }
-	return r.lines("| ", " | ", " |\n", []byte(rule+"\n"), escape, func(v any, kind string) string {
+	return r.lines("| ", " | ", " |\n", []byte(rule.String()+"\n"), escape, func(v any, kind string) string {
 		return escape(r.cell(v, kind))
 	})
 }

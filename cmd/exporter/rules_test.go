@@ -39,6 +39,7 @@ func TestImports(t *testing.T) {
 		"github.com/robfig/cron":      "internal/schedule",
 		"github.com/prometheus":       "cmd/exporter",
 		"github.com/wneessen/go-mail": "internal/deliver",
+		"charm.land":                  "cmd/exporter",
 		"github.com/landlock-lsm":     "cmd/exporter",
 		"github.com/elastic":          "cmd/exporter",
 		"github.com/emersion":         "internal/deliver/delivertest",

@@ -50,7 +50,9 @@ const maxQuery = 1 << 20
 // asker asks about one state of the store, each question in a process of its own.
 type asker struct {
 	app     *app
+	store   *store.Store
 	dir     string // of the store
+	options store.ReadOptions
 	place   store.Place
 	since   time.Time // of the earlier state; zero where there is none
 	timeout time.Duration
@@ -64,11 +66,11 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(cfg)
+	st, err := store.OpenToRead(cfg.Store.Dir)
 	if err != nil {
 		return nil, err
 	}
-	k := &asker{app: a, dir: cfg.Store.Dir, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
+	k := &asker{app: a, store: st, dir: cfg.Store.Dir, options: o, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
 		return nil, explainRead(ctx, st, err)
 	}
@@ -112,7 +114,7 @@ type outcome struct {
 // ends, or the time is up, nothing is left running. An error says what a person
 // can do.
 func (k *asker) ask(ctx context.Context, q question, out io.Writer) (answer, error) {
-	if err := k.check(q); err != nil {
+	if err := errors.Join(k.check(q), k.find(ctx)); err != nil {
 		return answer{}, err
 	}
 	// That the reader of the answer has gone is an error of writing to it, not an
@@ -152,9 +154,29 @@ func (k *asker) check(q question) error {
 	return nil
 }
 
+// find finds the state anew where its file is gone since: a later one knows it too.
+func (k *asker) find(ctx context.Context) error {
+	if _, err := os.Stat(k.place.File); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	o, previous := k.options, k.place.Previous
+	o.Snapshot, o.AsOf = k.place.Snapshot, k.place.AsOf
+	p, err := k.store.Place(ctx, o)
+	if err != nil {
+		return explainRead(ctx, k.store, err)
+	}
+	k.place, k.place.Previous = p, previous
+	return nil
+}
+
 // run runs a question in a process of its own.
 func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, error) {
-	dir, err := os.MkdirTemp(filepath.Join(k.dir, "tmp"), fmt.Sprintf("%d-sql-*", os.Getpid()))
+	tmp := filepath.Join(k.dir, "tmp") // a store that was copied may be without it
+	err := os.MkdirAll(tmp, 0o700)
+	if err != nil {
+		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
+	}
+	dir, err := os.MkdirTemp(tmp, fmt.Sprintf("%d-sql-*", os.Getpid()))
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
 	}

@@ -1,7 +1,8 @@
 package main
 
 import (
-	_ "embed"
+	_ "embed" // examples.sql
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -46,18 +47,27 @@ func (a *app) addExamples(c *cobra.Command) {
 		if !*wanted {
 			return query(c, args)
 		}
+		if c.Flags().Changed("schema") {
+			return usage(errors.New("sql: --schema and --examples together"), "give one of them")
+		}
 		return a.printExamples(strings.Join(args, " "))
 	}
 }
 
-// printExamples prints the example of a number, those that hold a word, or all.
-func (a *app) printExamples(word string) error {
+// examplesOf are the example of a number, or those that hold a word; all for "".
+func examplesOf(word string) []example {
 	all := examples()
 	if i := slices.IndexFunc(all, func(e example) bool { return e.number == word }); i >= 0 {
-		all = all[i : i+1]
-	} else {
-		all = slices.DeleteFunc(all, func(e example) bool { return !strings.Contains(strings.ToLower(e.text), strings.ToLower(word)) })
+		return all[i : i+1]
 	}
+	return slices.DeleteFunc(all, func(e example) bool {
+		return !strings.Contains(strings.ToLower(e.text), strings.ToLower(word))
+	})
+}
+
+// printExamples prints the example of a number, those that hold a word, or all.
+func (a *app) printExamples(word string) error {
+	all := examplesOf(word)
 	if len(all) == 0 {
 		return usage(fmt.Errorf("sql: no example has %.200q", word), "all of them: exporter sql --examples")
 	}

@@ -85,6 +85,11 @@ func (g *grid) fit(width int) string {
 	if width-most >= minColumn || len(g.rows) == 0 {
 		return g.render(width - most)
 	}
+	return g.lines()
+}
+
+// lines has a line for each cell.
+func (g *grid) lines() string {
 	names := 0
 	for _, name := range g.header {
 		names = max(names, text.StringWidth(name))

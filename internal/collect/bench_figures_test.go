@@ -76,6 +76,7 @@ func BenchmarkFigures(b *testing.B) {
 	b.Run("million", func(b *testing.B) { millionFigures(b, f) })
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
 	b.Run("catalogue", func(b *testing.B) { catalogueFigures(b, f, program) })
+	b.Run("sql", func(b *testing.B) { sqlFigures(b, f, program) })
 	f.print()
 }
 

@@ -29,7 +29,7 @@ const (
 // publishMemory is DuckDB's limit while the copy is made, and publishWait how long
 // another process that makes one in the same folder is waited for.
 const (
-	publishMemory = 384 << 20
+	publishMemory = 256 << 20
 	publishWait   = 5 * time.Minute
 )
 

@@ -34,7 +34,7 @@ var sorted = map[string]string{
 	"permissions": "access_auth_id", "persons": "person_id", "structures": "structure_id", "rules": "auth_relation_id",
 	"rule_channels": "auth_relation_id, access_control_channel_id, named_by", "channels": "access_control_channel_id",
 	"tasks": "auth_task_id", "records": "auth_task_record_id", "issue_infos": "auth_task_record_id, credential",
-	"snapshots": "snapshot_id", "permission_history": "access_auth_id, first_snapshot",
+	"snapshots": "snapshot_id",
 }
 
 // analystsMacros are the macros of the schema that the analysts' file has, in the
@@ -148,8 +148,9 @@ func (p *publication) define(ctx context.Context) error {
 	if body, err = overTables(body); err != nil {
 		return err
 	}
-	text := "CREATE VIEW permission_versions AS " + body + `;
-COMMENT ON VIEW permission_versions IS 'A row of permissions while it stayed the same, with what permissions derives from it.';`
+	var text strings.Builder
+	text.WriteString("CREATE VIEW permission_versions AS " + body + `;
+COMMENT ON VIEW permission_versions IS 'A row of permissions while it stayed the same, with what permissions derives from it.';`)
 	for _, name := range analystsMacros {
 		var kind, definition string
 		var parameters, comment sql.NullString
@@ -163,13 +164,13 @@ WHERE database_name = 'snap' AND NOT internal AND function_name = $1`, name).Sca
 		if definition, err = overTables(definition); err != nil {
 			return fmt.Errorf("macro %s: %w", name, err)
 		}
-		text += "\nCREATE MACRO " + name + "(" + parameters.String + ") AS " + kind + definition + ";"
+		text.WriteString("\nCREATE MACRO " + name + "(" + parameters.String + ") AS " + kind + definition + ";")
 		if comment.Valid {
-			text += "\nCOMMENT ON MACRO " + kind + name + " IS " + quote(comment.String) + ";"
+			text.WriteString("\nCOMMENT ON MACRO " + kind + name + " IS " + quote(comment.String) + ";")
 		}
 	}
 	if err := p.exec(ctx, "SET VARIABLE program_version = $1", p.o.ProgramVersion); err != nil {
 		return err
 	}
-	return p.exec(ctx, "USE out;\n"+analystsTables+text+"\n"+analystsViews+"\nUSE snap;")
+	return p.exec(ctx, "USE out;\n"+analystsTables+text.String()+"\n"+analystsViews+"\nUSE snap;")
 }

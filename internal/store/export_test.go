@@ -56,3 +56,16 @@ func ChangeFile(t testing.TB, s *Store, id, statements string) {
 		t.Fatal(err)
 	}
 }
+
+// ReadFiles opens a database in memory after the statements of init, which attach
+// files that are no snapshots.
+func ReadFiles(t testing.TB, init string) *Reader {
+	t.Helper()
+	db, err := openMemory(func(exec func(string, ...any) error) error { return exec(init) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(2) // a reader's check has one of its own
+	t.Cleanup(func() { db.Close() })
+	return &Reader{db: db}
+}

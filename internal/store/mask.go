@@ -102,6 +102,23 @@ func (s *Store) maskOf(ctx context.Context, path string) (m maskFacts, err error
 	return readMask(ctx, conn)
 }
 
+// maskAhead makes for a snapshot that is about to be published, whose file is still
+// at path, the masked copies that the newest one has: so nobody who asks has to wait
+// for them. One that cannot be made now is made when it is asked for.
+func (s *Store) maskAhead(ctx context.Context, path, id string) {
+	ids, _, err := s.files()
+	if err != nil || len(ids) == 0 {
+		return
+	}
+	copies, err := s.MaskedCopies()
+	if err != nil {
+		return
+	}
+	for _, profile := range copies[ids[len(ids)-1]] {
+		_ = s.makeMasked(ctx, path, maskedPath(s.path(id), profile), profile)
+	}
+}
+
 // makeMasked makes the copy unless another process did so meanwhile.
 func (s *Store) makeMasked(ctx context.Context, path, target, profile string) (err error) {
 	if err := os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
@@ -122,7 +139,7 @@ func (s *Store) makeMasked(ctx context.Context, path, target, profile string) (e
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(filepath.Dir(path), masking+filepath.Base(target))
+	file := filepath.Join(filepath.Dir(target), masking+filepath.Base(target))
 	if err := s.buildMasked(ctx, path, file, profile, key); err != nil {
 		return errors.Join(err, s.clearMasking())
 	}

@@ -217,13 +217,41 @@ func TestPurgeAndMaskedCopies(t *testing.T) {
 	if err := st.Remove(p.Files); err != nil {
 		t.Fatal(err)
 	}
-	wantFiles(t, st, p.Snapshot+".duckdb")
+	wantFiles(t, st, p.Snapshot+".duckdb", p.Snapshot+".standard.duckdb")
 	r := read(t, st, store.ReadOptions{Mask: store.MaskStandard})
 	if text := dumpBase(t, r); strings.Contains(text, siteIDs[0]) {
 		t.Error("a copy made after the purge holds the person")
 	}
 	// What is left of a row is not enough to try a guess on.
 	check(t, r, "SELECT count(*) > 0, count(DISTINCT row_sha256) FROM base.purged", "true,1")
+}
+
+// A snapshot comes with the masked copies that the one before it has, so that
+// nobody waits for them; a copy whose snapshot never came is removed.
+func TestMaskedAhead(t *testing.T) {
+	st := storetest.Open(t)
+	first := storetest.Publish(t, st, small(1))
+	read(t, st, store.ReadOptions{Mask: store.MaskStandard})
+	second := storetest.Publish(t, st, small(2))
+	want := []string{first + ".duckdb", first + ".standard.duckdb", second + ".duckdb", second + ".standard.duckdb"}
+	wantFiles(t, st, want...)
+	made := false
+	r := read(t, st, store.ReadOptions{Mask: store.MaskStandard, Masking: func(string) { made = true }})
+	if made || r.Snapshot() != second {
+		t.Errorf("read %s, making a copy: %v", r.Snapshot(), made)
+	}
+	left := filepath.Join(st.Dir(), "snapshots", "20991231T000000Z.standard.duckdb")
+	if err := os.WriteFile(left, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release, err := st.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, st, want...)
 }
 
 // The key is made once, for its owner alone; a copy says why it cannot be made.

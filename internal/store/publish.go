@@ -85,10 +85,15 @@ func (b *Build) rename(ctx context.Context, file string) error {
 	if err := seal(file); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	b.store.maskAhead(ctx, file, b.id)
+	err := ctx.Err()
+	if err == nil {
+		err = os.Rename(file, b.store.path(b.id))
 	}
-	return os.Rename(file, b.store.path(b.id))
+	if err != nil {
+		return errors.Join(err, b.store.removeMasked(b.id))
+	}
+	return nil
 }
 
 func (b *Build) publishProject(ctx context.Context, p Project) error {

@@ -300,6 +300,12 @@ func TestPurgeOfAShortID(t *testing.T) {
 func TestInterruptedPurge(t *testing.T) {
 	st := storetest.Open(t)
 	personal(t, st, 1, 2)
+	asked, after := filepath.Join(st.Dir(), "queries", "20260104T060000.5Z-1.json"), filepath.Join(st.Dir(), "queries", "20260105T060000.5Z-1.json")
+	if err := os.Mkdir(filepath.Dir(asked), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, asked, []byte(secretName))
+	write(t, after, []byte("{}"))
 	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
 	if len(holding(t, st)) == 0 {
 		t.Fatal("Purge removes by itself")
@@ -311,6 +317,9 @@ func TestInterruptedPurge(t *testing.T) {
 	defer release()
 	if found := holding(t, st); len(found) > 0 {
 		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+	if left := tree(t, filepath.Dir(after)); len(left) != 1 {
+		t.Errorf("of queries asked since: %v", left)
 	}
 	if again, err := st.Purge(t.Context(), store.PurgeOptions{Person: secretID, Started: day(5)}); err != nil || again.Snapshot != "" || again.Rows != 0 {
 		t.Errorf("again: %+v, %v", again, err)

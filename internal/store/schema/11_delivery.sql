@@ -58,8 +58,8 @@ WHERE g.source_kind = 'structure'
 GROUP BY m.project_id, m.access_auth_id, g.auth_relation_id;
 COMMENT ON VIEW permission_rules IS 'One permission and one rule that may grant it: the rule names its channel, and its source is the person, one of the person''s organizations, or one above those.';
 COMMENT ON COLUMN permission_rules.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId';
-COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId';
+COMMENT ON COLUMN permission_rules.access_auth_id IS 'API access-auth: accessAuthId, the permission';
+COMMENT ON COLUMN permission_rules.auth_relation_id IS 'API query-rules: authRelationId, the rule';
 COMMENT ON COLUMN permission_rules.granted_through IS 'Derived: person, organization, or organization above (whether a rule holds for those below its organization is not documented)';
 
 CREATE MACRO resource_text(resource) AS

@@ -63,7 +63,7 @@ LEFT JOIN base.current_details AS d
     ON d.project_id = p.project_id AND d.access_auth_id = p.access_auth_id;
 COMMENT ON VIEW permission_sources IS 'What grants one permission: the rule that is found for it, else the source that its detail names.';
 COMMENT ON COLUMN permission_sources.project_id IS 'The project that was asked (projectId of the request)';
-COMMENT ON COLUMN permission_sources.access_auth_id IS 'API access-auth: accessAuthId';
+COMMENT ON COLUMN permission_sources.access_auth_id IS 'API access-auth: accessAuthId, the permission';
 COMMENT ON COLUMN permission_sources.rules IS 'Derived: how many rules of permission_rules may grant it; those of an organization above only where there is no other';
 COMMENT ON COLUMN permission_sources.auth_relation_id IS 'Derived: the rule; of several the one that ends when the permission does; NULL where that is not one';
 COMMENT ON COLUMN permission_sources.rule_permanent IS 'Derived: permanent of that rule';

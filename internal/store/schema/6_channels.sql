@@ -38,11 +38,11 @@ COMMENT ON COLUMN rule_channels.project_id IS 'The project that was asked (proje
 COMMENT ON COLUMN rule_channels.auth_relation_id IS 'API channel-detail: authRelationId of the request; API query-rules: authRelationId';
 COMMENT ON COLUMN rule_channels.access_control_channel_id IS 'API channel-detail: relationId ("entrance and exit, or person", so it may not be a channel); API query-rules: relationId';
 COMMENT ON COLUMN rule_channels.access_control_channel_name IS 'API channel-detail: accessControlChannelName; API query-rules: relationName';
-COMMENT ON COLUMN rule_channels.access_control_channel_no IS 'API channel-detail: accessControlChannelNo; NULL where named_by is rule';
-COMMENT ON COLUMN rule_channels.access_channel_room_id IS 'API channel-detail: accessChannelRoomId; NULL where named_by is rule';
-COMMENT ON COLUMN rule_channels.access_channel_position_path IS 'API channel-detail: accessChannelPositionPath; NULL where named_by is rule';
-COMMENT ON COLUMN rule_channels.business_device_id IS 'API channel-detail: businessDeviceId; NULL where named_by is rule';
-COMMENT ON COLUMN rule_channels.business_device_name IS 'API channel-detail: businessDeviceName; NULL where named_by is rule';
+COMMENT ON COLUMN rule_channels.access_control_channel_no IS 'API channel-detail: accessControlChannelNo, the channel''s number on its device; NULL where named_by is rule';
+COMMENT ON COLUMN rule_channels.access_channel_room_id IS 'API channel-detail: accessChannelRoomId, the area; NULL where named_by is rule';
+COMMENT ON COLUMN rule_channels.access_channel_position_path IS 'API channel-detail: accessChannelPositionPath, where the area is; NULL where named_by is rule';
+COMMENT ON COLUMN rule_channels.business_device_id IS 'API channel-detail: businessDeviceId, the device of the channel; NULL where named_by is rule';
+COMMENT ON COLUMN rule_channels.business_device_name IS 'API channel-detail: businessDeviceName, the device of the channel; NULL where named_by is rule';
 COMMENT ON COLUMN rule_channels.named_by IS 'Ours: channel-detail (a rule on a channel group) or rule (a rule on one channel)';
 COMMENT ON COLUMN rule_channels.first_snapshot IS 'Ours: the snapshot that first had the row as it stands';
 COMMENT ON COLUMN rule_channels.landed_snapshot IS 'Ours: the snapshot whose raw pages hold the row';
@@ -265,7 +265,7 @@ COMMENT ON COLUMN channels.access_channel_room_id IS 'API access-auth, else chan
 COMMENT ON COLUMN channels.access_channel_position_path IS 'API access-auth, else channel-detail, else what has ended: accessChannelPositionPath, of the newest row that has it';
 COMMENT ON COLUMN channels.business_device_name IS 'API access-auth, else channel-detail, else what has ended: businessDeviceName, of the newest row that has it';
 COMMENT ON COLUMN channels.access_control_channel_name IS 'API access-auth or channel-detail: accessControlChannelName, else query-rules: relationName, else what has ended; of the newest row that has it';
-COMMENT ON COLUMN channels.business_device_id IS 'API channel-detail: businessDeviceId';
+COMMENT ON COLUMN channels.business_device_id IS 'API channel-detail: businessDeviceId, the device of the channel';
 COMMENT ON COLUMN channels.tier IS 'channels.csv: tier';
 COMMENT ON COLUMN channels.owner IS 'channels.csv: owner';
 COMMENT ON COLUMN channels.owner_email IS 'channels.csv: owner_email';
