@@ -103,7 +103,8 @@ func FuzzAnswer(f *testing.F) {
 	r, files := fuzzed(f)
 	before := files()
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 1000 || strings.ContainsRune(text, 0) || strings.ToValidUTF8(text, "") != text {
+		// A vertical tab is a space to DuckDB only before a statement.
+		if len(text) > 1000 || strings.ContainsAny(text, "\x00\v") || strings.ToValidUTF8(text, "") != text {
 			return
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
