@@ -185,9 +185,7 @@ func inFrom(tokens []string) bool {
 		case t == ")":
 			depth++
 		case t == "(":
-			if depth--; depth < 0 {
-				return false
-			}
+			depth--
 		case depth == 0 && (t == "from" || t == "join"):
 			return true
 		case depth == 0 && slices.Contains(endOfFrom, t):
