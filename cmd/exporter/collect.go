@@ -143,10 +143,14 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*colle
 		journalled = errors.Join(journalled, a.publish(ctx, cfg, cfg.Publish.Dir))
 	}
 	if journalled != nil {
-		return result, &exitError{exitPart, fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)}
+		journalled = fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)
 	}
+	var lacks error
 	if result.Verdict == store.Partial {
-		return result, &exitError{exitPart, fmt.Errorf("collect: %w", errors.Join(result.Problems...))}
+		lacks = fmt.Errorf("collect: %w", errors.Join(result.Problems...))
+	}
+	if err := errors.Join(lacks, journalled); err != nil {
+		return result, &exitError{exitPart, err}
 	}
 	return result, nil
 }

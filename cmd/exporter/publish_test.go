@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net/http/httptest"
@@ -24,97 +21,6 @@ import (
 
 	"exporter/internal/sandbox"
 )
-
-// A client is a program that is not ours and reads the analysts' copy; it answers a
-// line with a line. See testdata/clients.
-type client struct {
-	t   *testing.T
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-// startClient starts a script of testdata/clients with the packages that
-// scripts/tools has installed.
-func startClient(t *testing.T, script string, args ...string) *client {
-	t.Helper()
-	modules, err := filepath.Abs("../../.tools/clients")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", append([]string{filepath.Join("testdata/clients", script), modules}, args...)...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (make test-tools installs it)", err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v", script, err)
-		}
-	})
-	return &client{t, in, bufio.NewReader(out)}
-}
-
-// tell asks a client and decodes its answer, which may have an error and the time it took.
-func (c *client) tell(question string, answer any) error {
-	if _, err := fmt.Fprintln(c.in, question); err != nil {
-		return err
-	}
-	line, err := c.out.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	var failed struct{ Error string }
-	if err := json.Unmarshal(line, &failed); err != nil {
-		return err
-	}
-	if failed.Error != "" {
-		return errors.New(failed.Error)
-	}
-	return json.Unmarshal(line, answer)
-}
-
-// asked is a line of duckdb.mjs.
-type asked struct {
-	File   string   `json:"file"`
-	Attach string   `json:"attach,omitempty"`
-	Keep   string   `json:"keep,omitempty"`
-	SQL    []string `json:"sql"`
-}
-
-type sqlAnswers struct {
-	Answers [][][]any
-	Ms      float64
-}
-
-// first is the first row of each answer, as text.
-func (a sqlAnswers) first() string {
-	var all []string
-	for _, rows := range a.Answers {
-		if len(rows) == 0 {
-			all = append(all, "no row")
-			continue
-		}
-		all = append(all, fmt.Sprint(rows[0]...))
-	}
-	return strings.Join(all, ", ")
-}
-
-func (c *client) query(q asked) (a sqlAnswers, err error) {
-	text, err := json.Marshal(q)
-	if err == nil {
-		err = c.tell(string(text), &a)
-	}
-	return a, err
-}
 
 // publishSite is a cloud of a large site, and a configuration that publishes it after
 // each collection. Its permissions change with each generation.
@@ -308,19 +214,10 @@ func (s *seen) add(snapshot, count string, ms float64) {
 	s.longest = max(s.longest, ms)
 }
 
-// Clients that read again and again while collections publish see no error, and never a
-// count that no snapshot has; what is open stays as it was.
-func TestPublish(t *testing.T) {
-	t.Parallel()
-	const collections = 5
-	s := newPublishSite(t)
-	s.exporter("collect")
-	kept := startClient(t, "duckdb.mjs", "duckdb-today")
-	open := asked{File: s.file(), Keep: "open", SQL: []string{"SELECT max(snapshot_id), count(*)::VARCHAR FROM permission_days"}}
-	before, err := kept.query(open)
-	if err != nil {
-		t.Fatal(err)
-	}
+// readers start clients of each kind. One reads the copy and gives the snapshot, how
+// many permissions it has, and how long that took in milliseconds.
+func (s *publishSite) readers(t *testing.T) map[string]func() (string, string, float64, error) {
+	t.Helper()
 	count := []string{"SELECT snapshot_id, count(*)::VARCHAR FROM permission_days WHERE snapshot_id = (SELECT value FROM about WHERE fact = 'snapshot') GROUP BY ALL"}
 	readDuckDB := func(module, attach string) func() (string, string, float64, error) {
 		q := asked{File: s.file(), Attach: attach, SQL: count}
@@ -338,7 +235,7 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	parquet := startClient(t, "parquet.mjs")
-	clients := map[string]func() (string, string, float64, error){
+	return map[string]func() (string, string, float64, error){
 		"oldest, opened":  readDuckDB("duckdb-oldest", ""),
 		"today, attached": readDuckDB("duckdb-today", "x"),
 		"parquet": func() (string, string, float64, error) {
@@ -350,6 +247,22 @@ func TestPublish(t *testing.T) {
 			return a.Snapshot, fmt.Sprint(a.Files[i].Rows), a.Ms, nil
 		},
 	}
+}
+
+// Clients that read again and again while collections publish see no error, and never a
+// count that no snapshot has; what is open stays as it was.
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	const collections = 5
+	s := newPublishSite(t)
+	s.exporter("collect")
+	kept := startClient(t, "duckdb.mjs", "duckdb-today")
+	open := asked{File: s.file(), Keep: "open", SQL: []string{"SELECT max(snapshot_id), count(*)::VARCHAR FROM permission_days"}}
+	before, err := kept.query(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := s.readers(t)
 	var done atomic.Bool
 	var wait sync.WaitGroup
 	all := map[string]*seen{}

@@ -130,10 +130,10 @@ ORDER BY t.table_name, c.column_index`, partitioned)
 	return tables, rows.Err()
 }
 
-// days lists the days whose snapshot the store still has. What a day holds is told
-// by a hash of the rows that the snapshot knows, of those that stand in it, and of
-// how tables are made of them.
-func (p *publication) days(ctx context.Context) ([]analystDay, error) {
+// contents is a query of the days of each project. What a day holds is told by a hash
+// of the rows that its snapshot knows, of those that stand in it, and of how tables are
+// made of them.
+func contents() string {
 	var parts strings.Builder
 	for _, r := range resources {
 		fmt.Fprintf(&parts, `
@@ -147,8 +147,8 @@ func (p *publication) days(ctx context.Context) ([]analystDay, error) {
     GROUP BY ALL
     UNION ALL`, r.name)
 	}
-	rows, err := p.conn.QueryContext(ctx, `
-WITH parts AS (`+parts.String()+`
+	return `
+WITH parts AS (` + parts.String() + `
     SELECT NULL, 'channel_register', f.first_snapshot, f.closed_snapshot, bit_xor(hash(r))
     FROM snap.base.registers AS f
     LEFT JOIN snap.base.channel_register AS r ON r.register_sha256 = f.sha256
@@ -185,7 +185,12 @@ LEFT JOIN (
     GROUP BY ALL
 ) AS k
     ON k.project_id = d.project_id AND k.snapshot_id = d.snapshot_id
-ORDER BY d.project_id, d.snapshot_date`)
+ORDER BY d.project_id, d.snapshot_date`
+}
+
+// days lists the days whose snapshot the store still has.
+func (p *publication) days(ctx context.Context) ([]analystDay, error) {
+	rows, err := p.conn.QueryContext(ctx, contents())
 	if err != nil {
 		return nil, err
 	}

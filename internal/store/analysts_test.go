@@ -215,21 +215,23 @@ func holdsNoSecret(t *testing.T, dir string) {
 	}
 }
 
+// publishTeam publishes a day of an organization of the persons.
+func publishTeam(t *testing.T, st *store.Store, n int, persons ...string) {
+	t.Helper()
+	s := storetest.Site{Project: "p1", At: day(n), Rows: rows{"structures": list(`{"structure_id":"s1","structure_name":"Falconers"}`)}}
+	var permissions []string
+	for _, p := range persons {
+		permissions = append(permissions, permissionRow("a"+p, "u"+p, "c1", `,"structure_ids":["s1"]`))
+	}
+	s.Rows["permissions"] = list(permissions...)
+	storetest.Publish(t, st, s)
+}
+
 // Only what has changed is written again, and the same bytes for the same rows; what
 // the store lets go, goes; and what a purge, another key or an organization that has
 // become small changes in days that are long past is changed there.
 func TestAnalystsAgain(t *testing.T) {
 	st := storetest.Open(t)
-	publishTeam := func(n int, persons ...string) {
-		t.Helper()
-		s := storetest.Site{Project: "p1", At: day(n), Rows: rows{"structures": list(`{"structure_id":"s1","structure_name":"Falconers"}`)}}
-		var permissions []string
-		for _, p := range persons {
-			permissions = append(permissions, permissionRow("a"+p, "u"+p, "c1", `,"structure_ids":["s1"]`))
-		}
-		s.Rows["permissions"] = list(permissions...)
-		storetest.Publish(t, st, s)
-	}
 	dir := filepath.Join(t.TempDir(), "it's; here")
 	written := func(what string, days ...int) {
 		t.Helper()
@@ -255,9 +257,9 @@ func TestAnalystsAgain(t *testing.T) {
 			t.Errorf("%s: %d files are there, %d kept, %d in the manifest, %v", what, len(there), c.Kept, len(listed), err)
 		}
 	}
-	publishTeam(1, "1", "2", "3", "4")
+	publishTeam(t, st, 1, "1", "2", "3", "4")
 	written("the first", 1)
-	publishTeam(2, "1", "2", "3")
+	publishTeam(t, st, 2, "1", "2", "3")
 	written("another day", 2)
 	sums := readManifest(t, dir).Files
 	if err := os.RemoveAll(dir); err != nil {
@@ -267,7 +269,7 @@ func TestAnalystsAgain(t *testing.T) {
 	if diff := cmp.Diff(sums, readManifest(t, dir).Files); diff != "" {
 		t.Errorf("files of the same rows (-before +again)\n%s", diff)
 	}
-	publishTeam(3, "1", "2")
+	publishTeam(t, st, 3, "1", "2")
 	written("an organization has become small", 1, 2, 3)
 	if all := csv(t, opened(t, dir), "SELECT DISTINCT left(structure_name, 12) AS name FROM read_parquet('"+quoted(dir)+"/parquet/structures/*/*/*.parquet')"); all != "name\nsmall group \n" {
 		t.Errorf("names of organizations: %s", all)

@@ -39,8 +39,9 @@ const (
 )
 
 // How files that are built are attached. No log is kept: what is not published is
-// thrown away. A new file is packed so that DuckDB 1.3 and later can read it, in
-// blocks that are small: where little has changed, a file grows by little.
+// thrown away. A new file is packed so that DuckDB 1.4 and later can read it (1.3
+// opens it, and takes for NULL what stands beside a NULL), in blocks that are small:
+// where little has changed, a file grows by little.
 const (
 	noLog   = "RECOVERY_MODE NO_WAL_WRITES"
 	newFile = noLog + ", STORAGE_VERSION 'v1.3.0', BLOCK_SIZE 65536"
