@@ -127,4 +127,3 @@ func TestHistory(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
-
