@@ -79,6 +79,9 @@ func (f *readFlags) options(cfg *config) (store.ReadOptions, error) {
 
 // explainRead adds to an error of reading what there is to read.
 func explainRead(ctx context.Context, st *store.Store, err error) error {
+	if newer, ok := errors.AsType[*store.ErrNewer](err); ok {
+		return newer
+	}
 	if !errors.Is(err, store.ErrNotPublished) {
 		return err
 	}
@@ -155,13 +158,16 @@ the format.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
   exporter sql --since 2026-03-01 "SELECT name FROM permissions ANTI JOIN previous.permissions USING (access_auth_id)"
-  exporter sql --set days=30 --out ending.xlsx "FROM permissions WHERE auth_end < $as_of + to_days($days::INTEGER)"
+  exporter sql --set days=30 --out ending.xlsx 'FROM permissions WHERE auth_end < $as_of::TIMESTAMPTZ + to_days($days::INTEGER)'
   exporter sql                                   # a prompt: \d lists the tables`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.sql(c, args, &f)
 		},
 	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(err, "see: exporter sql --help; a query that begins with a comment comes after --: exporter sql -- QUERY")
+	})
 	f.add(c)
 	f.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	c.Flags().StringVarP(&f.file, "file", "f", "", "read the query from this file")

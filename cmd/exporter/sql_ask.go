@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -47,7 +48,9 @@ const maxQuery = 1 << 20
 // asker asks about one state of the store, each question in a process of its own.
 type asker struct {
 	app     *app
+	store   *store.Store
 	dir     string // of the store
+	options store.ReadOptions
 	place   store.Place
 	since   time.Time // of the earlier state; zero where there is none
 	timeout time.Duration
@@ -61,11 +64,11 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(cfg)
+	st, err := store.OpenToRead(cfg.Store.Dir)
 	if err != nil {
 		return nil, err
 	}
-	k := &asker{app: a, dir: cfg.Store.Dir, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
+	k := &asker{app: a, store: st, dir: cfg.Store.Dir, options: o, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
 		return nil, explainRead(ctx, st, err)
 	}
@@ -101,7 +104,7 @@ type outcome struct {
 	Failed  string `json:"failed,omitempty"` // the error's text
 	Hint    string `json:"hint,omitempty"`
 	Refused bool   `json:"refused,omitempty"` // nothing has run
-	Limit   string `json:"limit,omitempty"`   // that it came to: memory or time
+	Limit   string `json:"limit,omitempty"`   // that it came to: memory, time or space
 }
 
 // ask runs a question and writes its answer to out. Every question that ran has an
@@ -109,7 +112,7 @@ type outcome struct {
 // ends, or the time is up, nothing is left running. An error says what a person
 // can do.
 func (k *asker) ask(ctx context.Context, q question, out io.Writer) (answer, error) {
-	if err := k.check(q); err != nil {
+	if err := errors.Join(k.check(q), k.find(ctx)); err != nil {
 		return answer{}, err
 	}
 	// That the reader of the answer has gone is an error of writing to it, not an
@@ -140,6 +143,21 @@ func (k *asker) check(q question) error {
 		return &hintError{fmt.Errorf("sql: refused, since no entry of it could be made: %w", err),
 			"every query is entered in the store's journal: ask as an account that may write there, or ask the analysts' copy: exporter publish"}
 	}
+	return nil
+}
+
+// find finds the state anew where its file is gone since: a later one knows it too.
+func (k *asker) find(ctx context.Context) error {
+	if _, err := os.Stat(k.place.File); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	o, previous := k.options, k.place.Previous
+	o.Snapshot, o.AsOf = k.place.Snapshot, k.place.AsOf
+	p, err := k.store.Place(ctx, o)
+	if err != nil {
+		return explainRead(ctx, k.store, err)
+	}
+	k.place, k.place.Previous = p, previous
 	return nil
 }
 
@@ -222,14 +240,12 @@ type outError struct{ err error }
 func (e *outError) Error() string { return "sql: write the answer: " + e.err.Error() }
 func (e *outError) Unwrap() error { return e.err }
 
+const hintLess = "ask for fewer rows or columns, or aggregate them"
+
 // explainEnd says why the process that asks ended without an outcome.
 func explainEnd(ended *endError) error {
-	const less = "ask for fewer rows or columns, or aggregate them"
-	if ended.signal == syscall.SIGXFSZ {
-		return &limitError{"space", errors.New("sql: the query needs more temporary space than it may have"), less}
-	}
 	if ended.memory {
-		return &limitError{"memory", errors.New("sql: the query needs more memory than it may have"), less}
+		return &limitError{"memory", errors.New("sql: the query needs more memory than it may have"), hintLess}
 	}
 	return &hintError{fmt.Errorf("sql: the process that asked came to an end: %w", ended), "the query may be nested too deeply; the store and its journal are as they were"}
 }
@@ -290,8 +306,7 @@ func (h *head) Write(p []byte) (int, error) {
 // endError is the end of a process that told no outcome.
 type endError struct {
 	err    error
-	signal syscall.Signal // that ended it, 0 for none
-	memory bool           // it could get no more memory
+	memory bool // it could get no more memory
 }
 
 func (e *endError) Error() string { return e.err.Error() }
@@ -310,9 +325,6 @@ func (w *worker) wait() (outcome, *endError) {
 	e := &endError{err: errors.Join(ended, err), memory: bytes.Contains(w.messages.Bytes(), []byte("out of memory"))}
 	if ended != nil {
 		e.err = ended
-	}
-	if status, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		e.signal = status.Signal()
 	}
 	return outcome{}, e
 }

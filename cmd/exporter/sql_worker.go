@@ -46,8 +46,9 @@ func (a *app) workerCommand() *cobra.Command {
 				os.Exit(exitInterrupted)
 			}()
 			told, answer := os.NewFile(3, "outcome"), os.NewFile(4, "answer")
-			spent := make(chan os.Signal, 1)
+			spent, full := make(chan os.Signal, 1), make(chan os.Signal, 1)
 			signal.Notify(spent, unix.SIGXCPU)
+			signal.Notify(full, unix.SIGXFSZ)
 			go func() {
 				<-spent
 				_ = json.NewEncoder(told).Encode(outcome{Limit: "time", Hint: "give it more with --timeout, or ask for less",
@@ -55,6 +56,13 @@ func (a *app) workerCommand() *cobra.Command {
 				os.Exit(0)
 			}()
 			out := work(c.Context(), r, answer)
+			if out.Failed != "" {
+				select {
+				case <-full:
+					out = outcome{Limit: "space", Failed: "the query needs more temporary space than it may have", Hint: hintLess}
+				case <-time.After(10 * time.Millisecond): // the signal may come after the error
+				}
+			}
 			return errors.Join(json.NewEncoder(told).Encode(out), told.Close(), answer.Close())
 		},
 	}
@@ -132,7 +140,7 @@ func failed(r request, reader *store.Reader, err error) outcome {
 	}
 	if store.OutOfMemory(err) {
 		o.Limit = "memory"
-		all = append(all, "ask for fewer rows or columns, or aggregate them")
+		all = append(all, hintLess)
 	}
 	if len(all) > 0 {
 		o.Hint = all[0]

@@ -41,15 +41,10 @@ type Store struct {
 // newer program. A damaged file is no
 // error here, but where it is used.
 func Open(dir string) (*Store, error) {
-	dir, err := filepath.Abs(dir)
+	s, err := OpenToRead(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
-	// DuckDB takes what follows for options, and writes beside the folder.
-	if strings.Contains(dir, "?") {
-		return nil, &pathError{dir}
-	}
-	s := &Store{dir: dir, memory: defaultMemory, floor: rewriteFloor}
 	ids, _, err := s.files()
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -61,6 +56,20 @@ func Open(dir string) (*Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// OpenToRead is [Open] without a look at the newest snapshot: what is then read is
+// refused by itself where it is of a newer program.
+func OpenToRead(dir string) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	// DuckDB takes what follows for options, and writes beside the folder.
+	if strings.Contains(dir, "?") {
+		return nil, &pathError{dir}
+	}
+	return &Store{dir: dir, memory: defaultMemory, floor: rewriteFloor}, nil
 }
 
 // Create makes what is missing of the store's folders, for their owner alone.
