@@ -60,7 +60,6 @@ func TestScripts(t *testing.T) {
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
 			"screen":   showScreen,
-			"talk":     talk,
 			"flip":     flipByte,
 			"harm":     harmNewest,
 			"holds":    holdsText,
