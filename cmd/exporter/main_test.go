@@ -39,9 +39,10 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
-		"queue": queueMails,
-		"send":  sendMails,
-		"slot":  runSlot,
+		"queue":    queueMails,
+		"send":     sendMails,
+		"slot":     runSlot,
+		"confined": runConfined,
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"exporter/internal/journal"
 	"exporter/internal/store"
 )
@@ -136,8 +138,14 @@ func (k *asker) check(q question) error {
 		return usage(errors.New("sql: the query is no text in UTF-8"), "save the file as UTF-8")
 	}
 	err := k.journal.Writable()
+	texts := filepath.Join(k.dir, queriesDir)
 	if err == nil {
-		err = os.MkdirAll(filepath.Join(k.dir, queriesDir), 0o700)
+		err = os.MkdirAll(texts, 0o700)
+	}
+	if err == nil {
+		if err = unix.Access(texts, unix.W_OK); err != nil {
+			err = &fs.PathError{Op: "write to", Path: texts, Err: err}
+		}
 	}
 	if err != nil {
 		return &hintError{fmt.Errorf("sql: refused, since no entry of it could be made: %w", err),

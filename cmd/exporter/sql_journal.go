@@ -72,13 +72,15 @@ func (k *asker) entry(q question, began time.Time, got outcome, err error) query
 // enter keeps the text of a question, and then enters it in the journal.
 func (k *asker) enter(q question, e queryEntry) error {
 	text, err := json.Marshal(queryText{q.SQL, q.Set})
+	path := filepath.Join(k.dir, e.Text)
 	if err == nil {
-		err = writeSynced(filepath.Join(k.dir, e.Text), append(text, '\n'))
+		err = writeSynced(path, append(text, '\n'))
 	}
 	if err == nil {
 		_, err = k.journal.Append("query", e)
 	}
 	if err != nil {
+		_ = os.Remove(path) // a text that no entry names would be kept for ever
 		return fmt.Errorf("sql: the answer has no entry in the journal: %w", explainDisk(err))
 	}
 	return nil

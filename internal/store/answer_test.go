@@ -47,11 +47,16 @@ func TestStatementEnd(t *testing.T) {
 // asked opens the newest snapshot as a process that asks does.
 func asked(t *testing.T, st *store.Store, o store.ReadOptions) *store.Reader {
 	t.Helper()
+	return askedIn(t, st, o, t.TempDir())
+}
+
+func askedIn(t testing.TB, st *store.Store, o store.ReadOptions, dir string) *store.Reader {
+	t.Helper()
 	p, err := st.Place(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := p.Open(t.Context(), t.TempDir())
+	r, err := p.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
