@@ -103,4 +103,3 @@ func (c *client) query(q asked) (a sqlAnswers, err error) {
 	}
 	return a, err
 }
-
