@@ -84,8 +84,8 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 	if err := confine(r); err != nil {
 		return failed(r, nil, fmt.Errorf("take the query's rights away: %w", err))
 	}
-	r.Place.File = filepath.Join(here, snapshotLink)
-	reader, err := r.Place.Open(ctx, here)
+	r.Place.File = filepath.Join(here(), snapshotLink)
+	reader, err := r.Place.Open(ctx, here())
 	if err != nil {
 		return failed(r, nil, err)
 	}

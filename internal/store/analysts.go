@@ -78,10 +78,12 @@ func (e *copyError) Hint() string { return e.hint }
 func CheckAnalystsDir(store, dir string) error {
 	within, err := filepath.Rel(real(store), real(dir))
 	if err == nil && within != ".." && !strings.HasPrefix(within, "../") {
-		return &copyError{dir, "is inside the store, which is for its owner alone", "choose a folder outside " + store}
+		return &copyError{dir, "is inside the store, which is for its owner alone",
+			"choose a folder outside " + store}
 	}
 	if strings.Contains(dir, "?") {
-		return &copyError{dir, "has a question mark, which DuckDB cannot have in a path", "choose a folder with another name"}
+		return &copyError{dir, "has a question mark, which DuckDB cannot have in a path",
+			"choose a folder with another name"}
 	}
 	return nil
 }
@@ -168,7 +170,8 @@ func lockDir(ctx context.Context, dir string) (release func() error, err error) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, publishWait, fmt.Errorf("another process has been publishing there for %s", publishWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, publishWait,
+		fmt.Errorf("another process has been publishing there for %s", publishWait))
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -241,7 +244,8 @@ func checkOurs(ctx context.Context, file string) (err error) {
 
 // make makes all new files in the work folder, and returns the new manifest.
 func (p *publication) make(ctx context.Context, old *manifest) (_ *manifest, err error) {
-	copied, err := p.store.masked(ctx, p.store.path(p.snapshot), ReadOptions{Mask: MaskPseudonym, Masking: p.o.Masking})
+	copied, err := p.store.masked(ctx, p.store.path(p.snapshot),
+		ReadOptions{Mask: MaskPseudonym, Masking: p.o.Masking})
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,10 @@ ORDER BY view_name`)
 		return 0, err
 	}
 	// Of a table that was made at once it is exact.
-	err = p.conn.QueryRowContext(ctx, "SELECT sum(estimated_size)::BIGINT FROM duckdb_tables() WHERE database_name = 'out'").Scan(&rows)
+	err = p.conn.QueryRowContext(ctx, `
+SELECT sum(estimated_size)::BIGINT
+FROM duckdb_tables()
+WHERE database_name = 'out'`).Scan(&rows)
 	return rows, err
 }
 
@@ -124,11 +127,17 @@ func (p *publication) comment(ctx context.Context) error {
 	statements, err := texts(ctx, p.conn, `
 SELECT format('COMMENT ON TABLE out.main."{}" IS ''{}''', view_name, replace(comment, '''', ''''''))
 FROM duckdb_views()
-WHERE database_name = 'snap' AND schema_name = 'main' AND comment IS NOT NULL AND view_name NOT IN (SELECT unnest($1::VARCHAR[]))
+WHERE database_name = 'snap'
+    AND schema_name = 'main'
+    AND comment IS NOT NULL
+    AND view_name NOT IN (SELECT unnest($1::VARCHAR[]))
 UNION ALL
 SELECT format('COMMENT ON COLUMN out.main."{}"."{}" IS ''{}''', table_name, column_name, replace(comment, '''', ''''''))
 FROM duckdb_columns()
-WHERE database_name = 'snap' AND schema_name = 'main' AND comment IS NOT NULL AND table_name NOT IN (SELECT unnest($1::VARCHAR[]))`, leftOut)
+WHERE database_name = 'snap'
+    AND schema_name = 'main'
+    AND comment IS NOT NULL
+    AND table_name NOT IN (SELECT unnest($1::VARCHAR[]))`, leftOut)
 	if err != nil || len(statements) == 0 {
 		return err
 	}
@@ -137,7 +146,10 @@ WHERE database_name = 'snap' AND schema_name = 'main' AND comment IS NOT NULL AN
 
 // define makes the views and macros of the analysts' file.
 func (p *publication) define(ctx context.Context) error {
-	versions, err := texts(ctx, p.conn, "SELECT sql FROM duckdb_views() WHERE database_name = 'snap' AND schema_name = 'base' AND view_name = 'permission_versions'")
+	versions, err := texts(ctx, p.conn, `
+SELECT sql
+FROM duckdb_views()
+WHERE database_name = 'snap' AND schema_name = 'base' AND view_name = 'permission_versions'`)
 	if err == nil && len(versions) != 1 {
 		err = errors.New("the schema has no view base.permission_versions")
 	}

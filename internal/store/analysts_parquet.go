@@ -137,7 +137,12 @@ func (p *publication) days(ctx context.Context) ([]analystDay, error) {
 	var parts strings.Builder
 	for _, r := range resources {
 		fmt.Fprintf(&parts, `
-    SELECT project_id, '%[1]s' AS part, first_snapshot, closed_snapshot, bit_xor(hash(*COLUMNS(* EXCLUDE (closed_snapshot)))) AS rows
+    SELECT
+        project_id,
+        '%[1]s' AS part,
+        first_snapshot,
+        closed_snapshot,
+        bit_xor(hash(*COLUMNS(* EXCLUDE (closed_snapshot)))) AS rows
     FROM snap.base.%[1]s
     GROUP BY ALL
     UNION ALL`, r.name)
@@ -270,8 +275,10 @@ func (p *publication) copyTable(ctx context.Context, table, path string, d analy
 		from = "out.main." + table + " WHERE project_id = $1"
 	}
 	res, err := p.conn.ExecContext(ctx, "COPY (SELECT * EXCLUDE (project_id) FROM "+from+") TO "+file+
-		fmt.Sprintf(" (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, USE_TMP_FILE false, KV_METADATA {'table': %s, project_id: %s, snapshot_date: %s, snapshot_id: %s, mask: %s})",
-			quote(table), quote(d.Project), quote(d.Date), quote(d.Snapshot), quote(MaskPseudonym)), d.Project)
+		fmt.Sprintf(` (
+    FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, USE_TMP_FILE false,
+    KV_METADATA {'table': %s, project_id: %s, snapshot_date: %s, snapshot_id: %s, mask: %s}
+)`, quote(table), quote(d.Project), quote(d.Date), quote(d.Snapshot), quote(MaskPseudonym)), d.Project)
 	if err != nil {
 		return 0, err
 	}

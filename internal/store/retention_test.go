@@ -208,7 +208,8 @@ func TestPurgePerson(t *testing.T) {
 	if left := tree(t, filepath.Join(st.Dir(), "snapshots")); len(left) != 1 {
 		t.Errorf("left in snapshots: %v", left)
 	}
-	if after := len(content(t, file(st, p.Snapshot))); after > size {
+	// What the file says of the purge may take one block more.
+	if after := len(content(t, file(st, p.Snapshot))); after > size+64<<10 {
 		t.Errorf("the file was %d bytes and is %d", size, after)
 	}
 	r := read(t, st, store.ReadOptions{})
@@ -341,7 +342,8 @@ func TestPurgeBefore(t *testing.T) {
 	if p.Rows < 20 {
 		t.Errorf("%d rows", p.Rows)
 	}
-	if after := len(content(t, file(st, p.Snapshot))); after > size {
+	// What the file says of the purge may take one block more.
+	if after := len(content(t, file(st, p.Snapshot))); after > size+64<<10 {
 		t.Errorf("the file was %d bytes and is %d", size, after)
 	}
 	r := read(t, st, store.ReadOptions{})

@@ -14,6 +14,27 @@ CROSS JOIN base.as_of AS a
 WHERE r.verdict IN ('complete', 'complete_with_drift')
     AND r.snapshot_id <= a.snapshot_id;
 
+-- The last whole walk that still had a row: of one that a snapshot has closed the last
+-- before it, of one that is open (ended is ~) the last of all. There are as many as
+-- snapshots, so that what joins this need not sort its rows.
+CREATE VIEW base.last_walks AS
+SELECT
+    e.project_id,
+    e.resource,
+    e.ended,
+    w.seen_at
+FROM (
+    SELECT project_id, resource, snapshot_id AS ended
+    FROM base.resources
+    UNION ALL
+    SELECT DISTINCT project_id, resource, '~'
+    FROM base.resources
+) AS e
+ASOF JOIN base.whole_walks AS w
+    ON w.project_id = e.project_id
+    AND w.resource = e.resource
+    AND w.snapshot_id < e.ended;
+
 CREATE VIEW permission_history AS
 SELECT
     h.project_id,
@@ -55,14 +76,10 @@ LEFT JOIN base.whole_walks AS f
     ON f.resource = 'permissions'
     AND f.project_id = h.project_id
     AND f.snapshot_id = h.first_snapshot
-ASOF LEFT JOIN (
-    SELECT w.* FROM base.whole_walks AS w WHERE w.resource = 'permissions'
-) AS l
-    ON l.project_id = h.project_id
-    AND l.snapshot_id < CASE
-        WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot
-        ELSE a.snapshot_id || '~'
-    END
+LEFT JOIN base.last_walks AS l
+    ON l.resource = 'permissions'
+    AND l.project_id = h.project_id
+    AND l.ended = CASE WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot ELSE '~' END
 WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW permission_history IS 'A row of permissions while it stayed the same.';
@@ -118,14 +135,10 @@ LEFT JOIN base.whole_walks AS f
     ON f.resource = 'persons'
     AND f.project_id = h.project_id
     AND f.snapshot_id = h.first_snapshot
-ASOF LEFT JOIN (
-    SELECT w.* FROM base.whole_walks AS w WHERE w.resource = 'persons'
-) AS l
-    ON l.project_id = h.project_id
-    AND l.snapshot_id < CASE
-        WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot
-        ELSE a.snapshot_id || '~'
-    END
+LEFT JOIN base.last_walks AS l
+    ON l.resource = 'persons'
+    AND l.project_id = h.project_id
+    AND l.ended = CASE WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot ELSE '~' END
 WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW person_history IS 'A row of persons while it stayed the same.';
@@ -164,14 +177,10 @@ LEFT JOIN base.whole_walks AS f
     ON f.resource = 'structures'
     AND f.project_id = h.project_id
     AND f.snapshot_id = h.first_snapshot
-ASOF LEFT JOIN (
-    SELECT w.* FROM base.whole_walks AS w WHERE w.resource = 'structures'
-) AS l
-    ON l.project_id = h.project_id
-    AND l.snapshot_id < CASE
-        WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot
-        ELSE a.snapshot_id || '~'
-    END
+LEFT JOIN base.last_walks AS l
+    ON l.resource = 'structures'
+    AND l.project_id = h.project_id
+    AND l.ended = CASE WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot ELSE '~' END
 WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW structure_history IS 'A row of structures while it stayed the same.';
@@ -216,14 +225,10 @@ LEFT JOIN base.whole_walks AS f
     ON f.resource = 'rules'
     AND f.project_id = h.project_id
     AND f.snapshot_id = h.first_snapshot
-ASOF LEFT JOIN (
-    SELECT w.* FROM base.whole_walks AS w WHERE w.resource = 'rules'
-) AS l
-    ON l.project_id = h.project_id
-    AND l.snapshot_id < CASE
-        WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot
-        ELSE a.snapshot_id || '~'
-    END
+LEFT JOIN base.last_walks AS l
+    ON l.resource = 'rules'
+    AND l.project_id = h.project_id
+    AND l.ended = CASE WHEN h.closed_snapshot <= a.snapshot_id THEN h.closed_snapshot ELSE '~' END
 WHERE h.first_snapshot <= a.snapshot_id
     AND (a.project_id IS NULL OR h.project_id = a.project_id);
 COMMENT ON VIEW rule_history IS 'A row of rules while it stayed the same.';
