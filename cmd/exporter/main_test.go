@@ -61,7 +61,6 @@ func TestScripts(t *testing.T) {
 			"pdf2txt":  pdfToText,
 			"status":   wantStatus,
 			"screen":   showScreen,
-			"talk":     talk,
 			"flip":     flipByte,
 			"harm":     harmNewest,
 			"holds":    holdsText,

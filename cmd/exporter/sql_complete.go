@@ -111,8 +111,8 @@ type named struct {
 }
 
 // endOfFrom are the words after which a comma names no further table.
-var endOfFrom = []string{"where", "select", "group", "order", "having", "qualify", "limit", "window",
-	"on", "using", "union", "intersect", "except"}
+var endOfFrom = []string{"where", "select", "group", "order", "having", "qualify", "limit",
+	"window", "on", "using", "union", "intersect", "except"}
 
 // beforeTable are the words behind which a table is named.
 var beforeTable = []string{"from", "join", "describe", "summarize", "pivot", "unpivot"}

@@ -125,8 +125,7 @@ func (s *session) greet(ctx context.Context) error {
 		return err
 	}
 	s.say(state)
-	s.say(s.faint(`A statement ends with ;  Tab completes, \d shows the tables, \help the rest,` +
-		" Ctrl-D leaves."))
+	s.say(s.faint(`; ends a statement, Tab completes, \d lists the tables, \help tells the rest.`))
 	return nil
 }
 

@@ -3,13 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
@@ -171,6 +167,8 @@ exporter> FROM per|
   permissions      One person on one channel
   persons          One person
   permissions_at(  As they were`},
+		{"the only completion", 60, []string{"FROM perso", "<tab>"}, `
+exporter> FROM persons|`},
 		{"the next completion", 60, []string{"FROM pe", "<tab>", "<tab>", "<down>"}, `
 exporter> FROM persons|
   permissions      One person on one channel
@@ -265,108 +263,6 @@ func TestEditorEnds(t *testing.T) {
 				t.Errorf("outcome %v, want %v", e.outcome, test.want)
 			}
 		})
-	}
-}
-
-// TestTypedAhead types at editors that come and go: none takes what is behind the
-// Enter that ends it, and nothing is lost.
-func TestTypedAhead(t *testing.T) {
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer write.Close()
-	board := newKeyboard(read)
-	typed := []struct {
-		text   string
-		enters int // that do not end it
-	}{
-		{"SELECT 1;\r", 0},
-		{"\x1b[200~SELECT\r2;\r\x1b[201~\r", 0},
-		{"SELECT\r\r3;\r", 2},
-		{"张伟\n", 0},
-	}
-	for _, c := range typed {
-		if _, err := io.WriteString(write, c.text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range typed {
-		k, text := board.keys(), ""
-		for one := make([]byte, 7); text != c.text; {
-			n, err := k.Read(one)
-			if text += string(one[:n]); err != nil || !strings.HasPrefix(c.text, text) {
-				t.Fatalf("read %q, %v, want %q", text, err, c.text)
-			}
-			if strings.HasSuffix(text, "\r") && c.enters > 0 {
-				c.enters--
-				k.next()
-			}
-		}
-		more := make(chan int)
-		go func() {
-			n, _ := k.Read(make([]byte, 7))
-			more <- n
-		}()
-		select {
-		case n := <-more:
-			t.Fatalf("%d bytes come behind the Enter of %q", n, c.text)
-		case <-time.After(20 * time.Millisecond):
-		}
-		close(k.over)
-		if n := <-more; n > 0 {
-			t.Errorf("an editor that is over reads %d bytes", n)
-		}
-	}
-}
-
-func TestHistory(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state", "exporter", "history")
-	h, err := openHistory(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range historyLimit + 5 {
-		for range 2 { // the second time is no other statement
-			if err := h.add(fmt.Sprintf("SELECT %d\n;", i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
-	}
-	for _, unkept := range []string{"", " \n", " SELECT 'secret';"} {
-		if err := h.add(unkept); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// A line that a crash has cut short.
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err == nil {
-		_, err = f.WriteString("\"SELECT\n")
-		f.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := openHistory(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := again.len(); n != historyLimit || again.list[0] != "SELECT 5\n;" || again.list[n-1] != fmt.Sprintf("SELECT %d\n;", historyLimit+4) {
-		t.Errorf("%d statements from %q to %q", n, again.list[0], again.list[n-1])
-	}
-	text, err := os.ReadFile(path)
-	if err != nil || strings.Count(string(text), "\n") != historyLimit {
-		t.Errorf("the file has %d lines, %v", strings.Count(string(text), "\n"), err)
-	}
-	if info, err = os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the shortened file's mode is %v, %v", info.Mode(), err)
-	}
-	if left, _ := filepath.Glob(filepath.Dir(path) + "/.*"); len(left) > 0 {
-		t.Errorf("left: %v", left)
 	}
 }
 

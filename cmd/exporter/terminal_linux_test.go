@@ -10,11 +10,25 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 )
+
+// TestTerminal runs dialogues of a person with the program.
+func TestTerminal(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/terminal",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox": startSandbox,
+			"talk":    talk,
+		},
+	})
+}
 
 // terminal is a program that runs on a terminal of its own.
 type terminal struct {
