@@ -42,7 +42,7 @@ func confine(r request) error {
 		}
 		now.Max = min(l.most, now.Max)
 		if now.Cur = now.Max; l.resource == unix.RLIMIT_CPU {
-			now.Cur-- // a second to tell it before the process is ended
+			now.Cur -= min(now.Max/2, 5) // in these seconds it is told, before the process is ended
 		}
 		if err := unix.Setrlimit(l.resource, &now); err != nil {
 			return err

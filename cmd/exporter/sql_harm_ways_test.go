@@ -237,7 +237,7 @@ func waysOut(s *harmSite) []wayOut {
 		{name: "an aggregate in memory", sql: "SELECT list(range) FROM range(100000000)", limits: "ulimit -d 500000", status: 1, says: "emory", outcome: "memory"},
 		{name: "a sort on the disk", sql: "SELECT count(s) FROM (SELECT range AS n, hash(range)::VARCHAR || repeat('x', 2000) AS s FROM range(700000) ORDER BY hash(n) OFFSET 1)",
 			limits: "ulimit -f 1000", status: 1, says: "temporary space", outcome: "space"},
-		{name: "time of the processor", sql: "SELECT count(*) FROM range(1000000000000)", limits: "ulimit -t 2", status: 1, says: "of the processor", outcome: "time"},
+		{name: "time of the processor", sql: "SELECT count(*) FROM range(1000000000000)", limits: "ulimit -t 4", status: 1, says: "of the processor", outcome: "time"},
 	} {
 		w.command = true
 		all = append(all, w)

@@ -267,7 +267,7 @@ func (s *harmSite) checkProcess(pid int) {
 		}
 	}
 	limits := strings.Join(strings.Fields(read("limits")), " ")
-	for _, want := range []string{"Max cpu time 129 130 seconds", "Max file size 4294967296 4294967296 bytes", "Max data size 2147483648 2147483648 bytes",
+	for _, want := range []string{"Max cpu time 125 130 seconds", "Max file size 4294967296 4294967296 bytes", "Max data size 2147483648 2147483648 bytes",
 		"Max core file size 0 0 bytes", "Max open files 64 64 files"} {
 		if !strings.Contains(limits, want) {
 			s.t.Errorf("its limits have not %q:\n%s", want, limits)

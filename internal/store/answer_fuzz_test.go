@@ -82,7 +82,7 @@ func FuzzStatementEnd(f *testing.F) {
 		if len(text) > 1000 || strings.ContainsRune(text, 0) || strings.ToValidUTF8(text, "") != text {
 			return // no query is that
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		_, columns, err := r.Describe(ctx, text, nil)
 		if err != nil || columns == nil {
@@ -107,7 +107,7 @@ func FuzzAnswer(f *testing.F) {
 		if len(text) > 1000 || strings.ContainsAny(text, "\x00\v") || strings.ToValidUTF8(text, "") != text {
 			return
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		got, err := answered(ctx, r, text)
 		if files() != before {
