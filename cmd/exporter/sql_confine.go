@@ -69,7 +69,8 @@ func filterCalls() error {
 	if !seccomp.Supported() {
 		return nil
 	}
-	calls := []string{"socket", "execve", "execveat", "ptrace", "io_uring_setup", "readlinkat"}
+	calls := []string{"socket", "execve", "execveat", "ptrace", "kill", "pidfd_send_signal",
+		"io_uring_setup", "readlinkat"}
 	if runtime.GOARCH == "amd64" {
 		calls = append(calls, "readlink") // others do not have it
 	}

@@ -100,8 +100,8 @@ func openMany() error {
 // DuckDB lets it do.
 func TestSQLConfined(t *testing.T) {
 	t.Parallel()
-	if version, err := ll.LandlockGetABIVersion(); err != nil || version < 6 {
-		t.Fatalf("this machine cannot show it: Landlock of version 6 is wanted (Linux 6.12, started with landlock in lsm=), it has %d: %v", version, err)
+	if version, err := ll.LandlockGetABIVersion(); err != nil || version < 1 {
+		t.Fatalf("this machine cannot show it: Landlock is wanted (Linux 5.13, started with landlock in lsm=), it has version %d: %v", version, err)
 	}
 	dir, outside := t.TempDir(), t.TempDir()
 	file := filepath.Join(outside, "file")
