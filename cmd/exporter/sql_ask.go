@@ -121,12 +121,17 @@ func (k *asker) ask(ctx context.Context, q question, out io.Writer) (answer, err
 	// end of this process: the journal is still to be written.
 	signal.Ignore(syscall.SIGPIPE)
 	began := k.app.now()
-	got, err := k.run(ctx, q, out)
-	entry := k.entry(q, began, got, err)
-	if entry.Outcome == "refused" {
+	text, err := k.keepText(q, began)
+	if err != nil {
 		return answer{}, err
 	}
-	return answer{got.Rows, got.Cut, got.SHA256, k.app.now().Sub(began)}, errors.Join(err, k.enter(q, entry))
+	got, err := k.run(ctx, q, out)
+	entry := k.entry(q, began, got, err)
+	entry.Text = text
+	if entry.Outcome == "refused" {
+		return answer{}, errors.Join(err, os.Remove(filepath.Join(k.dir, text)))
+	}
+	return answer{got.Rows, got.Cut, got.SHA256, k.app.now().Sub(began)}, errors.Join(err, k.enter(entry))
 }
 
 // check refuses what is no question, and any where its entry could not be made.

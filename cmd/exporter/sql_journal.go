@@ -51,8 +51,7 @@ func (k *asker) entry(q question, began time.Time, got outcome, err error) query
 	sum := sha256.Sum256([]byte(q.SQL))
 	e := queryEntry{By: account(), SQLSHA256: hex.EncodeToString(sum[:]), Parameters: slices.Sorted(maps.Keys(q.Set)),
 		Snapshot: k.place.Snapshot, AsOf: k.place.AsOf, Mask: k.place.Mask, Project: k.place.Project, Previous: k.place.Previous,
-		Format: q.Format, Outcome: "failed", Rows: got.Rows, Cut: got.Cut, MS: k.app.now().Sub(began).Milliseconds(),
-		Text: filepath.Join(queriesDir, began.UTC().Format("20060102T150405.000000000Z")+"-"+strconv.Itoa(os.Getpid())+".json")}
+		Format: q.Format, Outcome: "failed", Rows: got.Rows, Cut: got.Cut, MS: k.app.now().Sub(began).Milliseconds()}
 	limit, limited := errors.AsType[*limitError](err)
 	_, gone := errors.AsType[*outError](err)
 	exit, exits := errors.AsType[*exitError](err)
@@ -69,19 +68,26 @@ func (k *asker) entry(q question, began time.Time, got outcome, err error) query
 	return e
 }
 
-// enter keeps the text of a question, and then enters it in the journal.
-func (k *asker) enter(q question, e queryEntry) error {
+// keepText keeps the text of a question, before it runs, and returns its path in the
+// store's directory.
+func (k *asker) keepText(q question, began time.Time) (string, error) {
+	name := filepath.Join(queriesDir, began.UTC().Format("20060102T150405.000000000Z")+"-"+strconv.Itoa(os.Getpid())+".json")
 	text, err := json.Marshal(queryText{q.SQL, q.Set})
-	path := filepath.Join(k.dir, e.Text)
 	if err == nil {
-		err = writeSynced(path, append(text, '\n'))
-	}
-	if err == nil {
-		_, err = k.journal.Append("query", e)
+		err = writeSynced(filepath.Join(k.dir, name), append(text, '\n'))
 	}
 	if err != nil {
-		_ = os.Remove(path) // a text that no entry names would be kept for ever
-		return fmt.Errorf("sql: the answer has no entry in the journal: %w", explainDisk(err))
+		_ = os.Remove(filepath.Join(k.dir, name)) // what there is of it
+		return "", fmt.Errorf("sql: refused, since its text could not be kept: %w", explainDisk(err))
+	}
+	return name, nil
+}
+
+// enter enters a question in the journal. Where it cannot, the text goes: what no
+// entry names would be kept for ever.
+func (k *asker) enter(e queryEntry) error {
+	if _, err := k.journal.Append("query", e); err != nil {
+		return fmt.Errorf("sql: the answer has no entry in the journal: %w", errors.Join(explainDisk(err), os.Remove(filepath.Join(k.dir, e.Text))))
 	}
 	return nil
 }
