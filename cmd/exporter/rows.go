@@ -238,7 +238,14 @@ func jsonPair(name string, value any, kind string) ([]byte, error) {
 		} else {
 			value = store.Text(v, kind)
 		}
-	case nil, string, bool, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:
+	case store.Nested:
+		value = json.RawMessage(v.JSON)
+	case float32, float64: // infinity and what is no number have no JSON
+		switch s := store.Text(v, kind); s {
+		case "inf", "-inf", "nan":
+			value = s
+		}
+	case nil, string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:
 	default:
 		if s := store.Text(v, kind); strings.HasPrefix(kind, "DECIMAL") {
 			value = json.Number(s)
