@@ -44,7 +44,7 @@ counted AS (
 )
 SELECT
     CASE
-        WHEN queries = 0 THEN '**No query ran in the last ' || $days || ' days.**'
+        WHEN queries = 0 THEN '**No query ran in the ' || $days || ' days before ' || strftime(timezone($timezone, CAST($as_of AS TIMESTAMPTZ)), '%Y-%m-%d %H:%M') || '.**'
         ELSE '**' || if(queries = 1, 'One query', format('{:,}', queries) || ' queries')
             || if(named, ' by ' || if(persons = 1, 'one person', format('{:,}', persons) || ' persons'), '') || '** in ' || $days || ' days, '
             || 'the last on ' || strftime(timezone($timezone, last_at), '%Y-%m-%d %H:%M') || '; '
@@ -54,7 +54,7 @@ SELECT
             END
             || if(unmasked > 0, ', ' || format('{:,}', unmasked) || ' read unmasked', '') || '.'
     END
-    || ' This is of exporter sql alone: who opens the files in another way is not known.' AS answer,
+    || ' What ran since is told by the next snapshot. This is of exporter sql alone: who opens the files in another way is not known.' AS answer,
     CASE
         WHEN unmasked > 0 THEN 'Have those who read unmasked say what for.'
         ELSE 'Nothing is to be done.'

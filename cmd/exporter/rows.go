@@ -75,6 +75,9 @@ func (a *app) printAnswer(ctx context.Context, r *store.Reader, query string, na
 const maxCell = 40
 
 func (r *rows) table() error {
+	if len(r.columns) == 2 && r.columns[0].Name == "explain_key" {
+		return r.plan()
+	}
 	g, err := r.grid(r.width > 0 && len(r.columns) > 1)
 	if err != nil {
 		return err
@@ -110,6 +113,18 @@ func (r *rows) grid(snipped bool) (*grid, error) {
 			}
 		}
 		g.add(cells...)
+		return nil
+	})
+}
+
+// plan writes what EXPLAIN gives, which is drawn.
+func (r *rows) plan() error {
+	return r.each(func(values []any) error {
+		for line := range strings.Lines(store.Text(values[len(values)-1], "VARCHAR")) {
+			if _, err := fmt.Fprintln(r.w, printable(strings.TrimRight(line, "\n"))); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

@@ -146,6 +146,7 @@ func failed(r request, reader *store.Reader, err error) outcome {
 	}
 	if store.OutOfMemory(err) {
 		o.Limit = "memory"
+		o.Failed, _, _ = strings.Cut(o.Failed, "\n") // then comes advice that cannot be followed here
 		all = append(all, hintLess)
 	}
 	if len(all) > 0 {
@@ -181,6 +182,9 @@ func writeWorkbook(ctx context.Context, r request, reader *store.Reader, got *st
 	}
 	d := reports.Definition{Name: "query", Title: "Answer to a query", Question: "What does this query give?", Answer: rowsSaid(got),
 		Sections: []reports.Section{{Name: "Rows", Title: "Rows", Query: query, Empty: "The query gives no rows."}}}
+	if got.Cut {
+		d.NotCovered = []string{"the rows behind the first " + count(got.Rows) + ", which the query gives too"}
+	}
 	d.Parameters = map[string]reports.Parameter{}
 	for name, value := range r.Question.Set {
 		d.Parameters[name] = reports.Parameter{Type: "text", Default: value}
