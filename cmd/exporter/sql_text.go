@@ -14,15 +14,8 @@ import (
 	"exporter/internal/store"
 )
 
-// statementEnd is [store.StatementEnd].
-func statementEnd(query string) (end int, complete bool) { return store.StatementEnd(query) }
-
-// keywords are words of SQL that statements are made of.
-var keywords = strings.Fields(`SELECT FROM WHERE WITH VALUES PIVOT UNPIVOT DESCRIBE SUMMARIZE SHOW EXPLAIN ANALYZE GROUP
-ORDER BY HAVING QUALIFY LIMIT OFFSET JOIN LEFT RIGHT FULL INNER OUTER CROSS SEMI ANTI ASOF NATURAL LATERAL ON USING
-UNION ALL EXCEPT INTERSECT DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE SIMILAR BETWEEN EXISTS CASE WHEN THEN ELSE END
-CAST TRY_CAST ASC DESC NULLS FIRST LAST OVER PARTITION WINDOW ROWS RANGE FILTER INTERVAL TIMESTAMPTZ DATE TRUE FALSE
-RECURSIVE EXCLUDE REPLACE COLUMNS TABLES TABLE SAMPLE WITHIN POSITIONAL`)
+// keywords are the single words of SQL.
+var keywords = strings.Fields(strings.Join(sqlKeywords, " "))
 
 // hintQuery is what a person may have meant where DuckDB refuses a query, "" where
 // nothing is near, or DuckDB says so itself.
