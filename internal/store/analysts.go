@@ -272,20 +272,25 @@ func (p *publication) finish(path string, rows int64) (file AnalystsFile, err er
 		return file, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	sum := sha256.New()
-	n, err := io.Copy(sum, f)
-	if err != nil {
+	file = AnalystsFile{Path: path, Rows: rows}
+	if file.Bytes, file.SHA256, err = readSum(f); err != nil {
 		return file, err
 	}
-	file = AnalystsFile{Path: path, Rows: rows, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}
 	p.result.Files = append(p.result.Files, file)
-	p.result.Bytes += n
+	p.result.Bytes += file.Bytes
 	info, err := f.Stat()
 	if err != nil {
 		return file, err
 	}
 	// Nobody is to write to what others read.
 	return file, errors.Join(f.Chmod(info.Mode().Perm()&0o444), f.Sync())
+}
+
+// readSum reads all of r, and returns its length and its SHA-256.
+func readSum(r io.Reader) (int64, string, error) {
+	sum := sha256.New()
+	n, err := io.Copy(sum, r)
+	return n, hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // show puts what was made in its place: the manifest last, which then is true of all.
