@@ -75,9 +75,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
 	}
-	if _, out := errors.AsType[*outError](err); out && errors.Is(err, syscall.EPIPE) {
-		return exitFailed // who reads the answer wants no more of it, nor a message
-	}
 	printError(stderr, err)
 	var exit *exitError
 	if errors.As(err, &exit) {
@@ -207,7 +204,11 @@ func usage(err error, hint string) error {
 // hint; of errors that are joined each with its own. One hint for several that
 // follow each other stands below the last.
 func printError(w io.Writer, err error) {
-	parts := apart(err)
+	// Who reads the answer and has gone wants no message.
+	parts := slices.DeleteFunc(apart(err), func(err error) bool {
+		out, ok := errors.AsType[*outError](err)
+		return ok && out.gone()
+	})
 	for i, part := range parts {
 		for line := range strings.Lines(strings.TrimRight(part.Error(), "\n")) {
 			line = strings.TrimRight(line, "\n")

@@ -40,7 +40,8 @@ persons are pseudonyms, and organizations of one or two persons have no name.
                         whose snapshot the store still has, and manifest.json
 
 Every file is replaced at once when it is whole, so that DIR can be read at any time.
-Without DIR it is publish.dir of reports.yaml, where every collection publishes too.`,
+Without DIR it is publish.dir of reports.yaml: only there every collection publishes too,
+and a purge of a person makes the copy anew. After a purge publish to other folders again.`,
 		Example: `  exporter publish /srv/analysts
   duckdb -readonly /srv/analysts/analysts.duckdb "FROM about"`,
 		Args: cobra.MaximumNArgs(1),

@@ -92,6 +92,9 @@ func explainRead(ctx context.Context, st *store.Store, err error) error {
 	return &hintError{err, hint}
 }
 
+// reserved are the parameters that every query may name, and nobody can set.
+var reserved = []string{"as_of", "timezone", "snapshot", "since", "since_snapshot"}
+
 // parameters are the --set flags as text by name.
 func (f *readFlags) parameters() (map[string]string, error) {
 	all := map[string]string{}
@@ -99,6 +102,9 @@ func (f *readFlags) parameters() (map[string]string, error) {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
 			return nil, usage(fmt.Errorf("--set %q is not name=value", s), "for example: --set within_days=60")
+		}
+		if slices.Contains(reserved, name) {
+			return nil, usage(fmt.Errorf("--set %s: every query has it", name), "--as-of, --snapshot and --since choose the state that is read")
 		}
 		all[name] = value
 	}
@@ -220,12 +226,13 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 
 // choose finds the format and the limit.
 func (f *sqlFlags) choose(c *cobra.Command, q *question) error {
-	if ending := strings.TrimPrefix(filepath.Ext(f.out), "."); q.Format == "" && f.out != "" {
-		if q.Format = ending; ending == "md" {
+	if q.Format == "" && f.out != "" {
+		q.Format = strings.TrimPrefix(filepath.Ext(f.out), ".")
+		switch q.Format {
+		case "md":
 			q.Format = "markdown"
-		}
-		if !slices.Contains(sqlFormats, q.Format) {
-			q.Format = "csv"
+		case "":
+			return usage(fmt.Errorf("--out %s: its name says no format", f.out), "give it an ending as .csv or .xlsx, or --format")
 		}
 	}
 	q.Format = cmp.Or(q.Format, "table")
@@ -290,7 +297,7 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 		return fmt.Errorf("sql: %w", err)
 	}
 	a.sayCut(got, q)
-	fmt.Fprintf(a.stderr, "%s: %s rows\n", path, count(got.Rows))
+	fmt.Fprintf(a.stderr, "%s: %s\n", path, plural(got.Rows, "row"))
 	return nil
 }
 

@@ -214,7 +214,7 @@ func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, er
 	case err != nil:
 		return outcome{}, fmt.Errorf("sql: ask: %w", err)
 	case wrote != nil:
-		return outcome{}, &outError{wrote}
+		return outcome{}, &outError{explainDisk(wrote)}
 	case ended == nil:
 		return got, got.err()
 	case ctx.Err() != nil:
@@ -252,6 +252,9 @@ type outError struct{ err error }
 
 func (e *outError) Error() string { return "sql: write the answer: " + e.err.Error() }
 func (e *outError) Unwrap() error { return e.err }
+
+// gone says that who was to read the answer does not any more.
+func (e *outError) gone() bool { return errors.Is(e.err, syscall.EPIPE) }
 
 const hintLess = "ask for fewer rows or columns, or aggregate them"
 

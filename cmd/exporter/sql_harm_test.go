@@ -261,7 +261,7 @@ func (s *harmSite) asker() *asker {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	k, err := a.newAsker(s.t.Context(), cfg, readFlags{mask: "standard"}, "", 30*time.Second)
+	k, err := a.newAsker(s.t.Context(), cfg, readFlags{mask: "standard"}, "", 5*time.Minute)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func (s *harmSite) try(w wayOut, k *asker) {
 		if got.status != w.status || !strings.Contains(got.errors+got.out, w.says) {
 			faults = append(faults, fmt.Sprintf("want status %d and %q", w.status, w.says))
 		}
-		if got.took > 10*time.Second {
+		if got.took > time.Minute {
 			faults = append(faults, fmt.Sprintf("it took %s", got.took))
 		}
 		list := s.entries()
@@ -321,7 +321,7 @@ func isUsage(err error) bool {
 
 // attack is a query as a command of its own.
 func (s *harmSite) attack(w wayOut) *exec.Cmd {
-	args := append([]string{"sql", "--format", "csv"}, w.args...)
+	args := append([]string{"sql", "--format", "csv", "--timeout", "5m"}, w.args...)
 	var stdin []byte
 	if len(w.sql) > 100_000 || strings.ContainsRune(w.sql, 0) {
 		stdin = []byte(w.sql)

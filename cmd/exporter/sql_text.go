@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,22 +50,36 @@ func hintQuery(failure string, r *store.Reader) string {
 	return ""
 }
 
-// nearestOf is [reports.Nearest] whatever the case.
+// nearestOf is [reports.Nearest] whatever the case, and only what a slip of the
+// fingers makes of a name: it begins alike and has almost the same letters.
 func nearestOf(word string, names []string) string {
 	if len(word) < 3 {
 		return ""
 	}
+	word = strings.ToLower(word)
 	lower := make([]string, len(names))
 	for i, name := range names {
 		lower[i] = strings.ToLower(name)
 	}
-	near := reports.Nearest(strings.ToLower(word), lower)
-	for i, name := range lower {
-		if near != "" && name == near {
-			return names[i]
-		}
+	near := reports.Nearest(word, lower)
+	if near == "" || near[0] != word[0] {
+		return ""
 	}
-	return ""
+	letters := map[rune]int{}
+	for _, r := range word {
+		letters[r]++
+	}
+	for _, r := range near {
+		letters[r]--
+	}
+	others := 0
+	for _, n := range letters {
+		others += max(n, -n)
+	}
+	if others > max(1, len(word)/6) {
+		return ""
+	}
+	return names[slices.Index(lower, near)]
 }
 
 // markedWords are the word above the mark of an excerpt, with what it is joined to by

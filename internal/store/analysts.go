@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -173,22 +172,10 @@ func lockDir(ctx context.Context, dir string) (release func() error, err error) 
 	ctx, cancel := context.WithTimeoutCause(ctx, publishWait,
 		fmt.Errorf("another process has been publishing there for %s", publishWait))
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return f.Close, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.Join(err, f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), f.Close())
-		case <-tick.C:
-		}
+	if err := lockFile(ctx, f, nil); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
+	return f.Close, nil
 }
 
 func (p *publication) inWork(parts ...string) string {
@@ -285,20 +272,25 @@ func (p *publication) finish(path string, rows int64) (file AnalystsFile, err er
 		return file, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	sum := sha256.New()
-	n, err := io.Copy(sum, f)
-	if err != nil {
+	file = AnalystsFile{Path: path, Rows: rows}
+	if file.Bytes, file.SHA256, err = readSum(f); err != nil {
 		return file, err
 	}
-	file = AnalystsFile{Path: path, Rows: rows, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}
 	p.result.Files = append(p.result.Files, file)
-	p.result.Bytes += n
+	p.result.Bytes += file.Bytes
 	info, err := f.Stat()
 	if err != nil {
 		return file, err
 	}
 	// Nobody is to write to what others read.
 	return file, errors.Join(f.Chmod(info.Mode().Perm()&0o444), f.Sync())
+}
+
+// readSum reads all of r, and returns its length and its SHA-256.
+func readSum(r io.Reader) (int64, string, error) {
+	sum := sha256.New()
+	n, err := io.Copy(sum, r)
+	return n, hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // show puts what was made in its place: the manifest last, which then is true of all.
@@ -313,6 +305,10 @@ func (p *publication) show(ctx context.Context, m *manifest) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	// Who could write left it; DuckDB would lay it over the new file.
+	if err := removeIfThere(filepath.Join(p.o.Dir, analystsFile+".wal")); err != nil {
+		return err
+	}
 	touched := map[string]bool{p.o.Dir: true}
 	for _, f := range p.result.Files {
 		target := filepath.Join(p.o.Dir, f.Path)
@@ -325,10 +321,6 @@ func (p *publication) show(ctx context.Context, m *manifest) error {
 		for dir := filepath.Dir(target); dir != filepath.Clean(p.o.Dir); dir = filepath.Dir(dir) {
 			touched[dir] = true
 		}
-	}
-	// Who could write left it; DuckDB would lay it over the new file.
-	if err := removeIfThere(filepath.Join(p.o.Dir, analystsFile+".wal")); err != nil {
-		return err
 	}
 	for dir := range touched {
 		if err := syncDir(dir); err != nil {

@@ -222,8 +222,7 @@ func (p *publication) unchanged(d analystDay, old *manifest) []partition {
 		if f.Project != d.Project || f.Date != d.Date {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(p.o.Dir, parquetDir, f.Path))
-		if err != nil || info.Size() != f.Bytes {
+		if !p.holds(f) {
 			return nil
 		}
 		files = append(files, f)
@@ -235,6 +234,17 @@ func (p *publication) unchanged(d analystDay, old *manifest) []partition {
 	p.result.Kept += len(files)
 	p.result.Bytes += size
 	return files
+}
+
+// holds tells whether a file is there as the manifest says.
+func (p *publication) holds(want partition) bool {
+	f, err := os.Open(filepath.Join(p.o.Dir, parquetDir, want.Path))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, sum, err := readSum(f)
+	return err == nil && sum == want.SHA256
 }
 
 // writeDay makes the files of one day.

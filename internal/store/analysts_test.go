@@ -269,6 +269,14 @@ func TestAnalystsAgain(t *testing.T) {
 	if diff := cmp.Diff(sums, readManifest(t, dir).Files); diff != "" {
 		t.Errorf("files of the same rows (-before +again)\n%s", diff)
 	}
+	damaged := filepath.Join(dir, "parquet", sums[0].Path)
+	bytes := content(t, damaged)
+	bytes[len(bytes)/2] ^= 1
+	remove(t, damaged)
+	if err := os.WriteFile(damaged, bytes, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	written("a byte of the first day has changed", 1)
 	publishTeam(t, st, 3, "1", "2")
 	written("an organization has become small", 1, 2, 3)
 	if all := csv(t, opened(t, dir), "SELECT DISTINCT left(structure_name, 12) AS name FROM read_parquet('"+quoted(dir)+"/parquet/structures/*/*/*.parquet')"); all != "name\nsmall group \n" {

@@ -11,27 +11,21 @@ JOIN permission_versions AS v
 COMMENT ON VIEW permission_days IS 'Each permission on each day that has a snapshot, as the last snapshot of the day has it: permissions_at for every day. Name a day: WHERE snapshot_date = ...';
 
 CREATE VIEW permission_changes_days AS
-WITH dated AS (
+WITH day_of AS (
+    SELECT s.project_id, s.snapshot_id, min(d.snapshot_id) AS day
+    FROM snapshots AS s
+    JOIN days AS d
+        ON d.project_id = s.project_id AND d.snapshot_id >= s.snapshot_id
+    GROUP BY ALL
+), dated AS (
     SELECT
         v.*,
         f.day AS first_day,
         l.day AS last_day
     FROM permission_versions AS v
-    JOIN (
-        SELECT s.project_id, s.snapshot_id, min(d.snapshot_id) AS day
-        FROM snapshots AS s
-        JOIN days AS d
-            ON d.project_id = s.project_id AND d.snapshot_id >= s.snapshot_id
-        GROUP BY ALL
-    ) AS f
+    JOIN day_of AS f
         ON f.project_id = v.project_id AND f.snapshot_id = v.first_snapshot
-    LEFT JOIN (
-        SELECT s.project_id, s.snapshot_id, min(d.snapshot_id) AS day
-        FROM snapshots AS s
-        JOIN days AS d
-            ON d.project_id = s.project_id AND d.snapshot_id >= s.snapshot_id
-        GROUP BY ALL
-    ) AS l
+    LEFT JOIN day_of AS l
         ON l.project_id = v.project_id AND l.snapshot_id = v.closed_snapshot
     WHERE f.day IS DISTINCT FROM l.day
 )

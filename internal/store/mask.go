@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Profiles of masks. Full is none.
@@ -167,24 +166,19 @@ func (s *Store) lockMasks(ctx context.Context, wait bool) (release func() error,
 	if err != nil {
 		return nil, err
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return f.Close, nil
-		case !errors.Is(err, syscall.EWOULDBLOCK):
-			return nil, errors.Join(err, f.Close())
-		case !wait:
-			return nil, f.Close()
+	err = lockFile(ctx, f, func() error {
+		if wait {
+			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-tick.C:
-		}
+		return syscall.EWOULDBLOCK
+	})
+	switch {
+	case err == nil:
+		return f.Close, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, f.Close()
 	}
+	return nil, errors.Join(err, f.Close())
 }
 
 // clearMasking removes what a crash left of masked copies. The caller holds the

@@ -157,25 +157,38 @@ func (s *Store) Lock(ctx context.Context) (release func() error, err error) {
 // lockNow locks the store's file, or returns a [*Locked]. Who has just taken it, or
 // lets it go, has no name in it for a moment, which is waited for.
 func lockNow(ctx context.Context, f *os.File) error {
-	const tries = 100
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range tries {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return err
-		}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Second, &Locked{Holder: "another process"})
+	defer cancel()
+	return lockFile(ctx, f, func() error {
 		holder, err := os.ReadFile(f.Name())
 		if name := strings.TrimSpace(string(holder)); err == nil && name != "" {
 			return &Locked{Holder: name}
 		}
+		return nil
+	})
+}
+
+// lockFile locks a file. While another process has it, it waits until ctx ends, and
+// returns its cause, or until held, which may be nil, returns an error.
+func lockFile(ctx context.Context, f *os.File, held func() error) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		if held != nil {
+			if err := held(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-tick.C:
 		}
 	}
-	return &Locked{Holder: "another process"}
 }
 
 func (s *Store) claim(ctx context.Context, lock *os.File) error {
