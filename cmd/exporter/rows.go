@@ -48,7 +48,8 @@ func listFormat(name string) (func(*rows) error, error) {
 }
 
 func unknownFormat(name string, names ...string) error {
-	return usage(fmt.Errorf("unknown format %q", name), didYouMean(reports.Nearest(name, names), "there is "+strings.Join(names, ", ")))
+	return usage(fmt.Errorf("unknown format %q", name),
+		didYouMean(reports.Nearest(name, names), "there is "+strings.Join(names, ", ")))
 }
 
 // printAnswer writes all rows of a query of ours to standard output.

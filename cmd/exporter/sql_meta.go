@@ -72,7 +72,8 @@ func (s *session) command(ctx context.Context, line string) error {
 		for _, c := range all {
 			names = append(names, c.name)
 		}
-		return &hintError{fmt.Errorf("unknown command %s", printable(name)), didYouMean(reports.Nearest(name, names), `what there is: \help`)}
+		return &hintError{fmt.Errorf("unknown command %s", printable(name)),
+			didYouMean(reports.Nearest(name, names), `what there is: \help`)}
 	}
 	return all[i].run(s, ctx, strings.TrimSpace(rest))
 }
@@ -93,7 +94,8 @@ func (s *session) describe(_ context.Context, name string) error {
 		for _, t := range w.tables {
 			names = append(names, t.Name)
 		}
-		return &hintError{fmt.Errorf("no table %q", name), didYouMean(reports.Nearest(bare, names), `what there is: \d`)}
+		return &hintError{fmt.Errorf("no table %q", name),
+			didYouMean(reports.Nearest(bare, names), `what there is: \d`)}
 	}
 	s.say(paint(s.a.stdout, text.Bold, signature(t)))
 	for line := range strings.Lines(t.Comment) {
@@ -226,8 +228,9 @@ func (s *session) format(_ context.Context, name string) error {
 	case slices.Contains(promptFormats, name):
 		s.q.Format = name
 	default:
-		return &hintError{fmt.Errorf("unknown format %q", name), didYouMean(reports.Nearest(name, promptFormats),
-			"there is "+strings.Join(promptFormats, ", ")+"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx")}
+		return &hintError{fmt.Errorf("unknown format %q", name), didYouMean(
+			reports.Nearest(name, promptFormats), "there is "+strings.Join(promptFormats, ", ")+
+				"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx")}
 	}
 	return nil
 }
