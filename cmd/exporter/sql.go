@@ -199,7 +199,7 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 	if terminal := a.terminal(); len(args) == 0 && f.file == "" && f.out == "" && terminal != nil {
 		return a.prompt(c, terminal, f)
 	}
-	query, err := a.query(args, f.file)
+	query, err := a.query(c.Context(), args, f.file)
 	if err != nil {
 		return err
 	}
@@ -274,10 +274,11 @@ func (a *app) sayCut(got answer, q question) {
 // askFile asks and writes the answer into a file, which is there only when all of
 // it is.
 func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return usage(fmt.Errorf("--out %s is no file", path), "name a file: it is made, or replaced")
+	target, err := k.target(path)
+	if err != nil {
+		return err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), ".exporter-sql-*")
+	draft, err := os.CreateTemp(filepath.Dir(target), ".exporter-sql-*")
 	if err != nil {
 		return &hintError{fmt.Errorf("sql: %w", err), "--out names a file in a folder that is there and writable for this account"}
 	}
@@ -293,7 +294,7 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	if err = errors.Join(err, draft.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(draft.Name(), path); err != nil {
+	if err := os.Rename(draft.Name(), target); err != nil {
 		return fmt.Errorf("sql: %w", err)
 	}
 	a.sayCut(got, q)
@@ -311,23 +312,56 @@ func (a *app) terminal() *os.File {
 	return nil
 }
 
+// target is the file that --out means, behind links. What is no file, must not be
+// written or belongs to the store is refused: an answer would take its place.
+func (k *asker) target(path string) (string, error) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", &hintError{fmt.Errorf("sql: %w", err), "--out names a file in a folder that is there and writable for this account"}
+	}
+	target := filepath.Join(dir, filepath.Base(path))
+	info, err := os.Stat(target)
+	if err == nil {
+		if target, err = filepath.EvalSymlinks(target); err != nil {
+			return "", err
+		}
+		if !info.Mode().IsRegular() || info.Mode()&0o200 == 0 {
+			return "", usage(fmt.Errorf("--out %s is no file that may be written", path), "name a file: it is made, or replaced")
+		}
+	}
+	if k.store.Holds(target) {
+		return "", usage(fmt.Errorf("--out %s is inside the store", path), "name a file elsewhere: what is in the store is never changed")
+	}
+	return target, nil
+}
+
 // query is the text to run.
-func (a *app) query(args []string, file string) (string, error) {
+func (a *app) query(ctx context.Context, args []string, file string) (string, error) {
 	switch {
 	case len(args) == 1 && file != "":
 		return "", usage(errors.New("a query and -f together"), "give one of them")
 	case len(args) == 1:
 		return args[0], nil
 	case file != "":
-		b, err := os.ReadFile(file)
+		f, err := os.Open(file)
 		if err != nil {
 			return "", &exitError{exitUsage, err}
 		}
-		return string(b), nil
+		defer f.Close()
+		return readQuery(ctx, f)
 	}
 	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return "", usage(errors.New("no query"), `for example: exporter sql "FROM permissions LIMIT 5"`)
 	}
-	b, err := io.ReadAll(io.LimitReader(a.stdin, maxQuery+1))
-	return string(b), err
+	return readQuery(ctx, a.stdin)
+}
+
+// readQuery reads no more than shows that a text is too long, and no longer than ctx.
+func readQuery(ctx context.Context, r io.Reader) (string, error) {
+	var text strings.Builder
+	err := copyUntil(ctx, &text, io.LimitReader(r, maxQuery+1))
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return text.String(), err
 }
