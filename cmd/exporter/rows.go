@@ -254,7 +254,7 @@ func jsonPair(name string, value any, kind string) ([]byte, error) {
 		value = json.RawMessage(v.JSON)
 	case float32, float64: // infinity and what is no number have no JSON
 		switch s := store.Text(v, kind); s {
-		case "inf", "-inf", "nan":
+		case "inf", "-inf", "nan", "-nan":
 			value = s
 		}
 	case nil, string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:

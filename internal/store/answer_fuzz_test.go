@@ -131,6 +131,14 @@ func FuzzAnswer(f *testing.F) {
 		}
 		slices.Sort(want) // the order is not always told
 		slices.Sort(got)
+		if cmp.Equal(want, got) {
+			return
+		}
+		// The driver has forms of its own for what has parts.
+		end, _ := store.StatementEnd(text)
+		if texts, err := asks(ctx, r, "SELECT COLUMNS(*)::VARCHAR FROM ("+text[:end]+"\n)"); err == nil {
+			want = slices.Sorted(slices.Values(texts))
+		}
 		if diff := cmp.Diff(want, got); diff != "" && failed == nil && len(want) < fewRows {
 			t.Errorf("%q (-without us +answer):\n%s", text, diff)
 		}

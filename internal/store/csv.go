@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -147,6 +148,9 @@ func itemText(v any, kind string) string {
 // floatText is the shortest text that reads back as v, in the notation that
 // DuckDB chooses.
 func floatText(v float64, bits int) string {
+	if math.IsNaN(v) && math.Signbit(v) {
+		return "-nan"
+	}
 	s := strconv.FormatFloat(v, 'e', -1, bits)
 	_, exponent, ok := strings.Cut(s, "e")
 	if !ok {
@@ -171,6 +175,9 @@ func decimalText(d duckdb.Decimal) string {
 	}
 	whole := len(digits) - scale
 	s := digits[:whole]
+	if d.Width == d.Scale && scale > 0 { // it has no place before the point
+		s = ""
+	}
 	if scale > 0 {
 		s += "." + digits[whole:]
 	}

@@ -51,7 +51,7 @@ func TestWriteCSVLikeDuckDB(t *testing.T) {
 		"strings":         `SELECT * FROM (VALUES ('a'), (''), (NULL), ('a,b'), ('a"b'), (E'a\nb'), (E'a\rb'), ('#x'), ('x#'), (' a '), ('NULL'), ('中文'), (E'\t'), ('''')) AS t(v)`,
 		"several columns": `SELECT NULL AS a, '' AS "b,c", 1 AS "#d", NULL AS "e""f"`,
 		"numbers":         `SELECT 1::TINYINT, -2::SMALLINT, 3, 4::BIGINT, 5::HUGEINT, 6::UBIGINT, -170141183460469231731687303715884105727::HUGEINT`,
-		"decimals":        `SELECT 1.50::DECIMAL(10,2), -0.05::DECIMAL(4,2), 12::DECIMAL(4,0), 0::DECIMAL(20,10)`,
+		"decimals":        `SELECT 1.50::DECIMAL(10,2), -0.05::DECIMAL(4,2), 12::DECIMAL(4,0), 0::DECIMAL(20,10), .5::DECIMAL(2,2)`,
 		"floats":          `SELECT unnest([0, 1, 1.5, 100, 1e15, 1e16, 1e17, 1e20, 1e-4, 1e-5, 1e-7, 0.1, 123456789.125, 1.2345678901234568e18, 0.333333333333333333, 'inf', '-inf', 'nan', '-0.0']::DOUBLE[]) AS d`,
 		"floats of 32":    `SELECT unnest([0, 1, 0.1, 1e10, 1e16, 1e-5]::FLOAT[]) AS f`,
 		"times":           `SELECT DATE '2026-01-02', TIMESTAMP '2026-01-02 03:04:05', TIMESTAMP '2026-01-02 03:04:05.120', TIMESTAMPTZ '2026-01-02 03:04:05+08', TIME '01:02:03.5'`,
