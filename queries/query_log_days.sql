@@ -9,13 +9,23 @@
 -- Limits      As in query_log.sql.
 WITH told AS (
     SELECT
-        CAST(timezone($timezone, "at") AS DATE) AS day,
+        seq,
+        "at",
         json_extract_string(detail, '$.by') AS account,
-        json_extract_string(detail, '$.outcome') AS outcome,
-        json_extract_string(detail, '$.mask') AS mask,
         json_extract_string(detail, '$.snapshot') AS snapshot_id,
+        TRY_CAST(json_extract_string(detail, '$.as_of') AS TIMESTAMPTZ) AS as_of,
+        json_extract_string(detail, '$.previous') AS previous,
+        json_extract_string(detail, '$.project') AS project_id,
+        json_extract_string(detail, '$.mask') AS mask,
+        json_extract_string(detail, '$.format') AS format,
+        array_to_string(CAST(json_extract_string(detail, '$.parameters[*]') AS VARCHAR[]), ', ') AS parameters,
+        json_extract_string(detail, '$.outcome') AS outcome,
         TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows,
-        TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms
+        coalesce(json_extract_string(detail, '$.cut') = 'true', false) AS cut,
+        TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms,
+        json_extract_string(detail, '$.sql_sha256') AS sql_sha256,
+        json_extract_string(detail, '$.result_sha256') AS result_sha256,
+        json_extract_string(detail, '$.text') AS text_file
     FROM journal
     WHERE kind = 'query'
         AND "at" <= CAST($as_of AS TIMESTAMPTZ)
@@ -27,7 +37,7 @@ SELECT
         WHEN bool_or(outcome <> 'ok') THEN 'low'
         ELSE 'good'
     END AS severity,
-    day,
+    CAST(timezone($timezone, "at") AS DATE) AS day,
     account,
     count(*) AS queries,
     count(*) FILTER (WHERE outcome = 'ok') AS answered,

@@ -6,11 +6,23 @@
 -- Parameters  $as_of, $timezone, $days.
 WITH told AS (
     SELECT
+        seq,
         "at",
-        nullif(json_extract_string(detail, '$.by'), 'masked') AS account,
-        json_extract_string(detail, '$.outcome') AS outcome,
+        json_extract_string(detail, '$.by') AS account,
+        json_extract_string(detail, '$.snapshot') AS snapshot_id,
+        TRY_CAST(json_extract_string(detail, '$.as_of') AS TIMESTAMPTZ) AS as_of,
+        json_extract_string(detail, '$.previous') AS previous,
+        json_extract_string(detail, '$.project') AS project_id,
         json_extract_string(detail, '$.mask') AS mask,
-        TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows
+        json_extract_string(detail, '$.format') AS format,
+        array_to_string(CAST(json_extract_string(detail, '$.parameters[*]') AS VARCHAR[]), ', ') AS parameters,
+        json_extract_string(detail, '$.outcome') AS outcome,
+        TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows,
+        coalesce(json_extract_string(detail, '$.cut') = 'true', false) AS cut,
+        TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms,
+        json_extract_string(detail, '$.sql_sha256') AS sql_sha256,
+        json_extract_string(detail, '$.result_sha256') AS result_sha256,
+        json_extract_string(detail, '$.text') AS text_file
     FROM journal
     WHERE kind = 'query'
         AND "at" <= CAST($as_of AS TIMESTAMPTZ)
@@ -19,7 +31,7 @@ WITH told AS (
 counted AS (
     SELECT
         count(*) AS queries,
-        count(DISTINCT account) AS persons,
+        count(DISTINCT nullif(account, 'masked')) AS persons,
         count(*) FILTER (WHERE outcome = 'ok') AS answered,
         count(*) FILTER (WHERE outcome = 'failed') AS failed,
         count(*) FILTER (WHERE outcome = 'interrupted') AS interrupted,
@@ -27,12 +39,12 @@ counted AS (
         count(*) FILTER (WHERE mask = 'full') AS unmasked,
         coalesce(sum(rows), 0)::BIGINT AS rows,
         max("at") AS last_at,
-        count(*) = count(account) AS named
+        count(*) = count(nullif(account, 'masked')) AS named
     FROM told
 )
 SELECT
     CASE
-        WHEN queries = 0 THEN '**No query ran in the last ' || $days || ' days.**'
+        WHEN queries = 0 THEN '**No query ran in the ' || $days || ' days before ' || strftime(timezone($timezone, CAST($as_of AS TIMESTAMPTZ)), '%Y-%m-%d %H:%M') || '.**'
         ELSE '**' || if(queries = 1, 'One query', format('{:,}', queries) || ' queries')
             || if(named, ' by ' || if(persons = 1, 'one person', format('{:,}', persons) || ' persons'), '') || '** in ' || $days || ' days, '
             || 'the last on ' || strftime(timezone($timezone, last_at), '%Y-%m-%d %H:%M') || '; '
@@ -42,7 +54,7 @@ SELECT
             END
             || if(unmasked > 0, ', ' || format('{:,}', unmasked) || ' read unmasked', '') || '.'
     END
-    || ' This is of exporter sql alone: who opens the files in another way is not known.' AS answer,
+    || ' What ran since is told by the next snapshot. This is of exporter sql alone: who opens the files in another way is not known.' AS answer,
     CASE
         WHEN unmasked > 0 THEN 'Have those who read unmasked say what for.'
         ELSE 'Nothing is to be done.'

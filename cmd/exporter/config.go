@@ -159,7 +159,7 @@ type compileQueries func(definitions []reports.Definition, queryDir string) ([]r
 func readConfig(path string, use configUse) (*config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usage(err, "make a reports.yaml with: exporter init; or try without an account: exporter demo")
+		return nil, usage(err, "name one with --config, make one with: exporter init; or try without an account: exporter demo")
 	}
 	text := source{path, src}
 	file, err := parser.ParseBytes(src, 0)

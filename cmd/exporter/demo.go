@@ -47,8 +47,8 @@ const demoDay = 27 * time.Hour
 // enough for all that comes before.
 const demoDue = 3 * time.Minute
 
-var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox; to collect again on the
-# same day, start it again with: exporter sandbox --listen {{.Host}}
+var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox, which ended with the demo:
+# the store can be read, not collected anew.
 cloud:
   url: {{.URL}}
   client_id: {{.ClientID}}
@@ -224,7 +224,7 @@ func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) erro
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
 		"Cron": now.Add(demoDue).In(zone).Format("4 15 * * *"),
-		"URL":  "http://" + address, "Host": address, "ClientID": id, "ClientSecret": secret, "Project": project,
+		"URL":  "http://" + address, "ClientID": id, "ClientSecret": secret, "Project": project,
 	}); err != nil {
 		return err
 	}

@@ -38,7 +38,11 @@ Exit status: 0 done, 1 failed, 2 usage or a refused statement, 3 done in part,
 4 verification found a mismatch, 130 interrupted.`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -74,9 +78,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
-	}
-	if _, out := errors.AsType[*outError](err); out && errors.Is(err, syscall.EPIPE) {
-		return exitFailed // who reads the answer wants no more of it, nor a message
 	}
 	printError(stderr, err)
 	var exit *exitError
@@ -207,7 +208,11 @@ func usage(err error, hint string) error {
 // hint; of errors that are joined each with its own. One hint for several that
 // follow each other stands below the last.
 func printError(w io.Writer, err error) {
-	parts := apart(err)
+	// Who reads the answer and has gone wants no message.
+	parts := slices.DeleteFunc(apart(err), func(err error) bool {
+		out, ok := errors.AsType[*outError](err)
+		return ok && out.gone()
+	})
 	for i, part := range parts {
 		for line := range strings.Lines(strings.TrimRight(part.Error(), "\n")) {
 			line = strings.TrimRight(line, "\n")

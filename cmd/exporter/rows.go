@@ -75,6 +75,9 @@ func (a *app) printAnswer(ctx context.Context, r *store.Reader, query string, na
 const maxCell = 40
 
 func (r *rows) table() error {
+	if len(r.columns) == 2 && r.columns[0].Name == "explain_key" {
+		return r.plan()
+	}
 	g, err := r.grid(r.width > 0 && len(r.columns) > 1)
 	if err != nil {
 		return err
@@ -110,6 +113,18 @@ func (r *rows) grid(snipped bool) (*grid, error) {
 			}
 		}
 		g.add(cells...)
+		return nil
+	})
+}
+
+// plan writes what EXPLAIN gives, which is drawn.
+func (r *rows) plan() error {
+	return r.each(func(values []any) error {
+		for line := range strings.Lines(store.Text(values[len(values)-1], "VARCHAR")) {
+			if _, err := fmt.Fprintln(r.w, printable(strings.TrimRight(line, "\n"))); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }
@@ -238,7 +253,14 @@ func jsonPair(name string, value any, kind string) ([]byte, error) {
 		} else {
 			value = store.Text(v, kind)
 		}
-	case nil, string, bool, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:
+	case store.Nested:
+		value = json.RawMessage(v.JSON)
+	case float32, float64: // infinity and what is no number have no JSON
+		switch s := store.Text(v, kind); s {
+		case "inf", "-inf", "nan":
+			value = s
+		}
+	case nil, string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, []any, map[string]any:
 	default:
 		if s := store.Text(v, kind); strings.HasPrefix(kind, "DECIMAL") {
 			value = json.Number(s)

@@ -92,6 +92,9 @@ func explainRead(ctx context.Context, st *store.Store, err error) error {
 	return &hintError{err, hint}
 }
 
+// reserved are the parameters that every query may name, and nobody can set.
+var reserved = []string{"as_of", "timezone", "snapshot", "since", "since_snapshot"}
+
 // parameters are the --set flags as text by name.
 func (f *readFlags) parameters() (map[string]string, error) {
 	all := map[string]string{}
@@ -99,6 +102,9 @@ func (f *readFlags) parameters() (map[string]string, error) {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
 			return nil, usage(fmt.Errorf("--set %q is not name=value", s), "for example: --set within_days=60")
+		}
+		if slices.Contains(reserved, name) {
+			return nil, usage(fmt.Errorf("--set %s: every query has it", name), "--as-of, --snapshot and --since choose the state that is read")
 		}
 		all[name] = value
 	}
@@ -192,7 +198,7 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 	if terminal := a.terminal(); len(args) == 0 && f.file == "" && f.out == "" && terminal != nil {
 		return a.prompt(c, terminal, f)
 	}
-	query, err := a.query(args, f.file)
+	query, err := a.query(c.Context(), args, f.file)
 	if err != nil {
 		return err
 	}
@@ -219,12 +225,13 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 
 // choose finds the format and the limit.
 func (f *sqlFlags) choose(c *cobra.Command, q *question) error {
-	if ending := strings.TrimPrefix(filepath.Ext(f.out), "."); q.Format == "" && f.out != "" {
-		if q.Format = ending; ending == "md" {
+	if q.Format == "" && f.out != "" {
+		q.Format = strings.TrimPrefix(filepath.Ext(f.out), ".")
+		switch q.Format {
+		case "md":
 			q.Format = "markdown"
-		}
-		if !slices.Contains(sqlFormats, q.Format) {
-			q.Format = "csv"
+		case "":
+			return usage(fmt.Errorf("--out %s: its name says no format", f.out), "give it an ending as .csv or .xlsx, or --format")
 		}
 	}
 	q.Format = cmp.Or(q.Format, "table")
@@ -266,10 +273,11 @@ func (a *app) sayCut(got answer, q question) {
 // askFile asks and writes the answer into a file, which is there only when all of
 // it is.
 func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return usage(fmt.Errorf("--out %s is no file", path), "name a file: it is made, or replaced")
+	target, err := k.target(path)
+	if err != nil {
+		return err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), ".exporter-sql-*")
+	draft, err := os.CreateTemp(filepath.Dir(target), ".exporter-sql-*")
 	if err != nil {
 		return &hintError{fmt.Errorf("sql: %w", err), "--out names a file in a folder that is there and writable for this account"}
 	}
@@ -285,11 +293,11 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	if err = errors.Join(err, draft.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(draft.Name(), path); err != nil {
+	if err := os.Rename(draft.Name(), target); err != nil {
 		return fmt.Errorf("sql: %w", err)
 	}
 	a.sayCut(got, q)
-	fmt.Fprintf(a.stderr, "%s: %s rows\n", path, count(got.Rows))
+	fmt.Fprintf(a.stderr, "%s: %s\n", path, plural(got.Rows, "row"))
 	return nil
 }
 
@@ -303,23 +311,56 @@ func (a *app) terminal() *os.File {
 	return nil
 }
 
+// target is the file that --out means, behind links. What is no file, must not be
+// written or belongs to the store is refused: an answer would take its place.
+func (k *asker) target(path string) (string, error) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", &hintError{fmt.Errorf("sql: %w", err), "--out names a file in a folder that is there and writable for this account"}
+	}
+	target := filepath.Join(dir, filepath.Base(path))
+	info, err := os.Stat(target)
+	if err == nil {
+		if target, err = filepath.EvalSymlinks(target); err != nil {
+			return "", err
+		}
+		if !info.Mode().IsRegular() || info.Mode()&0o200 == 0 {
+			return "", usage(fmt.Errorf("--out %s is no file that may be written", path), "name a file: it is made, or replaced")
+		}
+	}
+	if k.store.Holds(target) {
+		return "", usage(fmt.Errorf("--out %s is inside the store", path), "name a file elsewhere: what is in the store is never changed")
+	}
+	return target, nil
+}
+
 // query is the text to run.
-func (a *app) query(args []string, file string) (string, error) {
+func (a *app) query(ctx context.Context, args []string, file string) (string, error) {
 	switch {
 	case len(args) == 1 && file != "":
 		return "", usage(errors.New("a query and -f together"), "give one of them")
 	case len(args) == 1:
 		return args[0], nil
 	case file != "":
-		b, err := os.ReadFile(file)
+		f, err := os.Open(file)
 		if err != nil {
 			return "", &exitError{exitUsage, err}
 		}
-		return string(b), nil
+		defer f.Close()
+		return readQuery(ctx, f)
 	}
 	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return "", usage(errors.New("no query"), `for example: exporter sql "FROM permissions LIMIT 5"`)
 	}
-	b, err := io.ReadAll(io.LimitReader(a.stdin, maxQuery+1))
-	return string(b), err
+	return readQuery(ctx, a.stdin)
+}
+
+// readQuery reads no more than shows that a text is too long, and no longer than ctx.
+func readQuery(ctx context.Context, r io.Reader) (string, error) {
+	var text strings.Builder
+	err := copyUntil(ctx, &text, io.LimitReader(r, maxQuery+1))
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return text.String(), err
 }

@@ -186,9 +186,13 @@ func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, er
 		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout, &limitError{"time",
-		fmt.Errorf("sql: no answer within %s", k.timeout), "give it more with --timeout, or ask for less"})
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// The time is that of the query: who reads the answer takes their own.
+	limit := time.AfterFunc(k.timeout, func() {
+		cancel(&limitError{"time", fmt.Errorf("sql: no answer within %s", k.timeout), "give it more with --timeout, or ask for less"})
+	})
+	defer limit.Stop()
 	w, err := startWorker(ctx, dir)
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: start the process that asks: %w", err)
@@ -204,23 +208,60 @@ func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, er
 	}
 	var wrote error
 	if err == nil {
-		_, wrote = io.Copy(out, w.answer)
+		wrote = copyUntil(ctx, out, &begun{w.answer, limit})
 	}
 	if err != nil || wrote != nil {
-		cancel()
+		cancel(nil)
 	}
 	got, ended := w.wait()
 	switch {
 	case err != nil:
 		return outcome{}, fmt.Errorf("sql: ask: %w", err)
 	case wrote != nil:
-		return outcome{}, &outError{wrote}
+		return outcome{}, &outError{explainDisk(wrote)}
 	case ended == nil:
 		return got, got.err()
 	case ctx.Err() != nil:
 		return outcome{}, context.Cause(ctx)
 	}
 	return outcome{}, explainEnd(ended)
+}
+
+// begun reads an answer, which comes when all of it is known: its first byte stops the
+// clock.
+type begun struct {
+	r     io.Reader
+	clock *time.Timer
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if n > 0 {
+		b.clock.Stop()
+	}
+	return n, err
+}
+
+// copyUntil copies to the end of r, or until ctx ends: then it does not wait for who
+// reads w and stands still.
+func copyUntil(ctx context.Context, w io.Writer, r io.Reader) error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(w, r)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	// What was ended has an end to be read, unless it cannot be written.
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Second):
+		return nil
+	}
 }
 
 // err is the error that the outcome tells of.
@@ -252,6 +293,9 @@ type outError struct{ err error }
 
 func (e *outError) Error() string { return "sql: write the answer: " + e.err.Error() }
 func (e *outError) Unwrap() error { return e.err }
+
+// gone says that who was to read the answer does not any more.
+func (e *outError) gone() bool { return errors.Is(e.err, syscall.EPIPE) }
 
 const hintLess = "ask for fewer rows or columns, or aggregate them"
 

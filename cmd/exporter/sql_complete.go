@@ -8,25 +8,27 @@ import (
 	"exporter/internal/store"
 )
 
-// sqlKeywords are the words of DuckDB's SELECT that a person writes out.
+// sqlKeywords are the words of DuckDB's SELECT that a person writes out, with those
+// that belong together.
 var sqlKeywords = []string{
-	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "QUALIFY", "LIMIT", "OFFSET",
-	"DISTINCT", "WITH", "RECURSIVE", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN",
-	"CROSS JOIN", "ASOF JOIN", "SEMI JOIN", "ANTI JOIN", "LATERAL", "ON", "USING", "UNION",
-	"UNION ALL", "UNION ALL BY NAME", "INTERSECT", "EXCEPT", "AS", "AND", "OR", "NOT", "IN",
-	"IS NULL", "IS NOT NULL", "IS DISTINCT FROM", "IS NOT DISTINCT FROM", "BETWEEN", "LIKE",
-	"ILIKE", "SIMILAR TO", "EXISTS", "CASE", "WHEN", "THEN", "ELSE", "END", "ASC", "DESC",
-	"NULLS FIRST", "NULLS LAST", "ALL", "TRUE", "FALSE", "NULL", "INTERVAL", "DATE",
-	"TIMESTAMP", "TIMESTAMPTZ", "VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "CAST",
-	"TRY_CAST", "FILTER", "OVER", "PARTITION BY", "WINDOW", "ROWS BETWEEN", "REPLACE",
-	"EXCLUDE", "COLUMNS", "VALUES", "PIVOT", "UNPIVOT", "DESCRIBE", "SUMMARIZE", "SHOW",
-	"EXPLAIN", "EXPLAIN ANALYZE", "TABLESAMPLE", "AT TIME ZONE",
+	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "QUALIFY", "LIMIT",
+	"OFFSET", "DISTINCT", "WITH", "RECURSIVE", "JOIN", "LEFT JOIN", "RIGHT JOIN",
+	"FULL JOIN", "INNER JOIN", "CROSS JOIN", "ASOF JOIN", "SEMI JOIN", "ANTI JOIN",
+	"FULL OUTER JOIN", "LATERAL", "ON", "USING", "UNION", "UNION ALL", "UNION ALL BY NAME",
+	"INTERSECT", "EXCEPT", "AS", "AND", "OR", "NOT", "IN", "IS NULL", "IS NOT NULL",
+	"IS DISTINCT FROM", "IS NOT DISTINCT FROM", "BETWEEN", "LIKE", "ILIKE", "SIMILAR TO",
+	"EXISTS", "CASE", "WHEN", "THEN", "ELSE", "END", "ASC", "DESC", "NULLS FIRST",
+	"NULLS LAST", "ALL", "TRUE", "FALSE", "NULL", "INTERVAL", "DATE", "TIMESTAMP",
+	"TIMESTAMPTZ", "VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "CAST", "TRY_CAST",
+	"FILTER", "OVER", "PARTITION BY", "WINDOW", "ROWS BETWEEN", "RANGE BETWEEN",
+	"WITHIN GROUP", "REPLACE", "EXCLUDE", "COLUMNS", "VALUES", "PIVOT", "UNPIVOT",
+	"DESCRIBE", "SUMMARIZE", "SHOW", "SHOW TABLES", "TABLE", "USING SAMPLE", "EXPLAIN",
+	"EXPLAIN ANALYZE", "TABLESAMPLE", "AT TIME ZONE",
 }
 
-// sqlToken is a comment, a text, a quoted name, a word, a parameter, a number or a
-// sign; what is not closed goes to the end.
-var sqlToken = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(?:\*/|$)|'(?:[^']|'')*(?:'|$)` +
-	`|"(?:[^"]|"")*(?:"|$)|\$?[\pL_][\pL\pN_]*|\pN+(?:\.\pN+)?|\S`)
+// givenParameters are those that every query may name; since and since_snapshot are
+// of the older state.
+var givenParameters = []string{"as_of", "snapshot", "timezone", "since", "since_snapshot"}
 
 // vocabulary is what statements are completed from.
 type vocabulary struct {
@@ -40,14 +42,11 @@ type vocabulary struct {
 // first what fits best.
 func (w *vocabulary) complete(before, after string) (word string, list []candidate) {
 	word = wordBefore(before)
-	// With a sign at its end a comment of one line reaches to the cursor only
-	// where no new line is between.
-	within := sqlToken.FindAllString(before+".", -1)
-	if unfinished(within[len(within)-1]) {
+	if unfinished(before) {
 		return "", nil
 	}
-	tokens := sqlToken.FindAllString(strings.TrimSuffix(before, word), -1)
-	sources := w.sources(append(tokens, sqlToken.FindAllString(after, -1)...))
+	tokens := sqlTokens(strings.TrimSuffix(before, word))
+	sources := w.sources(append(tokens, sqlTokens(after)...))
 	last := lowerLast(tokens, 1)
 	switch {
 	case strings.HasPrefix(word, "$"):
@@ -83,18 +82,18 @@ func wordBefore(s string) string {
 	return s[at:]
 }
 
-// unfinished says whether token, the last one before the cursor, is a text, a
-// quoted name or a comment that nothing ends.
-func unfinished(token string) bool {
-	switch {
-	case strings.HasPrefix(token, "--"):
-		return true // a new line would end it
-	case strings.HasPrefix(token, "/*"):
-		return len(token) < 4 || !strings.HasSuffix(token, "*/")
-	case token[0] == '\'', token[0] == '"':
-		return strings.Count(token, token[:1])%2 == 1
+// sqlTokens are those of a text but for white space and comments.
+func sqlTokens(text string) []string {
+	return slices.DeleteFunc(slices.Collect(store.Tokens(text)), store.IsBlank)
+}
+
+// unfinished says whether text ends within a string, a quoted name or a comment: what
+// comes next, such as a sign, would belong to it.
+func unfinished(text string) bool {
+	last := ""
+	for last = range store.Tokens(text + ".") {
 	}
-	return false
+	return last != "."
 }
 
 func lowerLast(tokens []string, n int) string {
@@ -120,9 +119,6 @@ var beforeTable = []string{"from", "join", "describe", "summarize", "pivot", "un
 // sources are the tables that a statement names after FROM and JOIN, and those
 // that its WITH makes.
 func (w *vocabulary) sources(tokens []string) []named {
-	tokens = slices.DeleteFunc(slices.Clone(tokens), func(s string) bool {
-		return strings.HasPrefix(s, "--") || strings.HasPrefix(s, "/*")
-	})
 	at := func(i int) string {
 		if i < len(tokens) {
 			return tokens[i]
@@ -324,5 +320,5 @@ func beginning(list []candidate, word string) []candidate {
 func firstSentence(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
 	s, _, _ = strings.Cut(s, ". ")
-	return strings.TrimSuffix(s, ".")
+	return strings.TrimRight(s, ".:")
 }

@@ -53,14 +53,14 @@ func (k *asker) entry(q question, began time.Time, got outcome, err error) query
 		Snapshot: k.place.Snapshot, AsOf: k.place.AsOf, Mask: k.place.Mask, Project: k.place.Project, Previous: k.place.Previous,
 		Format: q.Format, Outcome: "failed", Rows: got.Rows, Cut: got.Cut, MS: k.app.now().Sub(began).Milliseconds()}
 	limit, limited := errors.AsType[*limitError](err)
-	_, gone := errors.AsType[*outError](err)
+	out, written := errors.AsType[*outError](err)
 	exit, exits := errors.AsType[*exitError](err)
 	switch {
 	case err == nil:
 		e.Outcome, e.ResultSHA256 = "ok", got.SHA256
 	case limited:
 		e.Outcome = limit.limit
-	case gone, errors.Is(err, context.Canceled):
+	case written && out.gone(), errors.Is(err, context.Canceled):
 		e.Outcome = "interrupted"
 	case exits && exit.status == exitUsage:
 		e.Outcome = "refused"

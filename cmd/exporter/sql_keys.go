@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -44,6 +45,50 @@ func (k *keyboard) pump() {
 	}
 }
 
+// ctrlC is what a terminal sends for it while an editor has it.
+const ctrlC = 3
+
+// whileRunning is ctx until a Ctrl-C, which forgets what was typed before it. It may
+// come as one of signals, or as a key that was typed before the editor had given the
+// terminal back. The caller calls stop before the next editor.
+func (k *keyboard) whileRunning(ctx context.Context, signals <-chan os.Signal) (run context.Context, stop func()) {
+	run, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		chunks := k.chunks
+		for !k.forgetTo(ctrlC) {
+			select {
+			case <-run.Done():
+				return
+			case <-signals:
+				k.mu.Lock()
+				k.rest = nil
+				k.mu.Unlock()
+				return
+			case chunk, ok := <-chunks:
+				if !ok {
+					chunks = nil
+				}
+				k.mu.Lock()
+				k.rest = append(k.rest, chunk...)
+				k.mu.Unlock()
+			}
+		}
+	}()
+	return run, func() { cancel(); <-done }
+}
+
+// forgetTo forgets what was typed up to the last key, and says whether it was typed.
+func (k *keyboard) forgetTo(key byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := bytes.LastIndexByte(k.rest, key)
+	k.rest = k.rest[at+1:]
+	return at >= 0
+}
+
 // keys is the keyboard as one editor reads it. Behind an Enter it gives nothing
 // until the editor says by next that it goes on, and nothing more when it is over:
 // the rest is for the next one. Since it has no name, Bubble Tea reads it by Read
@@ -63,7 +108,7 @@ func (k *keyboard) keys() *keys {
 
 // enterPatience is how long an Enter may go unnoticed: one that stands in the middle of
 // a broken sequence of a terminal is none.
-const enterPatience = time.Second
+const enterPatience = 10 * time.Second
 
 // next tells that the editor has taken an Enter and goes on.
 func (k *keys) next() {

@@ -62,6 +62,56 @@ func TestTypedAhead(t *testing.T) {
 	}
 }
 
+// A Ctrl-C that is typed behind an Enter ends what the Enter started, and what was
+// typed before it; what comes behind it is for the next editor.
+func TestCtrlCBehindEnter(t *testing.T) {
+	for _, test := range []struct {
+		name, enter, later string
+		signal             bool
+		next               string
+	}{
+		{"at once", "SELECT 1;\rSELECT 2;\r\x03SELECT 3;\r", "", false, "SELECT 3;\r"},
+		{"while it runs", "SELECT 1;\rSELECT 2;\r", "\x03SELECT 3;\r", false, "SELECT 3;\r"},
+		{"as a signal", "SELECT 1;\rSELECT 2;\r", "", true, "SELECT 4;\r"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer write.Close()
+			typed := func(text string) {
+				if _, err := io.WriteString(write, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			typed(test.enter)
+			board, b := newKeyboard(read), make([]byte, 100)
+			k := board.keys()
+			if n, err := k.Read(b); err != nil || string(b[:n]) != "SELECT 1;\r" {
+				t.Fatalf("read %q, %v", b[:n], err)
+			}
+			close(k.over)
+			signals := make(chan os.Signal, 1)
+			if test.signal {
+				signals <- os.Interrupt
+			}
+			run, stop := board.whileRunning(t.Context(), signals)
+			typed(test.later)
+			select {
+			case <-run.Done():
+			case <-time.After(time.Minute):
+				t.Fatal("nothing ends it")
+			}
+			stop()
+			typed("SELECT 4;\r")
+			if n, err := board.keys().Read(b); err != nil || string(b[:n]) != test.next {
+				t.Errorf("the next editor reads %q, %v, want %q", b[:n], err, test.next)
+			}
+		})
+	}
+}
+
 func TestUntilEnter(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"a letter", "a", "a"},

@@ -31,7 +31,9 @@ type session struct {
 	expanded bool // a line for each cell
 	past     *statements
 	typed    *keyboard
-	words    func() (*vocabulary, error) // the first call waits for it
+	// interrupts are Ctrl-C while no editor has the terminal.
+	interrupts <-chan os.Signal
+	words      func() (*vocabulary, error) // the first call waits for it
 }
 
 // promptRows is how many rows a prompt shows unless the person wants more.
@@ -74,9 +76,10 @@ func (a *app) prompt(c *cobra.Command, terminal *os.File, f *sqlFlags) (err erro
 	}
 	// From here on an interrupt must not end the program.
 	signal.Reset(os.Interrupt)
-	ignored := make(chan os.Signal, 1)
-	signal.Notify(ignored, os.Interrupt)
-	defer signal.Stop(ignored)
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	s.interrupts = interrupts
 	s.typed = newKeyboard(terminal)
 	return s.loop(ctx)
 }
@@ -188,6 +191,10 @@ func (s *session) next(ctx context.Context) ([]string, error) {
 		return s.complete(ctx, before, after)
 	}
 	e.color = colored(s.a.stdout)
+	select {
+	case <-s.interrupts: // it came when there was nothing to end
+	default:
+	}
 	text, err := e.read(ctx, s.typed.keys(), s.a.stdout)
 	if err != nil {
 		return nil, err
@@ -211,7 +218,7 @@ func (s *session) complete(ctx context.Context, before, after string) (string, [
 	}
 	now := *w
 	now.previous = s.k.place.Previous != ""
-	now.parameters = append(slices.Sorted(maps.Keys(s.q.Set)), "as_of")
+	now.parameters = append(slices.Sorted(maps.Keys(s.q.Set)), givenParameters...)
 	return now.complete(before, after)
 }
 
@@ -241,8 +248,8 @@ func (s *session) completeCommand(ctx context.Context, line string) (string, []c
 	case name == `\timing`, name == `\x`:
 		list = []candidate{{"on", ""}, {"off", ""}}
 	case name == `\set`:
-		for p, v := range s.q.Set {
-			list = append(list, candidate{p, printable(v)})
+		for _, p := range slices.Sorted(maps.Keys(s.q.Set)) {
+			list = append(list, candidate{p, printable(s.q.Set[p])})
 		}
 	}
 	return word, beginning(list, word)
@@ -289,11 +296,9 @@ func statementsOf(text string) (all []string, whole bool) {
 			all = append(all, strings.TrimRight(command, "; "))
 			continue
 		}
-		end, complete := statementEnd(text)
+		end, complete := store.StatementEnd(text)
 		if end == 0 && !complete { // only comments
-			comments := sqlToken.FindAllString(text, -1)
-			last := comments[len(comments)-1]
-			return all, strings.HasPrefix(last, "--") || !unfinished(last)
+			return all, !unfinished(text + "\n")
 		}
 		if !complete {
 			return append(all, text), false
@@ -301,19 +306,18 @@ func statementsOf(text string) (all []string, whole bool) {
 		if end > 0 {
 			all = append(all, text[:end])
 		}
-		text = text[end:]
-		for _, token := range sqlToken.FindAllStringIndex(text, -1) { // comments, then the sign
-			if text[token[0]:token[1]] == ";" {
-				text = text[token[1]:]
+		for token := range store.Tokens(text[end:]) { // comments, then the sign
+			if end += len(token); token == ";" {
 				break
 			}
 		}
+		text = text[end:]
 	}
 }
 
 // do runs a statement or a command, until it is done or interrupted.
 func (s *session) do(ctx context.Context, statement string) error {
-	run, stop := signal.NotifyContext(ctx, os.Interrupt)
+	run, stop := s.typed.whileRunning(ctx, s.interrupts)
 	defer stop()
 	carryOut := s.answer
 	if strings.HasPrefix(statement, `\`) {
@@ -336,6 +340,9 @@ func (s *session) answer(ctx context.Context, statement string) error {
 		q.Format = "expanded"
 	}
 	got, err := s.k.ask(ctx, q, s.a.stdout)
+	if limit, ok := errors.AsType[*limitError](err); ok && limit.limit == "time" {
+		limit.hint = `give it more with \timeout, or ask for less`
+	}
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ func TestComplete(t *testing.T) {
 		{"nothing within a quoted name", `SELECT "per|`, "", ""},
 		{"nothing within a comment", "FROM persons -- per|", "", ""},
 		{"nothing within a long comment", "FROM persons /* per\nper|", "", ""},
+		{"nothing within a comment in a comment", "FROM persons /* /* */ per|", "", ""},
+		{"nothing within a text in dollars", "SELECT $$it's per|", "", ""},
+		{"nothing within a text with escapes", `SELECT E'it\'s per|`, "", ""},
 		{"behind a comment", "FROM persons -- a comment\nwhere mob|", "mob", "mobile"},
 		{"behind a text", "FROM persons WHERE name = '张伟' AND mob|", "mob", "mobile"},
 		{"behind a Chinese name", "SELECT 张伟mob|", "mob", "mobile"},
@@ -77,6 +80,25 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// What is given to every query is offered, and what \set has, in an order that stays.
+func TestCompleteParameters(t *testing.T) {
+	s := &session{k: &asker{}, words: func() (*vocabulary, error) { return someWords(), nil }}
+	s.q.Set = map[string]string{"within_days": "30", "a": "1", "n": "2", "hours": "3"}
+	for _, test := range []struct{ text, want string }{
+		{"SELECT $", "$a $hours $n $within_days $as_of $snapshot $timezone $since $since_snapshot"},
+		{`\set `, "a hours n within_days"},
+	} {
+		_, list := s.complete(t.Context(), test.text, "")
+		var got []string
+		for _, c := range list {
+			got = append(got, c.value)
+		}
+		if all := strings.Join(got, " "); all != test.want {
+			t.Errorf("complete(%q) = %q, want %q", test.text, all, test.want)
+		}
+	}
+}
+
 func TestStatementsOf(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
@@ -87,6 +109,9 @@ func TestStatementsOf(t *testing.T) {
 		{"a statement", "SELECT 1;", []string{"SELECT 1"}, true},
 		{"several lines", "SELECT 1,\n  2 ;\n", []string{"SELECT 1,\n  2"}, true},
 		{"a comment before the end", "SELECT 1 -- one; two\n; SELECT 2;", []string{"SELECT 1", "SELECT 2"}, true},
+		{"a comment in a comment", "SELECT 1 /* /* */ ; */; SELECT 2;", []string{"SELECT 1", "SELECT 2"}, true},
+		{"a comment in a comment before the end", "SELECT 1 /* /* */ */ ; SELECT $$;$$;", []string{"SELECT 1", "SELECT $$;$$"}, true},
+		{"a comment in a comment that is not closed", "/* /* */ nothing", nil, false},
 		{"a comment behind the end", "SELECT 1; -- one", []string{"SELECT 1"}, true},
 		{"a comment alone", "-- nothing", nil, true},
 		{"a comment that is not closed", "/* nothing", nil, false},

@@ -63,9 +63,7 @@ func writeSchema(ctx context.Context, w io.Writer) error {
 			group = t.Group
 			fmt.Fprintf(&b, "\n**%s**\n\n| table | a row is |\n|---|---|\n", group)
 		}
-		row, _, _ := strings.Cut(t.Comment, "\n")
-		row, _, _ = strings.Cut(row, ". ")
-		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, strings.ToLower(t.Name), markdown(strings.TrimRight(row, ".:")))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, strings.ToLower(t.Name), markdown(firstSentence(t.Comment)))
 	}
 	writeJoins(&b)
 	for _, t := range tables {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,15 +14,8 @@ import (
 	"exporter/internal/store"
 )
 
-// statementEnd is [store.StatementEnd].
-func statementEnd(query string) (end int, complete bool) { return store.StatementEnd(query) }
-
-// keywords are words of SQL that statements are made of.
-var keywords = strings.Fields(`SELECT FROM WHERE WITH VALUES PIVOT UNPIVOT DESCRIBE SUMMARIZE SHOW EXPLAIN ANALYZE GROUP
-ORDER BY HAVING QUALIFY LIMIT OFFSET JOIN LEFT RIGHT FULL INNER OUTER CROSS SEMI ANTI ASOF NATURAL LATERAL ON USING
-UNION ALL EXCEPT INTERSECT DISTINCT AS AND OR NOT IN IS NULL LIKE ILIKE SIMILAR BETWEEN EXISTS CASE WHEN THEN ELSE END
-CAST TRY_CAST ASC DESC NULLS FIRST LAST OVER PARTITION WINDOW ROWS RANGE FILTER INTERVAL TIMESTAMPTZ DATE TRUE FALSE
-RECURSIVE EXCLUDE REPLACE COLUMNS TABLES TABLE SAMPLE WITHIN POSITIONAL`)
+// keywords are the single words of SQL.
+var keywords = strings.Fields(strings.Join(sqlKeywords, " "))
 
 // hintQuery is what a person may have meant where DuckDB refuses a query, "" where
 // nothing is near, or DuckDB says so itself.
@@ -56,22 +50,36 @@ func hintQuery(failure string, r *store.Reader) string {
 	return ""
 }
 
-// nearestOf is [reports.Nearest] whatever the case.
+// nearestOf is [reports.Nearest] whatever the case, and only what a slip of the
+// fingers makes of a name: it begins alike and has almost the same letters.
 func nearestOf(word string, names []string) string {
 	if len(word) < 3 {
 		return ""
 	}
+	word = strings.ToLower(word)
 	lower := make([]string, len(names))
 	for i, name := range names {
 		lower[i] = strings.ToLower(name)
 	}
-	near := reports.Nearest(strings.ToLower(word), lower)
-	for i, name := range lower {
-		if near != "" && name == near {
-			return names[i]
-		}
+	near := reports.Nearest(word, lower)
+	if near == "" || near[0] != word[0] {
+		return ""
 	}
-	return ""
+	letters := map[rune]int{}
+	for _, r := range word {
+		letters[r]++
+	}
+	for _, r := range near {
+		letters[r]--
+	}
+	others := 0
+	for _, n := range letters {
+		others += max(n, -n)
+	}
+	if others > max(1, len(word)/6) {
+		return ""
+	}
+	return names[slices.Index(lower, near)]
 }
 
 // markedWords are the word above the mark of an excerpt, with what it is joined to by

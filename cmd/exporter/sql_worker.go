@@ -102,7 +102,7 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 		return failed(r, reader, err)
 	}
 	hash := sha256.New()
-	c := store.NewCSV(hash, got.Columns)
+	c := store.NewCSV(hash, got.Columns) // of another format
 	out := &rows{columns: got.Columns, w: w, zone: zone, width: r.Question.Width}
 	hashed := func(row func([]any) error) error {
 		return got.Each(ctx, func(values []any) error {
@@ -113,6 +113,9 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 		})
 	}
 	switch print := textFormats[r.Question.Format]; {
+	case r.Question.Format == "csv":
+		out.w, out.each = io.MultiWriter(w, hash), func(row func([]any) error) error { return got.Each(ctx, row) }
+		err = out.csv()
 	case print != nil:
 		out.each = hashed
 		err = print(out)
@@ -121,7 +124,10 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 			err = writeBinary(ctx, r, reader, got, fonts, w)
 		}
 	}
-	if err = errors.Join(err, c.End()); err != nil {
+	if r.Question.Format != "csv" {
+		err = errors.Join(err, c.End())
+	}
+	if err != nil {
 		return failed(r, reader, err)
 	}
 	// The process ends here: to close what it has open would only take time.
@@ -140,6 +146,7 @@ func failed(r request, reader *store.Reader, err error) outcome {
 	}
 	if store.OutOfMemory(err) {
 		o.Limit = "memory"
+		o.Failed, _, _ = strings.Cut(o.Failed, "\n") // then comes advice that cannot be followed here
 		all = append(all, hintLess)
 	}
 	if len(all) > 0 {
@@ -175,6 +182,9 @@ func writeWorkbook(ctx context.Context, r request, reader *store.Reader, got *st
 	}
 	d := reports.Definition{Name: "query", Title: "Answer to a query", Question: "What does this query give?", Answer: rowsSaid(got),
 		Sections: []reports.Section{{Name: "Rows", Title: "Rows", Query: query, Empty: "The query gives no rows."}}}
+	if got.Cut {
+		d.NotCovered = []string{"the rows behind the first " + count(got.Rows) + ", which the query gives too"}
+	}
 	d.Parameters = map[string]reports.Parameter{}
 	for name, value := range r.Question.Set {
 		d.Parameters[name] = reports.Parameter{Type: "text", Default: value}
@@ -188,12 +198,8 @@ func writeWorkbook(ctx context.Context, r request, reader *store.Reader, got *st
 }
 
 func rowsSaid(got *store.Answer) string {
-	rows := count(got.Rows) + " rows"
-	if got.Rows == 1 {
-		rows = "1 row"
-	}
 	if got.Cut {
-		return "The first " + rows + "; the query gives more."
+		return "The first " + plural(got.Rows, "row") + "; the query gives more."
 	}
-	return "The query gives " + rows + "."
+	return "The query gives " + plural(got.Rows, "row") + "."
 }

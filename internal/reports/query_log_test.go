@@ -57,7 +57,7 @@ func TestQueryLog(t *testing.T) {
 	})
 	equal(t, "figures", figuresOf(r), []string{"4 queries", "2 persons", "2 not answered", "1 unmasked"})
 	const face = "**4 queries by 2 persons** in 30 days, the last on 2026-03-30 10:00; 2 were not answered, 1 read unmasked." +
-		" This is of exporter sql alone: who opens the files in another way is not known."
+		" What ran since is told by the next snapshot. This is of exporter sql alone: who opens the files in another way is not known."
 	if r.answer != face || r.tone != medium {
 		t.Errorf("answer %q (%s), want %q", r.answer, r.tone, face)
 	}

@@ -75,8 +75,7 @@ func (e *copyError) Hint() string { return e.hint }
 
 // CheckAnalystsDir returns an [ErrNoCopy] where dir is inside a store's folder.
 func CheckAnalystsDir(store, dir string) error {
-	within, err := filepath.Rel(real(store), real(dir))
-	if err == nil && within != ".." && !strings.HasPrefix(within, "../") {
+	if inside(store, dir) {
 		return &copyError{dir, "is inside the store, which is for its owner alone",
 			"choose a folder outside " + store}
 	}
@@ -85,6 +84,14 @@ func CheckAnalystsDir(store, dir string) error {
 			"choose a folder with another name"}
 	}
 	return nil
+}
+
+// Holds tells whether a path leads into the store's folder, or is it.
+func (s *Store) Holds(path string) bool { return inside(s.dir, path) }
+
+func inside(dir, path string) bool {
+	within, err := filepath.Rel(real(dir), real(path))
+	return err == nil && within != ".." && !strings.HasPrefix(within, "../")
 }
 
 // real is a path without links, as far as it is there.

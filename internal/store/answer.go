@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -143,17 +144,47 @@ func (a *Answer) describe(ctx context.Context, limit int) error {
 	return nil
 }
 
+// flat are the types whose values come as they are; those of all others come as
+// [Nested], for the driver gives them in forms of its own.
+var flat = regexp.MustCompile(`^(VARCHAR|BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE)(\[\])?$|` +
+	`^(FLOAT|DECIMAL\(\d+,\d+\)|DATE|TIME|TIMESTAMP|TIMESTAMPTZ|INTERVAL|BLOB|UUID)$`)
+
+// Nested is a value of a type that has parts: what DuckDB's cast to VARCHAR gives, and
+// its to_json.
+type Nested struct{ Text, JSON string }
+
+// columns are the expressions of the columns; nested ones as with says.
+func (a *Answer) columns(nested string) string {
+	list := make([]string, len(a.Columns))
+	for i, c := range a.Columns {
+		if list[i] = `"` + strings.ReplaceAll(c.Name, `"`, `""`) + `"`; !flat.MatchString(c.Type) {
+			list[i] = strings.ReplaceAll(nested, "$", list[i]) + " AS " + list[i]
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 // atOnce is how many rows are read at a time: so many are one piece of a table.
 const atOnce = 122_880
 
 // Each gives the rows in their order to row, which must not keep values.
 func (a *Answer) Each(ctx context.Context, row func(values []any) error) error {
+	query := "SELECT " + a.columns("if($ IS NULL, NULL, [$::VARCHAR, to_json($)::VARCHAR])") + `
+FROM memory.main.answer
+WHERE rowid >= $1 AND rowid < $2`
 	for first := int64(0); first < a.Rows; first += atOnce {
-		rows, err := a.conn.QueryContext(ctx, "FROM memory.main.answer WHERE rowid >= $1 AND rowid < $2", first, min(first+atOnce, a.Rows))
+		rows, err := a.conn.QueryContext(ctx, query, first, min(first+atOnce, a.Rows))
 		if err != nil {
 			return err
 		}
-		_, err = eachRow(rows, row)
+		_, err = eachRow(rows, func(values []any) error {
+			for i, v := range values {
+				if pair, ok := v.([]any); ok && !flat.MatchString(a.Columns[i].Type) {
+					values[i] = Nested{fmt.Sprint(pair[0]), fmt.Sprint(pair[1])}
+				}
+			}
+			return row(values)
+		})
 		if err := errors.Join(err, rows.Close()); err != nil {
 			return err
 		}
@@ -161,9 +192,10 @@ func (a *Answer) Each(ctx context.Context, row func(values []any) error) error {
 	return nil
 }
 
-// All are the rows as one result, which DuckDB holds in memory. The caller closes it.
+// All are the rows as one result, which DuckDB holds in memory, with the texts of
+// [Nested] values. The caller closes it.
 func (a *Answer) All(ctx context.Context) (*sql.Rows, error) {
-	return a.conn.QueryContext(ctx, "FROM memory.main.answer WHERE rowid < $1", a.Rows)
+	return a.conn.QueryContext(ctx, "SELECT "+a.columns("$::VARCHAR")+" FROM memory.main.answer WHERE rowid < $1", a.Rows)
 }
 
 // parquetAnswer is the one file that DuckDB may write for [Answer.WriteParquet].

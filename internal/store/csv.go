@@ -96,6 +96,8 @@ func Text(v any, kind string) string {
 	switch v := v.(type) {
 	case string:
 		return v
+	case Nested:
+		return v.Text
 	case bool:
 		return strconv.FormatBool(v)
 	case float32:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Profiles of masks. Full is none.
@@ -42,7 +43,7 @@ func (s *Store) masked(ctx context.Context, path string, o ReadOptions) (string,
 	if o.Masking != nil {
 		o.Masking(id)
 	}
-	err := s.makeMasked(ctx, path, target, o.Mask)
+	err := s.makeMasked(ctx, path, target, o.Mask, maskWait)
 	if err != nil {
 		err = fmt.Errorf("make the %s copy of snapshot %s: %w", o.Mask, id, err)
 	}
@@ -114,18 +115,22 @@ func (s *Store) maskAhead(ctx context.Context, path, id string) {
 		return
 	}
 	for _, profile := range copies[ids[len(ids)-1]] {
-		_ = s.makeMasked(ctx, path, maskedPath(s.path(id), profile), profile)
+		_ = s.makeMasked(ctx, path, maskedPath(s.path(id), profile), profile, 0)
 	}
 }
 
 // makeMasked makes the copy unless another process did so meanwhile.
-func (s *Store) makeMasked(ctx context.Context, path, target, profile string) (err error) {
+func (s *Store) makeMasked(ctx context.Context, path, target, profile string, wait time.Duration) (err error) {
 	if err := os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
 		return err
 	}
-	release, err := s.lockMasks(ctx, true)
+	release, err := s.lockMasks(ctx, wait)
 	if err != nil {
 		return err
+	}
+	if release == nil {
+		return &maskError{fmt.Errorf("another process has been making one for more than %s", wait),
+			"it holds the file mask.lock of the store: wait for it, or end it if it is stopped"}
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	if s.usable(ctx, target, profile) {
@@ -159,15 +164,20 @@ func (s *Store) makeMasked(ctx context.Context, path, target, profile string) (e
 	return errors.Join(fmt.Errorf("%w: it was removed meanwhile", ErrNotPublished), removeIfThere(target))
 }
 
-// lockMasks takes the right to make masked copies; wait says whether to wait for
-// another process. Without it release is nil when another has it.
-func (s *Store) lockMasks(ctx context.Context, wait bool) (release func() error, err error) {
+// maskWait is how long one process waits for another that makes a masked copy: for a
+// large store that takes half a minute, and one that is stopped never ends.
+const maskWait = 2 * time.Minute
+
+// lockMasks takes the right to make masked copies, and waits for another process that
+// has it; release is nil when that has it for longer than wait.
+func (s *Store) lockMasks(ctx context.Context, wait time.Duration) (release func() error, err error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, "mask.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
+	until := time.Now().Add(wait)
 	err = lockFile(ctx, f, func() error {
-		if wait {
+		if time.Now().Before(until) {
 			return nil
 		}
 		return syscall.EWOULDBLOCK
@@ -197,7 +207,7 @@ func (s *Store) clearIdleMasking(ctx context.Context) error {
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	release, err := s.lockMasks(ctx, false)
+	release, err := s.lockMasks(ctx, 0)
 	if err != nil || release == nil {
 		return err
 	}

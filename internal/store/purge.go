@@ -87,7 +87,7 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 		return nil, err
 	}
 	// Nobody is collecting, so all that lies in landing/ was interrupted.
-	if p.Files, err = s.sized(slices.Concat(p.Raw, s.before(b.id, "snapshots/*.duckdb"), s.before("~", "landing/*/*"), s.textsOf(p))); err != nil {
+	if p.Files, err = s.sized(slices.Concat(p.Raw, s.before(b.id, "snapshots/*.duckdb"), s.before("~", "landing/*/*"), s.textsNow(p))); err != nil {
 		return nil, err
 	}
 	if p.Rows == 0 && len(p.Raw) == 0 {
@@ -100,11 +100,28 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 			return p, err
 		}
 	}
-	return p, b.publishPurge(ctx, p, newest, o.Started)
+	if err := b.publishPurge(ctx, p, newest, o.Started); err != nil {
+		return p, err
+	}
+	// What was asked meanwhile was asked of the snapshots that go.
+	later := slices.DeleteFunc(s.textsNow(p), func(path string) bool {
+		return slices.ContainsFunc(p.Files, func(f File) bool { return f.Path == path })
+	})
+	files, err := s.sized(later)
+	p.Files = append(p.Files, files...)
+	return p, err
 }
 
-// textsOf lists the texts of queries that a purge takes. A query may name a person
-// in any way, so all go that were asked before.
+// textsNow lists the texts of queries that a purge takes when it is made: of a person
+// all, whatever time they are named for, since a query may name a person in any way.
+func (s *Store) textsNow(p *Purge) []string {
+	if p.Before.IsZero() {
+		return s.before("~", queryTexts)
+	}
+	return s.textsOf(p)
+}
+
+// textsOf lists the texts of queries that an earlier purge should have taken.
 func (s *Store) textsOf(p *Purge) []string {
 	if p.Before.IsZero() {
 		return s.before(p.Snapshot, queryTexts)

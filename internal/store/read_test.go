@@ -81,6 +81,7 @@ func TestRefused(t *testing.T) {
 		"CALL pragma_version()", "CHECKPOINT", "VACUUM", "PREPARE x AS SELECT 1", "EXECUTE x", "BEGIN", "COMMIT",
 		"EXPLAIN ANALYZE CREATE TABLE memory.main.x(a INT)", "EXPLAIN CREATE TABLE x(a INT)", "EXPLAIN ANALYZE COPY permissions TO '" + out + "'",
 		"PIVOT permissions ON person_id USING count(*)", "WITH x AS (SELECT 1 AS a) INSERT INTO permissions SELECT * FROM x",
+		"/* /* a */ */ WITH x AS (SELECT 1) /* b */ DELETE FROM base.permissions WHERE true",
 		"/* a */ -- b\nwith x AS (SELECT 1) DELETE FROM base.permissions WHERE true",
 	} {
 		if rows, err := r.Query(t.Context(), query, nil); err == nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,8 +15,8 @@ var (
 	// reading are the words that a statement which reads begins with.
 	reading = strings.Fields("SELECT FROM WITH VALUES TABLE PIVOT UNPIVOT DESCRIBE DESC SUMMARIZE SHOW")
 
-	// changing matches one that changes rows and names others before, as WITH does.
-	changing = regexp.MustCompile(`(?is)^(\s|--[^\n]*\n|/\*.*?\*/)*WITH\b.*\)\s*(INSERT|UPDATE|DELETE|MERGE)\b`)
+	// changing are the words that change rows behind the queries that WITH names.
+	changing = strings.Fields("INSERT UPDATE DELETE MERGE")
 )
 
 const hintReads = "a snapshot is never changed; to keep an answer: exporter sql --format csv QUERY > FILE"
@@ -102,7 +101,7 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		}
 		asked := explained(query)
 		if s, err = prepare(dc, query); err != nil {
-			if !errors.Is(err, ErrRefused) && (!reads(asked) || changing.MatchString(query)) {
+			if !errors.Is(err, ErrRefused) && (!reads(asked) || changes(query)) {
 				err = refuse(err) // DuckDB's own refusal comes before the kind is known
 			}
 			return err
@@ -127,6 +126,22 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 func reads(query string) bool {
 	word, _ := firstWord(query)
 	return slices.Contains(reading, word)
+}
+
+// changes tells whether a statement changes rows and names queries before, as WITH does.
+func changes(query string) bool {
+	word, rest := firstWord(query)
+	before := ""
+	for token := range Tokens(rest) {
+		if IsBlank(token) {
+			continue
+		}
+		if before == ")" && slices.Contains(changing, strings.ToUpper(token)) {
+			return word == "WITH"
+		}
+		before = token
+	}
+	return false
 }
 
 // explained is the statement behind EXPLAIN, ANALYZE and the options in brackets;

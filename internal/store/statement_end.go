@@ -1,31 +1,49 @@
 package store
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
+// Tokens are the parts of a text of SQL in their order, which joined are the text:
+// strings, quoted names, comments, which may nest, words, numbers, parameters, and of
+// everything else, white space too, one letter each. A part that nothing closes goes
+// to the end of the text.
+func Tokens(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text != "" {
+			n := tokenLength(text)
+			if !yield(text[:n]) {
+				return
+			}
+			text = text[n:]
+		}
+	}
+}
+
 // StatementEnd returns where the first statement of text ends: the index of its
 // semicolon, or of where text ends but for white space and comments. It is
 // complete when a semicolon ends it, outside of strings ('a', E'a', $$a$$, $x$a$x$),
 // quoted names, comments, which may nest, and brackets.
 func StatementEnd(text string) (end int, complete bool) {
-	depth := 0
-	for i := 0; i < len(text); {
-		n := tokenLength(text[i:])
-		switch c := text[i]; {
-		case c == ';' && depth <= 0:
-			return end, true
-		case c == '(' || c == '[' || c == '{':
+	at, depth := 0, 0
+	for token := range Tokens(text) {
+		switch token {
+		case ";":
+			if depth <= 0 {
+				return end, true
+			}
+		case "(", "[", "{":
 			depth++
-		case c == ')' || c == ']' || c == '}':
+		case ")", "]", "}":
 			depth--
 		}
-		i += n
-		if !isBlank(text[i-n : i]) {
-			end = i
+		at += len(token)
+		if !IsBlank(token) {
+			end = at
 		}
 	}
 	return end, false
@@ -34,19 +52,18 @@ func StatementEnd(text string) (end int, complete bool) {
 // firstWord is the word that a statement begins with, in capitals, and what follows
 // it; brackets before it are left out.
 func firstWord(text string) (word, rest string) {
-	for text != "" {
-		n := tokenLength(text)
-		token := text[:n]
-		text = text[n:]
-		if !isBlank(token) && token != "(" {
-			return strings.ToUpper(token), text
+	at := 0
+	for token := range Tokens(text) {
+		at += len(token)
+		if !IsBlank(token) && token != "(" {
+			return strings.ToUpper(token), text[at:]
 		}
 	}
 	return "", ""
 }
 
-// isBlank tells whether a token is white space or a comment.
-func isBlank(token string) bool {
+// IsBlank tells whether one of [Tokens] is white space or a comment.
+func IsBlank(token string) bool {
 	return strings.TrimFunc(token, isSpace) == "" || strings.HasPrefix(token, "--") || strings.HasPrefix(token, "/*")
 }
 

@@ -526,7 +526,7 @@ WITH dated AS (
                     'changes', 'expiring-permissions', 'failed-issues', 'failed-deletions', 'channel-coverage',
                     'channel-access-list', 'person-access-list', 'expired-permissions', 'permanent-permissions',
                     'excessive-access', 'identity-quality', 'leavers', 'count-anomalies', 'task-health',
-                    'delivery-time', 'drift', 'exceptions', 'completeness', 'control-calendar', 'scorecard'
+                    'delivery-time', 'drift', 'exceptions', 'completeness', 'control-calendar', 'scorecard', 'query-log'
                 ],
                 list_transform(string_split(own_reports, ','), lambda x: trim(x))
             ),
