@@ -48,11 +48,8 @@ func listFormat(name string) (func(*rows) error, error) {
 }
 
 func unknownFormat(name string, names ...string) error {
-	hint := "use " + strings.Join(names, ", ")
-	if near := reports.Nearest(name, names); near != "" {
-		hint = fmt.Sprintf("did you mean %s? There is %s", near, strings.Join(names, ", "))
-	}
-	return usage(fmt.Errorf("unknown format %q", name), hint)
+	return usage(fmt.Errorf("unknown format %q", name),
+		didYouMean(reports.Nearest(name, names), "there is "+strings.Join(names, ", ")))
 }
 
 // printAnswer writes all rows of a query of ours to standard output.

@@ -160,7 +160,8 @@ store.keep.query_days.
 Formats: table, markdown (the first 10,000 rows unless --limit says otherwise);
 csv (a header line; NULL is nothing, an empty text ""), tsv (NULL is \N), json,
 ndjson, xlsx, parquet (all rows). With --out the ending of the file's name says
-the format.`,
+the format. The prompt shows the first 1,000 rows in every format until \limit or
+--limit says otherwise.`,
 		Example: `  exporter sql "SELECT card_state, count(*) FROM permissions GROUP BY ALL"
   exporter sql --as-of 2026-03-31 --format csv -f query.sql
   exporter sql --since 2026-03-01 "SELECT name FROM permissions ANTI JOIN previous.permissions USING (access_auth_id)"

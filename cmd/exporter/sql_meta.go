@@ -68,15 +68,12 @@ func (s *session) command(ctx context.Context, line string) error {
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
 	if i < 0 {
-		hint := `what there is: \help`
 		var names []string
 		for _, c := range all {
 			names = append(names, c.name)
 		}
-		if near := reports.Nearest(name, names); near != "" {
-			hint = fmt.Sprintf(`did you mean %s? What there is: \help`, near)
-		}
-		return &hintError{fmt.Errorf("unknown command %s", printable(name)), hint}
+		return &hintError{fmt.Errorf("unknown command %s", printable(name)),
+			didYouMean(reports.Nearest(name, names), `what there is: \help`)}
 	}
 	return all[i].run(s, ctx, strings.TrimSpace(rest))
 }
@@ -97,11 +94,8 @@ func (s *session) describe(_ context.Context, name string) error {
 		for _, t := range w.tables {
 			names = append(names, t.Name)
 		}
-		hint := `what there is: \d`
-		if near := reports.Nearest(bare, names); near != "" {
-			hint = fmt.Sprintf(`did you mean \d %s?`, near)
-		}
-		return &hintError{fmt.Errorf("no table %q", name), hint}
+		return &hintError{fmt.Errorf("no table %q", name),
+			didYouMean(reports.Nearest(bare, names), `what there is: \d`)}
 	}
 	s.say(paint(s.a.stdout, text.Bold, signature(t)))
 	for line := range strings.Lines(t.Comment) {
@@ -234,12 +228,9 @@ func (s *session) format(_ context.Context, name string) error {
 	case slices.Contains(promptFormats, name):
 		s.q.Format = name
 	default:
-		hint := "there is " + strings.Join(promptFormats, ", ") +
-			"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx"
-		if near := reports.Nearest(name, promptFormats); near != "" {
-			hint = fmt.Sprintf(`did you mean \format %s?`, near)
-		}
-		return &hintError{fmt.Errorf("unknown format %q", name), hint}
+		return &hintError{fmt.Errorf("unknown format %q", name), didYouMean(
+			reports.Nearest(name, promptFormats), "there is "+strings.Join(promptFormats, ", ")+
+				"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx")}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func hintQuery(failure string, r *store.Reader) string {
 	if strings.Contains(failure, "Parser Error") {
 		for _, w := range []string{word, before} {
 			if near := nearestOf(w, keywords); near != "" && !strings.EqualFold(near, w) {
-				return fmt.Sprintf("did you mean %s?", near)
+				return didYouMean(near, "")
 			}
 		}
 		return ""
@@ -45,9 +45,20 @@ func hintQuery(failure string, r *store.Reader) string {
 		return ""
 	}
 	if near := nearestOf(word, schemaNames(r)); near != "" && near != word {
-		return fmt.Sprintf("did you mean %s?", near)
+		return didYouMean(near, "")
 	}
 	return ""
+}
+
+// didYouMean is a hint: the name that was meant, "" for none, and what there is.
+func didYouMean(near, there string) string {
+	switch {
+	case near == "":
+		return there
+	case there == "":
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return fmt.Sprintf("did you mean %s? %s%s", near, strings.ToUpper(there[:1]), there[1:])
 }
 
 // nearestOf is [reports.Nearest] whatever the case, and only what a slip of the

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -104,9 +105,13 @@ func (t *terminal) text() string {
 	return controls.ReplaceAllString(t.out.String(), "")
 }
 
+// mostWait is how long a program on a terminal may take for one thing: it only ends
+// tests that fail.
+const mostWait = time.Minute
+
 // wait returns when the program has written s after what was waited for before.
 func (t *terminal) wait(s string) error {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(mostWait); ; time.Sleep(5 * time.Millisecond) {
 		text := t.text()
 		if at := strings.Index(text[min(t.seen, len(text)):], s); at >= 0 {
 			t.seen += at + len(s)
@@ -126,8 +131,8 @@ var namedKeys = map[string]string{
 
 // talk is `talk COLUMNS DIALOGUE COMMAND...`: it runs the command on a terminal. Of
 // the dialogue a line that begins with > is typed with Enter, one with ] without,
-// one with * is keys by their names, one with ~ a pause, and one with < has to be written
-// by then.
+// one with * is keys by their names, one with ! is run by a shell meanwhile, one with ? is a
+// pattern of files of which one has to be there, and one with < has to be written by then.
 func talk(ts *testscript.TestScript, neg bool, args []string) {
 	var columns int
 	if neg || len(args) < 3 {
@@ -157,10 +162,12 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 		switch sign {
 		case "<":
 			ts.Check(t.wait(strings.TrimSpace(rest)))
-		case "~":
-			var pause time.Duration
-			pause, err = time.ParseDuration(rest)
-			time.Sleep(pause)
+		case "?":
+			err = waitForFile(ts.MkAbs(rest))
+		case "!":
+			shell := exec.Command("sh", "-c", rest)
+			shell.Dir, shell.Env = cmd.Dir, cmd.Env
+			err = shell.Run()
 		case ">":
 			_, err = io.WriteString(t.side, rest+"\r")
 		case "]":
@@ -177,9 +184,21 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 	select {
 	case err := <-left:
 		ts.Check(err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(mostWait):
 		ts.Fatalf("%s does not end; it wrote:\n%s", args[2], t.text())
 	}
 	<-t.done
 	ts.Check(os.WriteFile(ts.MkAbs("terminal"), []byte(t.text()), 0o600))
+}
+
+// waitForFile returns when there is a file of this pattern.
+func waitForFile(pattern string) error {
+	for deadline := time.Now().Add(mostWait); ; time.Sleep(5 * time.Millisecond) {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("there is no %s", pattern)
+		}
+	}
 }

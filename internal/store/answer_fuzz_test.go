@@ -83,6 +83,9 @@ func patience(text string) time.Duration {
 func FuzzStatementEnd(f *testing.F) {
 	r, _ := fuzzed(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		if joined := strings.Join(slices.Collect(store.Tokens(text)), ""); joined != text {
+			t.Fatalf("the tokens of %q are %q", text, joined)
+		}
 		end, _ := store.StatementEnd(text)
 		if again, _ := store.StatementEnd(text[:end]); again != end {
 			t.Fatalf("%q ends at %d, then at %d", text, end, again)
