@@ -63,6 +63,12 @@ var parts = []struct {
 	{"draft", regexp.MustCompile(`^\.\./reports/\.`)},
 	{"output", regexp.MustCompile(`^\.\./reports`)},
 	{"delivered", regexp.MustCompile(`^\.\./mail`)},
+	{"manifest", regexp.MustCompile(`^\.\./copy/\.publishing/parquet/manifest`)},
+	{"parquet", regexp.MustCompile(`^\.\./copy/\.publishing/parquet`)},
+	{"file", regexp.MustCompile(`^\.\./copy/\.publishing/analysts`)},
+	{"work", regexp.MustCompile(`^\.\./copy/\.publishing$`)},
+	{"log", regexp.MustCompile(`^\.\./copy/analysts\.duckdb\.wal$`)},
+	{"copy", regexp.MustCompile(`^\.\./copy`)},
 	{"folder", regexp.MustCompile(`^\.$`)},
 }
 
