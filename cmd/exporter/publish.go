@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,11 @@ and a purge of a person makes the copy anew. After a purge publish to other fold
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			if dir != "" {
+				if dir, err = filepath.Abs(dir); err != nil {
+					return err
+				}
+			}
 			if dir == "" {
 				return usage(errors.New("publish: no folder is given"), "exporter publish DIR, or publish: {dir: DIR} in "+cfg.path)
 			}
@@ -89,7 +95,11 @@ func (a *app) publish(ctx context.Context, cfg *config, dir string) error {
 		return explainDisk(err)
 	}
 	parquet := len(c.Files) - 2 // beside the manifest and the DuckDB file
-	fmt.Fprintf(a.stderr, "published the analysts' copy of snapshot %s to %s in %s: analysts.duckdb and %d of %s, %s together\n",
-		c.Snapshot, dir, duration(a.now().Sub(began)), parquet, plural(int64(parquet+c.Kept), "Parquet file"), size(c.Bytes))
+	files := plural(int64(parquet), "new Parquet file")
+	if c.Kept > 0 {
+		files += fmt.Sprintf(" beside %s unchanged", count(int64(c.Kept)))
+	}
+	fmt.Fprintf(a.stderr, "published the analysts' copy of snapshot %s to %s in %s: analysts.duckdb and %s, %s together\n",
+		c.Snapshot, dir, duration(a.now().Sub(began)), files, size(c.Bytes))
 	return nil
 }

@@ -142,6 +142,10 @@ func (s *Store) publishAnalysts(ctx context.Context, o AnalystsOptions) (_ *Anal
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
+	known, err := exists(filepath.Join(o.Dir, publishingLock))
+	if err != nil {
+		return nil, err
+	}
 	release, err := lockDir(ctx, o.Dir)
 	if err != nil {
 		return nil, err
@@ -149,6 +153,15 @@ func (s *Store) publishAnalysts(ctx context.Context, o AnalystsOptions) (_ *Anal
 	defer func() { err = errors.Join(err, release()) }()
 	p := &publication{store: s, o: o, result: &AnalystsCopy{}}
 	old, err := p.before(ctx)
+	if err == nil && !known && old == nil {
+		// A publish that was killed has left its lock beside what it left.
+		if found, _ := filepath.Glob(filepath.Join(o.Dir, parquetDir, partitions)); len(found) > 0 {
+			err = &copyError{found[0], "is not one that exporter made: there is no manifest", hintForeign}
+		}
+	}
+	if err != nil && !known {
+		err = errors.Join(err, os.Remove(filepath.Join(o.Dir, publishingLock)))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -197,24 +210,33 @@ func (p *publication) exec(ctx context.Context, query string, args ...any) error
 // before returns what the folder's manifest says, nil where there is none. What is
 // there under names of the copy and is not of it is refused, never replaced.
 func (p *publication) before(ctx context.Context) (*manifest, error) {
-	const hint = "move it away, or choose another folder"
-	file := filepath.Join(p.o.Dir, analystsFile)
-	if info, err := os.Lstat(file); err == nil {
-		if !info.Mode().IsRegular() || checkMagic(file) != nil {
-			return nil, &copyError{file, "is no DuckDB file", hint}
-		}
-		if err := checkOurs(ctx, file); err != nil {
-			return nil, &copyError{file, "is not one that exporter made: " + err.Error(), hint}
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
 	m, err := readManifest(filepath.Join(p.o.Dir, manifestFile))
 	if errors.Is(err, errManifest) {
-		return nil, &copyError{filepath.Join(p.o.Dir, manifestFile), "is not one that exporter made: " + err.Error(), hint}
+		return nil, &copyError{filepath.Join(p.o.Dir, manifestFile), "is not one that exporter made: " + err.Error(), hintForeign}
 	}
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(p.o.Dir, analystsFile)
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return m, nil
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || checkMagic(file) != nil:
+		return nil, &copyError{file, "is no DuckDB file", hintForeign}
+	}
+	// One that a client holds to write cannot be looked into.
+	if m == nil {
+		if err := checkOurs(ctx, file); err != nil {
+			return nil, &copyError{file, "is not one that exporter made: " + err.Error(), hintForeign}
+		}
+	}
+	return m, nil
 }
+
+const hintForeign = "move it away, or choose another folder"
 
 // checkOurs opens an analysts' file and looks for what it says of itself.
 func checkOurs(ctx context.Context, file string) (err error) {

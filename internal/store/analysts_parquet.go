@@ -91,6 +91,9 @@ func (p *publication) buildParquet(ctx context.Context, old *manifest) (*manifes
 	if m.Days, err = p.days(ctx); err != nil {
 		return nil, err
 	}
+	if old != nil && len(old.Days) > 0 && !slices.ContainsFunc(old.Days, m.hasProject) {
+		return nil, &copyError{p.o.Dir, "holds the copy of another store, which has project " + old.Days[0].Project, hintForeign}
+	}
 	for _, d := range m.Days {
 		files := p.unchanged(d, old)
 		if files == nil {
@@ -102,6 +105,14 @@ func (p *publication) buildParquet(ctx context.Context, old *manifest) (*manifes
 	}
 	return m, nil
 }
+
+// hasProject tells whether the manifest has days of the project of d.
+func (m *manifest) hasProject(d analystDay) bool {
+	return slices.ContainsFunc(m.Days, func(x analystDay) bool { return x.Project == d.Project })
+}
+
+// partitions are the files of days, below the folder of all.
+const partitions = "*/project_id=*/snapshot_date=*/part-0.parquet"
 
 // tables describes the columns of the Parquet files.
 func (p *publication) tables(ctx context.Context) (map[string]analystTable, error) {
