@@ -207,6 +207,8 @@ func (s *session) set(_ context.Context, rest string) error {
 		}
 	case !isName(name):
 		return &hintError{fmt.Errorf("%q is not a name", name), `for example: \set within_days 60`}
+	case slices.Contains(reserved, name):
+		return &hintError{fmt.Errorf("$%s is of every query", name), `\use chooses the state that is asked`}
 	case !given:
 		delete(s.q.Set, name)
 	default:
