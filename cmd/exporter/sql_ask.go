@@ -51,7 +51,6 @@ const maxQuery = 1 << 20
 type asker struct {
 	app     *app
 	store   *store.Store
-	dir     string // of the store
 	options store.ReadOptions
 	place   store.Place
 	since   time.Time // of the earlier state; zero where there is none
@@ -70,7 +69,7 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	if err != nil {
 		return nil, err
 	}
-	k := &asker{app: a, store: st, dir: cfg.Store.Dir, options: o, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
+	k := &asker{app: a, store: st, options: o, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
 		return nil, explainRead(ctx, st, err)
 	}
@@ -129,7 +128,7 @@ func (k *asker) ask(ctx context.Context, q question, out io.Writer) (answer, err
 	entry := k.entry(q, began, got, err)
 	entry.Text = text
 	if entry.Outcome == "refused" {
-		return answer{}, errors.Join(err, os.Remove(filepath.Join(k.dir, text)))
+		return answer{}, errors.Join(err, os.Remove(filepath.Join(k.store.Dir(), text)))
 	}
 	return answer{got.Rows, got.Cut, got.SHA256, k.app.now().Sub(began)}, errors.Join(err, k.enter(entry))
 }
@@ -143,7 +142,7 @@ func (k *asker) check(q question) error {
 		return usage(errors.New("sql: the query is no text in UTF-8"), "save the file as UTF-8")
 	}
 	err := k.journal.Writable()
-	texts := filepath.Join(k.dir, queriesDir)
+	texts := filepath.Join(k.store.Dir(), queriesDir)
 	if err == nil {
 		err = os.MkdirAll(texts, 0o700)
 	}
@@ -176,7 +175,7 @@ func (k *asker) find(ctx context.Context) error {
 
 // run runs a question in a process of its own.
 func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, error) {
-	tmp := filepath.Join(k.dir, "tmp") // a store that was copied may be without it
+	tmp := filepath.Join(k.store.Dir(), "tmp") // a store that was copied may be without it
 	err := os.MkdirAll(tmp, 0o700)
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: %w", explainDisk(err))

@@ -74,10 +74,10 @@ func (k *asker) keepText(q question, began time.Time) (string, error) {
 	name := filepath.Join(queriesDir, began.UTC().Format("20060102T150405.000000000Z")+"-"+strconv.Itoa(os.Getpid())+".json")
 	text, err := json.Marshal(queryText{q.SQL, q.Set})
 	if err == nil {
-		err = writeSynced(filepath.Join(k.dir, name), append(text, '\n'))
+		err = writeSynced(filepath.Join(k.store.Dir(), name), append(text, '\n'))
 	}
 	if err != nil {
-		_ = os.Remove(filepath.Join(k.dir, name)) // what there is of it
+		_ = os.Remove(filepath.Join(k.store.Dir(), name)) // what there is of it
 		return "", fmt.Errorf("sql: refused, since its text could not be kept: %w", explainDisk(err))
 	}
 	return name, nil
@@ -87,7 +87,7 @@ func (k *asker) keepText(q question, began time.Time) (string, error) {
 // entry names would be kept for ever.
 func (k *asker) enter(e queryEntry) error {
 	if _, err := k.journal.Append("query", e); err != nil {
-		return fmt.Errorf("sql: the answer has no entry in the journal: %w", errors.Join(explainDisk(err), os.Remove(filepath.Join(k.dir, e.Text))))
+		return fmt.Errorf("sql: the answer has no entry in the journal: %w", errors.Join(explainDisk(err), os.Remove(filepath.Join(k.store.Dir(), e.Text))))
 	}
 	return nil
 }
