@@ -30,6 +30,7 @@ func TestImports(t *testing.T) {
 		"queries":                      {},
 		"cmd/exporter":                 nil, // wires them all
 		"internal/deliver":             {},
+		"internal/evidence":            {"internal/journal"},
 		"internal/deliver/delivertest": {},
 	}
 	libraries := map[string]string{
@@ -43,6 +44,10 @@ func TestImports(t *testing.T) {
 		"github.com/landlock-lsm":     "cmd/exporter",
 		"github.com/elastic":          "cmd/exporter",
 		"github.com/emersion":         "internal/deliver/delivertest",
+		"github.com/hiddeco/sshsig":   "internal/evidence",
+		"github.com/notaryproject":    "internal/evidence",
+		"filippo.io/age":              "internal/evidence",
+		"golang.org/x/crypto":         "internal/evidence",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
 	cmd.Stderr = os.Stderr
