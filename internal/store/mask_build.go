@@ -15,6 +15,7 @@ import (
 // masker fills one masked copy. What becomes of each text is put into tables of
 // the memory, was and becomes, first; then every table is copied through them.
 type masker struct {
+	db      *sql.DB
 	conn    *sql.Conn
 	key     maskKey
 	profile string
@@ -28,42 +29,55 @@ type masker struct {
 	projects             map[string][]string  // that know an id
 }
 
-// buildMasked writes the masked copy of the snapshot file at path to file.
-func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key maskKey) (err error) {
+// newMasker reads what becomes of each text of the snapshot file at path. The caller
+// closes it. The copy is to be written to target, quoted for ATTACH with its options.
+func (s *Store) newMasker(ctx context.Context, path, target, profile string, key maskKey) (_ *masker, err error) {
 	db, err := s.attach(ctx, path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return err
+		return nil, errors.Join(err, db.Close())
 	}
-	defer conn.Close()
-	m := &masker{conn: conn, key: key, profile: profile, columns: map[string][]maskedColumn{}, filled: map[string]bool{},
+	m := &masker{db: db, conn: conn, key: key, profile: profile, columns: map[string][]maskedColumn{}, filled: map[string]bool{},
 		persons: map[[2]string]string{}, projects: map[string][]string{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	text, err := schemaSQL()
+	if err != nil {
+		return nil, err
+	}
+	for _, query := range []string{
+		memoryLimit(s.memory, 0) + "SET preserve_insertion_order = false",
+		"ATTACH " + target + "; USE masked;" + text + "USE snap",
+	} {
+		if err := m.exec(ctx, query); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.readColumns(ctx); err != nil {
+		return nil, err
+	}
+	return m, m.fill(ctx)
+}
+
+func (m *masker) close() error { return errors.Join(m.conn.Close(), m.db.Close()) }
+
+// buildMasked writes the masked copy of the snapshot file at path to file.
+func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key maskKey) (err error) {
 	target, err := quotePath(file)
 	if err != nil {
 		return err
 	}
-	text, err := schemaSQL()
+	m, err := s.newMasker(ctx, path, target+" AS masked ("+newFile+")", profile, key)
 	if err != nil {
 		return err
 	}
-	for _, query := range []string{
-		memoryLimit(s.memory, 0) + "SET preserve_insertion_order = false",
-		"ATTACH " + target + " AS masked (" + newFile + "); USE masked;" + text + "USE snap",
-	} {
-		if err := m.exec(ctx, query); err != nil {
-			return err
-		}
-	}
-	if err := m.readColumns(ctx); err != nil {
-		return err
-	}
-	if err := m.fill(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, m.close()) }()
 	for _, table := range m.tables {
 		if err := m.copy(ctx, table); err != nil {
 			return fmt.Errorf("%s: %w", table, err)
