@@ -63,13 +63,14 @@ type Head struct {
 	Seq    int64
 }
 
-// Entry is one line.
+// Entry is one line. SHA256 is its own hash where it has been read.
 type Entry struct {
 	Prev   string          `json:"prev"`
 	Seq    int64           `json:"seq"`
 	At     time.Time       `json:"at"`
 	Kind   string          `json:"kind"`
 	Detail json.RawMessage `json:"detail"`
+	SHA256 string          `json:"-"`
 }
 
 // Broken names the first line that does not fit. Line counts from 1; it is 0
@@ -319,7 +320,8 @@ func Read(path string, each func(Entry) error) (Head, error) {
 		if e.Seq != head.Seq+1 {
 			return broken(fmt.Sprintf("its seq is %d, not %d", e.Seq, head.Seq+1))
 		}
-		head = Head{SHA256: sum(line), Seq: e.Seq}
+		e.SHA256 = sum(line)
+		head = Head{SHA256: e.SHA256, Seq: e.Seq}
 		if each == nil {
 			continue
 		}
