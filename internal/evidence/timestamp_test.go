@@ -52,12 +52,10 @@ func TestTimestamp(t *testing.T) {
 		}
 	}
 	for i := range response {
-		for bit := range 8 {
-			b := bytes.Clone(response)
-			b[i] ^= 1 << bit
-			if got, err := CheckTimestamp(b, message, tsa.Roots); err == nil && !got.Equal(at) {
-				t.Errorf("with bit %d of byte %d changed, it is taken for %v", bit, i, got)
-			}
+		b := bytes.Clone(response)
+		b[i] ^= 1 << (i % 8)
+		if got, err := CheckTimestamp(b, message, tsa.Roots); err == nil && !got.Equal(at) {
+			t.Errorf("with bit %d of byte %d changed, it is taken for %v", i%8, i, got)
 		}
 	}
 }
