@@ -310,8 +310,8 @@ func (p *evidencePlan) words() string {
 	if n := len(p.missing); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), p.days(p.end())))
 	}
-	if p.to.After(p.today) {
-		parts = append(parts, "the period has not ended")
+	if p.to.Sub(p.today) > 24*time.Hour {
+		parts = append(parts, "the period goes on after "+p.today.In(p.zone).Format(time.DateOnly))
 	}
 	if len(parts) > 0 {
 		return "incomplete: " + strings.Join(parts, "; ")
