@@ -200,6 +200,9 @@ func (w *Writer) Added(path string) error {
 	return nil
 }
 
+// Open opens the payload file data/path, which is complete, to read it.
+func (w *Writer) Open(path string) (*os.File, error) { return w.bag.Open("data/" + path) }
+
 // Files returns the payload so far, sorted by path.
 func (w *Writer) Files() []File {
 	w.mu.Lock()
