@@ -6,21 +6,25 @@ require (
 	charm.land/bubbles/v2 v2.2.1 // editing several lines at the prompt of sql
 	charm.land/bubbletea/v2 v2.1.1 // the prompt's terminal: keys, pastes, wide characters, narrow windows
 	codeberg.org/go-pdf/fpdf v0.12.0 // PDF; the maintained continuation of gofpdf
+	filippo.io/age v1.3.2 // evidence encrypted to auditors, to SSH keys too
 	github.com/duckdb/duckdb-go/v2 v2.10505.0 // snapshots and SQL; where go-duckdb moved
 	github.com/elastic/go-seccomp-bpf v1.6.0 // takes the system calls that a query must not make
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: authentication of the mail server that misbehaves
 	github.com/emersion/go-smtp v0.25.1 // tests: a mail server that misbehaves
 	github.com/goccy/go-yaml v1.19.2 // reports.yaml; errors with line and column
 	github.com/google/go-cmp v0.7.0 // tests: differences
+	github.com/hiddeco/sshsig v0.2.0 // signatures that ssh-keygen -Y verify takes
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables on the terminal; knows wide characters
 	github.com/klauspost/compress v1.20.3 // zstd of landed pages, deflate of workbooks
 	github.com/landlock-lsm/go-landlock v0.11.0 // what a query may reach, kept by the kernel
+	github.com/notaryproject/tspclient-go v1.0.0 // time stamps (RFC 3161)
 	github.com/prometheus/client_golang v1.25.0 // metrics of serve
 	github.com/robfig/cron/v3 v3.0.1 // what a cron line means
 	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts
 	github.com/spf13/cobra v1.10.2 // commands, completion
 	github.com/wneessen/go-mail v0.8.1 // composing and sending mails
 	github.com/xuri/excelize/v2 v2.11.0 // workbooks, native charts
+	golang.org/x/crypto v0.57.0 // keys in the format of OpenSSH
 	golang.org/x/image v0.47.0 // Go fonts, drawing charts of mails
 	golang.org/x/net v0.59.0 // reading html back
 	golang.org/x/sys v0.49.0 // locks, free space
@@ -30,6 +34,8 @@ require (
 
 require (
 	charm.land/lipgloss/v2 v2.0.5 // indirect
+	filippo.io/edwards25519 v1.2.0 // indirect
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/apache/arrow-go/v18 v18.5.1 // indirect
 	github.com/atotto/clipboard v0.1.4 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -71,7 +77,6 @@ require (
 	github.com/xuri/efp v0.0.1 // indirect
 	github.com/xuri/nfp v0.0.2-0.20250530014748-2ddeb826f9a9 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
-	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/exp v0.0.0-20260112195511-716be5621a96 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

@@ -127,7 +127,7 @@ For your own site:           exporter init, then exporter check, exporter collec
 		return usage(err, "see: "+c.CommandPath()+" --help")
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
-		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.apiCommand(), a.sandboxCommand(),
+		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.evidenceCommand(), a.apiCommand(), a.sandboxCommand(),
 		a.checkCommand(), a.versionCommand(), a.workerCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)

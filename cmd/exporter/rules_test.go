@@ -19,18 +19,20 @@ import (
 // import which of ours, and where each big library may be imported.
 func TestImports(t *testing.T) {
 	ours := map[string][]string{
-		"internal/cloud":               {},
-		"internal/sandbox":             {},
-		"internal/store":               {},
-		"internal/journal":             {},
-		"internal/schedule":            {},
-		"internal/store/storetest":     {"internal/store"},
-		"internal/collect":             {"internal/cloud", "internal/store"},
-		"internal/reports":             {"internal/store", "queries"},
-		"queries":                      {},
-		"cmd/exporter":                 nil, // wires them all
-		"internal/deliver":             {},
-		"internal/deliver/delivertest": {},
+		"internal/cloud":                 {},
+		"internal/sandbox":               {},
+		"internal/store":                 {},
+		"internal/journal":               {},
+		"internal/schedule":              {},
+		"internal/store/storetest":       {"internal/store"},
+		"internal/collect":               {"internal/cloud", "internal/store"},
+		"internal/reports":               {"internal/store", "queries"},
+		"queries":                        {},
+		"cmd/exporter":                   nil, // wires them all
+		"internal/deliver":               {},
+		"internal/evidence":              {"internal/journal"},
+		"internal/evidence/evidencetest": {},
+		"internal/deliver/delivertest":   {},
 	}
 	libraries := map[string]string{
 		"github.com/duckdb/duckdb-go": "internal/store",
@@ -43,6 +45,10 @@ func TestImports(t *testing.T) {
 		"github.com/landlock-lsm":     "cmd/exporter",
 		"github.com/elastic":          "cmd/exporter",
 		"github.com/emersion":         "internal/deliver/delivertest",
+		"github.com/hiddeco/sshsig":   "internal/evidence",
+		"github.com/notaryproject":    "internal/evidence",
+		"filippo.io/age":              "internal/evidence",
+		"golang.org/x/crypto":         "internal/evidence",
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
 	cmd.Stderr = os.Stderr

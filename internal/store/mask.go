@@ -129,8 +129,7 @@ func (s *Store) makeMasked(ctx context.Context, path, target, profile string, wa
 		return err
 	}
 	if release == nil {
-		return &maskError{fmt.Errorf("another process has been making one for more than %s", wait),
-			"it holds the file mask.lock of the store: wait for it, or end it if it is stopped"}
+		return errMasking(wait)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	if s.usable(ctx, target, profile) {
@@ -162,6 +161,11 @@ func (s *Store) makeMasked(ctx context.Context, path, target, profile string, wa
 		return err
 	}
 	return errors.Join(fmt.Errorf("%w: it was removed meanwhile", ErrNotPublished), removeIfThere(target))
+}
+
+func errMasking(wait time.Duration) error {
+	return &maskError{fmt.Errorf("another process has been making one for more than %s", wait),
+		"it holds the file mask.lock of the store: wait for it, or end it if it is stopped"}
 }
 
 // maskWait is how long one process waits for another that makes a masked copy: for a

@@ -15,6 +15,7 @@ import (
 // masker fills one masked copy. What becomes of each text is put into tables of
 // the memory, was and becomes, first; then every table is copied through them.
 type masker struct {
+	db      *sql.DB
 	conn    *sql.Conn
 	key     maskKey
 	profile string
@@ -23,47 +24,61 @@ type masker struct {
 	filled  map[string]bool // tables of the memory that have rows
 	known   scrubber
 
-	names, codes, groups map[string]string
-	persons              map[[2]string]string // project and id
-	projects             map[string][]string  // that know an id
+	names, mobiles, codes, groups map[string]string
+	places                        map[string]string    // texts in which a name may stand
+	persons                       map[[2]string]string // project and id
+	projects                      map[string][]string  // that know an id
 }
+
+// newMasker reads what becomes of each text of the snapshot file at path. The caller
+// closes it. The copy is to be written to target, quoted for ATTACH with its options.
+func (s *Store) newMasker(ctx context.Context, path, target, profile string, key maskKey) (_ *masker, err error) {
+	db, err := s.attach(ctx, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	m := &masker{db: db, conn: conn, key: key, profile: profile, columns: map[string][]maskedColumn{}, filled: map[string]bool{},
+		persons: map[[2]string]string{}, projects: map[string][]string{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	text, err := schemaSQL()
+	if err != nil {
+		return nil, err
+	}
+	for _, query := range []string{
+		memoryLimit(s.memory, 0) + "SET preserve_insertion_order = false",
+		"ATTACH " + target + "; USE masked;" + text + "USE snap",
+	} {
+		if err := m.exec(ctx, query); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.readColumns(ctx); err != nil {
+		return nil, err
+	}
+	return m, m.fill(ctx)
+}
+
+func (m *masker) close() error { return errors.Join(m.conn.Close(), m.db.Close()) }
 
 // buildMasked writes the masked copy of the snapshot file at path to file.
 func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key maskKey) (err error) {
-	db, err := s.attach(ctx, path, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	m := &masker{conn: conn, key: key, profile: profile, columns: map[string][]maskedColumn{}, filled: map[string]bool{},
-		persons: map[[2]string]string{}, projects: map[string][]string{}}
 	target, err := quotePath(file)
 	if err != nil {
 		return err
 	}
-	text, err := schemaSQL()
+	m, err := s.newMasker(ctx, path, target+" AS masked ("+newFile+")", profile, key)
 	if err != nil {
 		return err
 	}
-	for _, query := range []string{
-		memoryLimit(s.memory, 0) + "SET preserve_insertion_order = false",
-		"ATTACH " + target + " AS masked (" + newFile + "); USE masked;" + text + "USE snap",
-	} {
-		if err := m.exec(ctx, query); err != nil {
-			return err
-		}
-	}
-	if err := m.readColumns(ctx); err != nil {
-		return err
-	}
-	if err := m.fill(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, m.close()) }()
 	for _, table := range m.tables {
 		if err := m.copy(ctx, table); err != nil {
 			return fmt.Errorf("%s: %w", table, err)
@@ -145,6 +160,12 @@ SELECT * FROM (
 ORDER BY `+order)
 }
 
+// keeps tells whether what a column holds stays as it is. The keys of calls are not
+// of ids alone.
+func (m *masker) keeps(t treatment) bool {
+	return t == asIs || m.profile != MaskPseudonym && slices.Contains([]treatment{asPerson, asPerhaps, asCountry, asCode, asNumber, asKeyHash}, t)
+}
+
 // value is the SQL of what becomes of a column, and the join that it needs.
 func (m *masker) value(c maskedColumn, alias string) (value, join string) {
 	column := `t."` + c.name + `"`
@@ -162,16 +183,13 @@ func (m *masker) value(c maskedColumn, alias string) (value, join string) {
 		return value, "LEFT JOIN memory.main." + table + " AS " + alias + " ON " + alias + ".was = " + column + on
 	}
 	project := " AND " + alias + ".project_id = t.project_id"
-	pseudonym := m.profile == MaskPseudonym
 	switch t := c.treatment; {
-	case t == asIs, !pseudonym && slices.Contains([]treatment{asPerson, asCountry, asCode, asNumber, asKeyHash}, t):
+	case m.keeps(t) && !(t == asPerhaps && c.table == "calls"):
 		return column, ""
 	case t == asPerson:
 		return through("persons", project, true)
 	case t == asPerhaps && c.table == "calls":
 		return through("texts", "", false)
-	case t == asPerhaps && !pseudonym:
-		return column, ""
 	case t == asPerhaps:
 		return through("persons", project, false)
 	case t == asName:

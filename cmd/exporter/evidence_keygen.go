@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"exporter/internal/evidence"
+	"exporter/internal/journal"
+)
+
+// keygenOptions is what evidence keygen is given.
+type keygenOptions struct{ out, identity, passphraseFile string }
+
+func (a *app) evidenceKeygenCommand() *cobra.Command {
+	var o keygenOptions
+	c := &cobra.Command{
+		Use:   "keygen",
+		Short: "Make the key that signs evidence",
+		Long: `Makes an Ed25519 key in the format of OpenSSH, and prints what auditors and
+reports.yaml need to know of it. The store's journal gets an entry. On a terminal
+it asks for a passphrase; elsewhere the key has one only by --passphrase-file.`,
+		Example: `  exporter evidence keygen --identity evidence@example.com
+  exporter evidence keygen --identity evidence@example.com --out keys/2027 --passphrase-file /run/secrets/evidence`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.keygen(c.Context(), o) },
+	}
+	c.Flags().StringVar(&o.out, "out", "evidence-key", "file of the private key; the public one gets .pub behind it")
+	c.Flags().StringVar(&o.identity, "identity", "", "who signs, written as an address: NAME@DOMAIN")
+	c.Flags().StringVar(&o.passphraseFile, "passphrase-file", "", "file with the passphrase, without its last newline")
+	return c
+}
+
+// keygen makes a key, journals it, and prints what others need of it.
+func (a *app) keygen(ctx context.Context, o keygenOptions) error {
+	if o.identity == "" {
+		return usage(errors.New("--identity is missing"), "say who signs: --identity evidence@example.com")
+	}
+	namespace, err := evidence.Namespace(o.identity)
+	if err != nil {
+		return &exitError{exitUsage, fmt.Errorf("--identity: %w", err)}
+	}
+	cfg, err := a.keygenStore()
+	if err != nil {
+		return err
+	}
+	passphrase, err := a.newPassphrase(ctx, o.passphraseFile)
+	if err != nil {
+		return err
+	}
+	key, err := evidence.GenerateKey(o.out, o.identity, passphrase)
+	if err != nil {
+		return explainDisk(err)
+	}
+	if cfg != nil {
+		_, err := journal.Open(cfg.journalPath(), a.now).Append("key", map[string]any{
+			"action": "created", "fingerprint": key.Fingerprint(), "identity": o.identity,
+		})
+		if err != nil {
+			return errors.Join(explainDisk(err), os.Remove(o.out), os.Remove(o.out+".pub"))
+		}
+	}
+	path, err := a.keyPath(o.out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "private key  %s (keep it secret, and a copy of it safe)\n", o.out)
+	fmt.Fprintf(a.stdout, "public key   %s.pub\n", o.out)
+	fmt.Fprintf(a.stdout, "fingerprint  %s\n", key.Fingerprint())
+	fmt.Fprintf(a.stdout, "identity     %s\n", o.identity)
+	fmt.Fprintf(a.stdout, "namespace    %s\n\n", namespace)
+	fmt.Fprintf(a.stdout, "For auditors, by another way than the evidence: their file allowed_signers\n\n")
+	fmt.Fprintf(a.stdout, "%s\n\n", key.AllowedSigner(o.identity, namespace, a.now()))
+	fmt.Fprintf(a.stdout, "For reports.yaml\n\nevidence:\n  key: %s\n  identity: %s\n", path, o.identity)
+	if len(passphrase) > 0 {
+		fmt.Fprintf(a.stdout, "  passphrase: ${EVIDENCE_PASSPHRASE}\n")
+	}
+	return nil
+}
+
+// keygenStore is the configuration whose store's journal gets the entry; nil where
+// there is none.
+func (a *app) keygenStore() (*config, error) {
+	if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	cfg, err := a.loadStore()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
+		return nil, explainDisk(err)
+	}
+	if _, err := openStore(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, explainDisk(journal.Open(cfg.journalPath(), a.now).Writable())
+}
+
+// keyPath is how reports.yaml names the key at path.
+func (a *app) keyPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	config, err := filepath.Abs(a.configPath)
+	if err != nil {
+		return "", err
+	}
+	if below, err := filepath.Rel(filepath.Dir(config), path); err == nil && filepath.IsLocal(below) {
+		return below, nil
+	}
+	return path, nil
+}
+
+// newPassphrase reads the passphrase of a new key from a file or, where standard
+// input is a terminal, from there twice.
+func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usage(err, "name the file that holds the passphrase")
+		}
+		b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+		if len(b) == 0 {
+			return nil, usage(fmt.Errorf("%s: it is empty", file), "leave --passphrase-file out for a key without a passphrase")
+		}
+		return b, nil
+	}
+	f, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, nil
+	}
+	first, err := a.askSecret(ctx, f, "Passphrase of the new key (empty for none): ")
+	if err != nil || len(first) == 0 {
+		return nil, err
+	}
+	again, err := a.askSecret(ctx, f, "The same again: ")
+	if err == nil && !bytes.Equal(first, again) {
+		err = errors.New("the two passphrases are not the same")
+	}
+	return first, err
+}
+
+// askSecret asks on a terminal, which does not show the answer.
+func (a *app) askSecret(ctx context.Context, f *os.File, prompt string) ([]byte, error) {
+	fd := int(f.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(a.stderr, prompt)
+	var answer []byte
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		answer, err = term.ReadPassword(fd)
+		done <- err
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done(): // who waits for the terminal does not see it
+		err = errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	fmt.Fprintln(a.stderr)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("no passphrase was given")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}

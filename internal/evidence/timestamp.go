@@ -1,0 +1,77 @@
+package evidence
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/notaryproject/tspclient-go"
+)
+
+// RequestTimestamp asks the time-stamping server at url (RFC 3161) for a token over
+// message and returns its response, as openssl ts -reply has it, after checking it
+// with [CheckTimestamp]. It sends nothing of the message but its SHA-256.
+func RequestTimestamp(ctx context.Context, client *http.Client, url string, message, roots []byte) ([]byte, error) {
+	response, err := requestTimestamp(ctx, client, url, message)
+	if err == nil {
+		_, err = CheckTimestamp(response, message, roots)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("time stamp from %s: %w", url, err)
+	}
+	return response, nil
+}
+
+func requestTimestamp(ctx context.Context, client *http.Client, url string, message []byte) ([]byte, error) {
+	request, err := tspclient.NewRequest(tspclient.RequestOptions{Content: message, HashAlgorithm: crypto.SHA256})
+	if err != nil {
+		return nil, err
+	}
+	server, err := tspclient.NewHTTPTimestamper(client, url)
+	if err != nil {
+		return nil, err
+	}
+	response, err := server.Timestamp(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return response.MarshalBinary()
+}
+
+// CheckTimestamp checks that response is a time stamp over message by a server whose
+// certificate leads to one of roots (PEM) and was valid at the time of the stamp,
+// which it returns, in UTC. It cannot know whether a certificate was revoked, and does
+// not find a change in the bytes of a response that nobody signed. Tokens
+// that name their certificate by SHA-1 alone (before RFC 5816) are refused.
+func CheckTimestamp(response, message, roots []byte) (time.Time, error) {
+	var r tspclient.Response
+	if rest, err := asn1.Unmarshal(response, &r); err != nil || len(rest) > 0 {
+		return time.Time{}, errors.New("it is no response of a time-stamping server")
+	}
+	token, err := r.SignedToken()
+	if err != nil {
+		return time.Time{}, err
+	}
+	info, err := token.Info()
+	if err != nil {
+		return time.Time{}, err
+	}
+	stamp, err := info.Validate(message)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("it is not of these bytes: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(roots) {
+		return time.Time{}, errors.New("there is no root certificate (PEM) to check it by")
+	}
+	at := stamp.Value.UTC()
+	if _, err := token.Verify(context.Background(), x509.VerifyOptions{Roots: pool, CurrentTime: at}); err != nil {
+		return time.Time{}, err
+	}
+	return at, nil
+}
