@@ -145,7 +145,7 @@ func (w *witnessLog) enter(told io.Writer, now func() time.Time) error {
 	part := w.file.Name()
 	path := strings.TrimSuffix(part, unfiled)
 	name, sum := witnessDir+"/"+filepath.Base(path), hex.EncodeToString(w.hash.Sum(nil))
-	head, err := journal.Open(w.cfg.journalPath(), now).Append("witness", witnessEntry{
+	head, err := w.cfg.journal(now).Append("witness", witnessEntry{
 		Snapshot: w.snapshot, Calls: w.calls, SHA256: sum, File: name})
 	if err != nil {
 		return err
