@@ -15,5 +15,6 @@ says how.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.evidenceKeygenCommand())
+	c.AddCommand(a.evidenceTraceCommand(), a.evidenceSampleCommand())
 	return c
 }
