@@ -4,13 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"exporter/internal/journal"
 	"exporter/internal/store"
 )
 
@@ -34,16 +31,6 @@ type certificate struct {
 	Resources []walkFact   `json:"resources"`
 	TieOuts   []tieOutFact `json:"tie_outs"`
 	Codes     []codeFact   `json:"code_contingency"`
-}
-
-// sealed is the line of the journal that names the snapshot. Problem says what
-// is wrong with it.
-type sealed struct {
-	Path    string     `json:"path"`
-	Line    int64      `json:"line,omitzero"`
-	At      *time.Time `json:"at,omitzero"`
-	SHA256  string     `json:"sha256,omitzero"`
-	Problem string     `json:"problem,omitzero"`
 }
 
 type kept struct {
@@ -262,38 +249,6 @@ func (c *certificate) reason() string {
 		parts = append(parts, "of what is asked one by one there are "+strings.Join(left, ", "))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// sealOf finds the line of the journal that names a snapshot, and whether it names
-// its digest. The hash of a line is what the next one begins with.
-func sealOf(path, snapshot, project, digest string) sealed {
-	s := sealed{Path: filepath.Base(path)}
-	other := false
-	head, err := journal.Read(path, func(e journal.Entry) error {
-		if s.Line > 0 && e.Seq == s.Line+1 {
-			s.SHA256 = e.Prev
-		}
-		var detail struct{ Snapshot, Project, Digest string }
-		if e.Kind != "snapshot" || json.Unmarshal(e.Detail, &detail) != nil || detail.Snapshot != snapshot || detail.Project != project {
-			return nil
-		}
-		s.Line, s.At, other = e.Seq, &e.At, detail.Digest != digest
-		return nil
-	})
-	var broken *journal.Broken
-	switch {
-	case errors.As(err, &broken):
-		s.Problem = fmt.Sprintf("line %d does not fit the chain: %s", broken.Line, broken.Problem)
-	case err != nil:
-		s.Problem = err.Error()
-	case s.Line == 0:
-		s.Problem = "no line names this snapshot; the next collection adds it"
-	case other:
-		s.Problem = fmt.Sprintf("line %d names another digest: exporter snapshots verify tells what has changed", s.Line)
-	case s.Line == head.Seq:
-		s.SHA256 = head.SHA256
-	}
-	return s
 }
 
 // tieOutSum says in a line how the tie-outs came out, and which differ.

@@ -23,6 +23,7 @@ type reportRun struct {
 	fonts  reports.Fonts
 	set    map[string]string
 	drafts string // the folder in which files are written until they have their names
+	sealed *reports.Sealed
 
 	mailing *mailing // nil where no mails are made
 }
@@ -184,6 +185,7 @@ func (r *reportRun) run(ctx context.Context, d reports.Definition) (*reports.Rep
 	defer cancel()
 	report, err := reports.Run(limited, r.states[r.flags.maskOf(d)].r, d, reports.Options{
 		Params: params, QueryDir: r.cfg.queryDir(), ProgramVersion: version, Timezone: r.cfg.Store.Timezone, Base: r.baseOf(d),
+		Sealed: r.sealed,
 	})
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, context.Cause(limited)

@@ -154,6 +154,9 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 		fmt.Fprintf(a.stderr, "Removed from %s what a killed run left: %s\n", f.out, strings.Join(d.left, ", "))
 	}
 	run := &reportRun{cfg: cfg, log: a.log, flags: f, states: states, fonts: fonts, set: set, drafts: d.dir, mailing: f.mailing}
+	if run.sealed, err = a.sealedBy(ctx, cfg, states); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	done, err := a.collectReports(run, run.start(ctx, chosen))
 	return done, errors.Join(err, d.close())
 }

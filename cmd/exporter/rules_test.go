@@ -19,19 +19,20 @@ import (
 // import which of ours, and where each big library may be imported.
 func TestImports(t *testing.T) {
 	ours := map[string][]string{
-		"internal/cloud":               {},
-		"internal/sandbox":             {},
-		"internal/store":               {},
-		"internal/journal":             {},
-		"internal/schedule":            {},
-		"internal/store/storetest":     {"internal/store"},
-		"internal/collect":             {"internal/cloud", "internal/store"},
-		"internal/reports":             {"internal/store", "queries"},
-		"queries":                      {},
-		"cmd/exporter":                 nil, // wires them all
-		"internal/deliver":             {},
-		"internal/evidence":            {"internal/journal"},
-		"internal/deliver/delivertest": {},
+		"internal/cloud":                 {},
+		"internal/sandbox":               {},
+		"internal/store":                 {},
+		"internal/journal":               {},
+		"internal/schedule":              {},
+		"internal/store/storetest":       {"internal/store"},
+		"internal/collect":               {"internal/cloud", "internal/store"},
+		"internal/reports":               {"internal/store", "queries"},
+		"queries":                        {},
+		"cmd/exporter":                   nil, // wires them all
+		"internal/deliver":               {},
+		"internal/evidence":              {"internal/journal"},
+		"internal/evidence/evidencetest": {},
+		"internal/deliver/delivertest":   {},
 	}
 	libraries := map[string]string{
 		"github.com/duckdb/duckdb-go": "internal/store",

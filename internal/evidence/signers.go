@@ -3,7 +3,6 @@ package evidence
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,13 +59,18 @@ func CheckSignature(signers []byte, namespace string, message, signature []byte,
 	return found, err
 }
 
-// unarmor reads a signature that is all of b.
+// unarmor reads a signature that is all of b and in the one form that there is of
+// it, the length of its lines aside, so that no bit of the file can be another.
 func unarmor(b []byte) (*sshsig.Signature, error) {
-	block, rest := pem.Decode(b)
-	if block == nil || len(block.Headers) > 0 || !bytes.HasPrefix(b, []byte("-----BEGIN ")) || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("it is no armored signature")
+	s, err := sshsig.Unarmor(b)
+	if err != nil {
+		return nil, err
 	}
-	return sshsig.Unarmor(b)
+	oneLine := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) }
+	if !bytes.Equal(oneLine(b), oneLine(sshsig.Armor(s))) {
+		return nil, errors.New("it is not written as ssh-keygen writes it")
+	}
+	return s, nil
 }
 
 // allowed is a line of allowed_signers. A bound that is not given is the zero time.

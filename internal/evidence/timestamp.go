@@ -45,7 +45,8 @@ func requestTimestamp(ctx context.Context, client *http.Client, url string, mess
 
 // CheckTimestamp checks that response is a time stamp over message by a server whose
 // certificate leads to one of roots (PEM) and was valid at the time of the stamp,
-// which it returns, in UTC. It cannot know whether a certificate was revoked. Tokens
+// which it returns, in UTC. It cannot know whether a certificate was revoked, and does
+// not find a change in the bytes of a response that nobody signed. Tokens
 // that name their certificate by SHA-1 alone (before RFC 5816) are refused.
 func CheckTimestamp(response, message, roots []byte) (time.Time, error) {
 	var r tspclient.Response

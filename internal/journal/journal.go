@@ -63,13 +63,14 @@ type Head struct {
 	Seq    int64
 }
 
-// Entry is one line.
+// Entry is one line. SHA256 is its own hash where it has been read.
 type Entry struct {
 	Prev   string          `json:"prev"`
 	Seq    int64           `json:"seq"`
 	At     time.Time       `json:"at"`
 	Kind   string          `json:"kind"`
 	Detail json.RawMessage `json:"detail"`
+	SHA256 string          `json:"-"`
 }
 
 // Broken names the first line that does not fit. Line counts from 1; it is 0
@@ -142,9 +143,6 @@ func (j *Journal) append(kind string, detail any) (Head, error) {
 		if err != nil {
 			return Head{}, err
 		}
-		if err := f.Truncate(end); err != nil {
-			return Head{}, err
-		}
 		if object, err = addMember(object, "torn", name); err != nil {
 			return Head{}, err
 		}
@@ -162,19 +160,28 @@ func (j *Journal) append(kind string, detail any) (Head, error) {
 		return Head{}, err
 	}
 	line = append(line, '\n')
-	if _, err := f.WriteAt(line, end); err != nil {
-		// What was written of it would be taken for a torn line.
-		return Head{}, errors.Join(err, f.Truncate(end))
-	}
-	if err := f.Sync(); err != nil {
-		return Head{}, err
-	}
-	if end == 0 {
-		if err := syncDir(filepath.Dir(j.path)); err != nil {
-			return Head{}, err
-		}
+	if err := writeEnd(f, line, end); err != nil {
+		// A line that may not be on the disk would stand there twice when it is
+		// appended again, and a piece of it would be taken for a torn one.
+		_, undo := f.WriteAt(torn, end)
+		return Head{}, errors.Join(err, undo, f.Truncate(end+int64(len(torn))))
 	}
 	return Head{SHA256: sum(line), Seq: head.Seq + 1}, nil
+}
+
+// writeEnd makes line the last one of a journal, from end on, and returns when it is
+// on the disk.
+func writeEnd(f *os.File, line []byte, end int64) error {
+	if _, err := f.WriteAt(line, end); err != nil {
+		return err
+	}
+	if err := f.Truncate(end + int64(len(line))); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil || end > 0 {
+		return err
+	}
+	return syncDir(filepath.Dir(f.Name()))
 }
 
 // marshalObject returns detail as a JSON object on one line.
@@ -236,13 +243,21 @@ func tail(f *os.File) (end int64, last, torn []byte, err error) {
 	}
 }
 
-// setAside keeps the bytes of a torn line and returns the name of their file.
+// setAside keeps the bytes of a torn line and returns the name of their file, which
+// a repair that was cut short may have left.
 func (j *Journal) setAside(torn []byte) (string, error) {
 	stem := strings.TrimSuffix(j.path, filepath.Ext(j.path))
 	for n := 1; ; n++ {
 		path := fmt.Sprintf("%s.torn-%d", stem, n)
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
+			kept, err := os.ReadFile(path)
+			if err == nil && bytes.Equal(kept, torn) {
+				return filepath.Base(path), nil
+			}
+			if err != nil {
+				return "", err
+			}
 			continue
 		}
 		if err != nil {
@@ -319,7 +334,8 @@ func Read(path string, each func(Entry) error) (Head, error) {
 		if e.Seq != head.Seq+1 {
 			return broken(fmt.Sprintf("its seq is %d, not %d", e.Seq, head.Seq+1))
 		}
-		head = Head{SHA256: sum(line), Seq: e.Seq}
+		e.SHA256 = sum(line)
+		head = Head{SHA256: e.SHA256, Seq: e.Seq}
 		if each == nil {
 			continue
 		}

@@ -473,6 +473,33 @@ func TestOutputsSameBytes(t *testing.T) {
 	}
 }
 
+// TestSealIsSaid finds the line that sealed the snapshot in each format that is more
+// than rows, and none where there is none.
+func TestSealIsSaid(t *testing.T) {
+	const line, whole = "sealed by journal line 4118, 3f2a9c12ab34", "3f2a9c12ab343f2a9c12ab343f2a9c12ab343f2a9c12ab343f2a9c12ab34bbbb"
+	r := handReport{rows: 14, partial: true}.report(t)
+	part := partIn(t, r, "channel", "Archive", "Archive, north door")
+	bare := handReport{rows: 14}.report(t)
+	bare.sealed = nil
+	for name, r := range map[string]*Report{"whole": r, "part": part, "bare": bare} {
+		mail := mailOf(t, r, mailOptions)
+		text := strings.Join(strings.Fields(mail.Text), " ")
+		for format, has := range map[string][]string{"html": {line, whole}, "json": {`"line": 4118`, whole}, "parquet": {whole}} {
+			paths, _ := written(t, r, format)
+			for _, want := range has {
+				if got := strings.Contains(readFile(t, paths[0]), want); got != (name != "bare") {
+					t.Errorf("%s, %s: %q is there: %v", name, format, want, got)
+				}
+			}
+		}
+		for where, got := range map[string]string{"mail": text, "mail's page": mail.HTML, "pdf": pdfText(t, pdfOf(t, r))} {
+			if strings.Contains(got, line) != (name != "bare") || name == "bare" && strings.Contains(got, "sealed") {
+				t.Errorf("%s, %s: the seal is there or not", name, where)
+			}
+		}
+	}
+}
+
 // TestOutputNames are the contract with those who look for the files.
 func TestOutputNames(t *testing.T) {
 	r, _ := wildReport(t)

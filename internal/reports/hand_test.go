@@ -66,6 +66,7 @@ func (h handReport) report(t testing.TB) *Report {
 	}
 	rules.settle()
 	r := &Report{
+		sealed: &Sealed{4118, "3f2a9c12ab343f2a9c12ab343f2a9c12ab343f2a9c12ab343f2a9c12ab34bbbb"},
 		def: Definition{Name: "expiring-permissions", ID: "R03", Title: "Expiring permissions", Controls: []string{"ISO 27001 A.5.18"},
 			NotCovered: []string{"door events", "whether a device enforces the end date by itself"}, Sections: []Section{section}},
 		question: "Which permissions end in the next 30 days?",

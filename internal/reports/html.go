@@ -166,9 +166,6 @@ func (p part) htmlHead() htmlHead {
 	if agree, tried := t.agreeing(); tried > 0 {
 		h.TieOuts = &htmlTieOuts{fmt.Sprintf("%d of %d tie-outs agree", agree, tried), agree < tried}
 	}
-	if t.journalLine > 0 {
-		h.Seal += " · journal up to line " + number(t.journalLine)
-	}
 	h.Limits = p.limitWords()
 	for _, f := range p.figures {
 		h.Figures = append(h.Figures, htmlFigure{f.label, f.value, f.note, f.tone})

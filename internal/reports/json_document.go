@@ -71,12 +71,20 @@ type trustJSON struct {
 	Lacks          []string       `json:"lacks"`
 	Coverage       []string       `json:"coverage"`
 	Digest         string         `json:"digest"`
+	Sealed         *sealedJSON    `json:"sealed,omitempty"`
 	Mask           string         `json:"mask"`
 	JournalLine    int64          `json:"journal_line,omitempty"`
 	ProgramVersion string         `json:"program_version"`
 	Projects       []projectJSON  `json:"projects"`
 	Resources      []resourceJSON `json:"resources"`
 	TieOuts        []tieOutJSON   `json:"tie_outs"`
+}
+
+// sealedJSON is the line of the journal that names the snapshot with its digest;
+// journal_line beside it is the last one that the snapshot knows.
+type sealedJSON struct {
+	Line   int64  `json:"line"`
+	SHA256 string `json:"sha256"`
 }
 
 type projectJSON struct {
@@ -201,6 +209,9 @@ func (r *Report) document() document {
 		Trust: trustJSON{Snapshot: t.snapshot, AsOf: at(t.asOf), Timezone: t.zone.String(),
 			Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
 			Digest: t.digest(), Mask: r.Mask(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
+	}
+	if r.sealed != nil {
+		d.Trust.Sealed = new(sealedJSON(*r.sealed))
 	}
 	if p := r.part; p != nil {
 		d.Report.Part = &partJSON{p.name, p.column, p.values, p.whole}

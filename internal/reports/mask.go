@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"slices"
 
 	"exporter/internal/store"
@@ -42,20 +43,39 @@ func (r *Report) maskWords() string {
 	}
 }
 
-// seal is the digest, with the mask where there is one: the digest is then not
-// that of what was read.
-func (r *Report) seal() string {
+// seal is the digest, and the line of the journal that keeps it.
+func (r *Report) seal() string { return joinWords(r.digestWords(), r.sealed.words()) }
+
+// digestWords are the digest, with the mask where there is one: the digest is then
+// not that of what was read.
+func (r *Report) digestWords() string {
 	if r.Mask() == store.MaskFull {
 		return "digest " + r.digest()
 	}
 	return "mask " + r.Mask() + " · digest " + r.digest() + ", of the full snapshot"
 }
 
+// whole names the line so that it can be looked up; "" where there is none.
+func (s *Sealed) whole() string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("journal line %d, SHA-256 %s", s.Line, s.SHA256)
+}
+
+// words name the line by as much of its SHA-256 as can be compared by eye.
+func (s *Sealed) words() string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("sealed by journal line %d, %s", s.Line, s.SHA256[:min(12, len(s.SHA256))])
+}
+
 // footer is what every page says of the report that it is from.
 func (r *Report) footer() string {
-	s := joinWords(r.Title(), r.part.heading(), r.trust.snapshot, r.digest())
+	mask := ""
 	if r.Mask() != store.MaskFull {
-		s += " · mask " + r.Mask()
+		mask = "mask " + r.Mask()
 	}
-	return s
+	return joinWords(r.Title(), r.part.heading(), r.trust.snapshot, r.digest(), mask, r.sealed.words())
 }

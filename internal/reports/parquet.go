@@ -22,6 +22,9 @@ func writeParquet(ctx context.Context, path string, p part) ([]Note, error) {
 			about["query_sha256"] = q.sha256
 		}
 	}
+	if p.sealed != nil {
+		about["sealed_by"] = p.sealed.whole()
+	}
 	values := make([]any, len(p.table.vectors))
 	err := store.WriteParquet(ctx, path, p.table.parquetColumns(), p.table.rows, func(row int) []any {
 		for i, v := range p.table.vectors {

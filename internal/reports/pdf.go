@@ -223,11 +223,11 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 		left = append(left, c.set.wrap([]piece{{strings.Join(not, ". ") + ".", regular, muted}}, sizeSmall, w*0.56, 5)...)
 	}
 	facts := []piece{{"Snapshot " + r.trust.snapshot + "\nas of " + r.madeFor(), regular, ink}}
-	seal := "\n" + r.seal()
-	if r.trust.journalLine > 0 {
-		seal += " · journal up to line " + number(r.trust.journalLine)
+	facts = append(facts, piece{"\n" + r.digestWords(), regular, muted})
+	if r.sealed != nil {
+		facts = append(facts, piece{"\n" + r.sealed.words(), regular, muted})
 	}
-	right = c.set.wrap(append(facts, piece{seal, regular, muted}), sizeSmall, w*0.40, 0)
+	right = c.set.wrap(facts, sizeSmall, w*0.40, 0)
 	return left, right
 }
 

@@ -145,6 +145,7 @@ func (r *Report) methodFacts() []namedText {
 		namedText{"Verdict", t.verdict()},
 		namedText{"As of", r.madeFor()},
 		namedText{"Digest", t.digest()},
+		namedText{"Sealed by", r.sealed.whole()},
 		namedText{"Mask", r.maskWords()},
 	)
 	if r.since != nil && r.since.trust.snapshot != "" {
@@ -168,7 +169,7 @@ func (r *Report) methodFacts() []namedText {
 		facts = append(facts, namedText{"Rows", number(int64(s.rows)) + " in " + s.section.Title})
 	}
 	if t.journalLine > 0 {
-		facts = append(facts, namedText{"Journal", "up to line " + number(t.journalLine)})
+		facts = append(facts, namedText{"Journal", "read up to line " + number(t.journalLine)})
 	}
 	facts = append(facts, namedText{"Program", "exporter " + t.programVersion},
 		namedText{"No value", nothing + " is no value (NULL), " + emptyText + " a text without a character, " + blankText + " one of white space"})

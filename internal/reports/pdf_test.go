@@ -89,7 +89,7 @@ func TestEveryPage(t *testing.T) {
 	pages := strings.Split(strings.TrimSuffix(pdfText(t, pdfOf(t, handReport{rows: 300}.report(t))), "\f"), "\f")
 	for i, p := range pages {
 		want := number(int64(i+1)) + " of " + number(int64(len(pages)))
-		if !strings.Contains(p, want) || !strings.Contains(p, "20260331T050000Z · 9f3c52d07ab1") {
+		if !strings.Contains(p, want) || !strings.Contains(p, "20260331T050000Z · 9f3c52d07ab1 · sealed by journal line 4118, 3f2a9c12ab34") {
 			t.Errorf("page %d lacks its footer %q", i+1, want)
 		}
 		if i > 0 && i < len(pages)-3 && !strings.Contains(p, "Severity") {

@@ -30,6 +30,7 @@ import (
 type Report struct {
 	def        Definition
 	trust      trust
+	sealed     *Sealed     // nil where no line of the journal seals the snapshot
 	since      *comparison // nil where no changes are told
 	mask       string      // the profile of what was read
 	question   string

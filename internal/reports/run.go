@@ -32,8 +32,19 @@ type Options struct {
 	// snapshot; nil where there is none.
 	Base *store.Reader
 
+	// Sealed is the line of the journal that names the snapshot with its digest; nil
+	// where there is none.
+	Sealed *Sealed
+
 	// Answer has the rows of the definition's one query, where it has been run.
 	Answer *store.Answer
+}
+
+// Sealed is a line of the journal, by its number and by the SHA-256, in hex, of the
+// line with its newline.
+type Sealed struct {
+	Line   int64
+	SHA256 string
 }
 
 // Run answers a definition from a snapshot. The reader must see the snapshot
@@ -46,7 +57,7 @@ func Run(ctx context.Context, r *store.Reader, d Definition, o Options) (*Report
 		return nil, fmt.Errorf("report %s: time zone %q is not known", d.Name, cut(o.Timezone, 100))
 	}
 	run := &runner{ctx: ctx, queryDir: o.QueryDir, answer: o.Answer, zone: zone,
-		report: &Report{def: d, trust: trust{programVersion: o.ProgramVersion}}}
+		report: &Report{def: d, trust: trust{programVersion: o.ProgramVersion}, sealed: o.Sealed}}
 	run.now = state{reader: r, named: run.moment(r, o.Base)}
 	if o.Base != nil {
 		run.before = state{reader: o.Base, named: run.moment(o.Base, nil)}

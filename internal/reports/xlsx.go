@@ -135,7 +135,7 @@ func (b *workbook) page(sheet string, orientation string, high int) error {
 		Left: &side, Right: &side, Top: &top, Bottom: &top}); err != nil {
 		return err
 	}
-	left := footerText(b.r.Title() + " · " + b.r.trust.snapshot + " · " + b.r.digest())
+	left := footerText(b.r.footer())
 	return b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{OddFooter: "&L&8" + left + "&R&8&P of &N"})
 }
 

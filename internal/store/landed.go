@@ -20,7 +20,12 @@ func eachLine(path string, each func(line []byte) error) (int64, error) {
 		return 0, err
 	}
 	defer f.Close()
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+	return eachLineOf(f, each)
+}
+
+// eachLineOf is [eachLine] of what from reads.
+func eachLineOf(from io.Reader, each func(line []byte) error) (int64, error) {
+	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 	if err != nil {
 		return 0, err
 	}

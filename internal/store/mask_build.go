@@ -24,9 +24,10 @@ type masker struct {
 	filled  map[string]bool // tables of the memory that have rows
 	known   scrubber
 
-	names, codes, groups map[string]string
-	persons              map[[2]string]string // project and id
-	projects             map[string][]string  // that know an id
+	names, mobiles, codes, groups map[string]string
+	places                        map[string]string    // texts in which a name may stand
+	persons                       map[[2]string]string // project and id
+	projects                      map[string][]string  // that know an id
 }
 
 // newMasker reads what becomes of each text of the snapshot file at path. The caller
@@ -159,6 +160,12 @@ SELECT * FROM (
 ORDER BY `+order)
 }
 
+// keeps tells whether what a column holds stays as it is. The keys of calls are not
+// of ids alone.
+func (m *masker) keeps(t treatment) bool {
+	return t == asIs || m.profile != MaskPseudonym && slices.Contains([]treatment{asPerson, asPerhaps, asCountry, asCode, asNumber, asKeyHash}, t)
+}
+
 // value is the SQL of what becomes of a column, and the join that it needs.
 func (m *masker) value(c maskedColumn, alias string) (value, join string) {
 	column := `t."` + c.name + `"`
@@ -176,16 +183,13 @@ func (m *masker) value(c maskedColumn, alias string) (value, join string) {
 		return value, "LEFT JOIN memory.main." + table + " AS " + alias + " ON " + alias + ".was = " + column + on
 	}
 	project := " AND " + alias + ".project_id = t.project_id"
-	pseudonym := m.profile == MaskPseudonym
 	switch t := c.treatment; {
-	case t == asIs, !pseudonym && slices.Contains([]treatment{asPerson, asCountry, asCode, asNumber, asKeyHash}, t):
+	case m.keeps(t) && !(t == asPerhaps && c.table == "calls"):
 		return column, ""
 	case t == asPerson:
 		return through("persons", project, true)
 	case t == asPerhaps && c.table == "calls":
 		return through("texts", "", false)
-	case t == asPerhaps && !pseudonym:
-		return column, ""
 	case t == asPerhaps:
 		return through("persons", project, false)
 	case t == asName:

@@ -87,19 +87,19 @@ func (m *masker) fillMobiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	becomes := map[string]string{}
+	m.mobiles = map[string]string{}
 	if m.profile == MaskPseudonym {
-		becomes = m.key.tags("mobile", all, longTag, func(string) string { return "" })
+		m.mobiles = m.key.tags("mobile", all, longTag, func(string) string { return "" })
 	}
 	for _, s := range all {
 		if m.profile == MaskStandard && strings.TrimSpace(s) != "" {
-			becomes[s] = hideMobile(s)
+			m.mobiles[s] = hideMobile(s)
 		} else if m.profile == MaskStandard {
-			becomes[s] = s
+			m.mobiles[s] = s
 		}
-		m.known.add(s, becomes[s])
+		m.known.add(s, m.mobiles[s])
 	}
-	return m.replace(ctx, "mobiles", becomes)
+	return m.replace(ctx, "mobiles", m.mobiles)
 }
 
 func (m *masker) fillCodes(ctx context.Context) error {
@@ -195,8 +195,15 @@ func (m *masker) fillTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.places = map[string]string{}
 	changed := map[string]string{}
-	for _, s := range slices.Concat(all, keys) {
+	for _, s := range all {
+		m.places[s] = m.known.scrub(s)
+		if m.places[s] != s {
+			changed[s] = m.places[s]
+		}
+	}
+	for _, s := range keys {
 		if clean := m.known.scrub(s); clean != s {
 			changed[s] = clean
 		}

@@ -1,17 +1,34 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"slices"
+
+	"github.com/klauspost/compress/zstd"
 )
 
-// PageMasker masks what landed as the masked copy of a snapshot is masked: a text of
+// PageMasker masks what landed as the masked copy of a snapshot is masked: a value of
 // a column becomes what it has become there, and what the snapshot does not know
-// becomes "masked". It is safe for concurrent use.
+// becomes "masked", as does what no column holds. Numbers and structure stay. It is
+// safe for concurrent use.
 type PageMasker struct {
-	m *masker
+	m       *masker
+	columns map[string][]pageColumn      // by resource: what pages have of them
+	persons map[string]map[string]string // by project: the pseudonym of an id
+	perhaps map[string]map[string]string // by project: of an id that may be a person's
+	zstd    *zstd.Encoder
+}
+
+// pageColumn is a column that is read from pages.
+type pageColumn struct {
+	column
+	treatment treatment
 }
 
 // PageMasker reads from a snapshot what becomes of each text in a mask, standard or
@@ -25,7 +42,7 @@ func (s *Store) PageMasker(ctx context.Context, snapshot, mask string) (*PageMas
 	return m, nil
 }
 
-func (s *Store) pageMasker(ctx context.Context, snapshot, mask string) (*PageMasker, error) {
+func (s *Store) pageMasker(ctx context.Context, snapshot, mask string) (_ *PageMasker, err error) {
 	if !slices.Contains(Masks[1:], mask) {
 		return nil, fmt.Errorf("mask %.200q: must be %s or %s", mask, MaskStandard, MaskPseudonym)
 	}
@@ -45,7 +62,17 @@ func (s *Store) pageMasker(ctx context.Context, snapshot, mask string) (*PageMas
 	if err != nil {
 		return nil, err
 	}
-	return &PageMasker{m}, m.close()
+	defer func() { err = errors.Join(err, m.close()) }()
+	p := &PageMasker{m: m, columns: map[string][]pageColumn{}}
+	if err := p.readColumns(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.readPersons(ctx); err != nil {
+		return nil, err
+	}
+	p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+	return p, err
 }
 
 // lockedMaskKey is [Store.maskKey] for who does not hold the lock of the masks.
@@ -61,9 +88,155 @@ func (s *Store) lockedMaskKey(ctx context.Context) (key maskKey, err error) {
 	return s.maskKey(ctx)
 }
 
+// readColumns finds the columns that pages have, with their treatments.
+func (m *PageMasker) readColumns(ctx context.Context) error {
+	for _, r := range resources {
+		received, err := receivedOf(ctx, m.m.conn, r)
+		if err != nil {
+			return err
+		}
+		for _, c := range received {
+			i := slices.IndexFunc(m.m.columns[r.name], func(x maskedColumn) bool { return x.name == c.name })
+			m.columns[r.name] = append(m.columns[r.name], pageColumn{c, m.m.columns[r.name][i].treatment})
+		}
+	}
+	// A request that counts has permissions for its answer.
+	m.columns["tie_outs"] = m.columns["permissions"]
+	return nil
+}
+
+// readPersons finds by project what becomes of ids, and of those that may be a
+// person's: what is none stays, where the snapshot knows it.
+func (m *PageMasker) readPersons(ctx context.Context) error {
+	m.persons, m.perhaps = map[string]map[string]string{}, map[string]map[string]string{}
+	add := func(to map[string]map[string]string, project, id, becomes string) {
+		if to[project] == nil {
+			to[project] = map[string]string{}
+		}
+		to[project][id] = becomes
+	}
+	for at, p := range m.m.persons {
+		add(m.persons, at[0], at[1], p)
+	}
+	rows, err := m.m.conn.QueryContext(ctx, `
+SELECT project_id, auth_id FROM base.rules WHERE auth_id IS NOT NULL
+UNION SELECT project_id, relation_id FROM base.rules WHERE relation_id IS NOT NULL
+UNION SELECT project_id, relation_id FROM base.rule_channels WHERE relation_id IS NOT NULL
+UNION SELECT project_id, auth_source FROM base.details WHERE auth_source IS NOT NULL`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var project, id string
+		if err := rows.Scan(&project, &id); err != nil {
+			return err
+		}
+		becomes, known := m.persons[project][id]
+		if !known {
+			becomes = id
+		}
+		add(m.perhaps, project, id, becomes)
+	}
+	return rows.Err()
+}
+
 // Journal is what the masked journal has of the detail of an entry.
 func (m *PageMasker) Journal(kind, detail string) string {
 	return m.m.known.journalDetail(kind, detail)
+}
+
+// frameSize is how much text is masked and compressed at once.
+const frameSize = 256 << 10
+
+// Mask writes a file that [Store.RawFiles] listed, which from reads, masked: line for
+// line, each with the members that it had. The rows of a page are in the order of what
+// they have become, since that of the cloud would tell who is who. A hash is that of
+// the original, but "masked" of an answer of less than ten rows: with all else known
+// it would prove a guess. The same input gives the same bytes.
+func (m *PageMasker) Mask(ctx context.Context, f EvidenceFile, from io.Reader, to io.Writer) error {
+	if err := m.mask(ctx, f, from, to); err != nil {
+		return fmt.Errorf("mask raw/%s: %w", f.Path, err)
+	}
+	return nil
+}
+
+// maskedFrame is a part of a file that is masked beside others.
+type maskedFrame struct {
+	text []byte // whole lines, then the compressed frame
+	err  error
+	done chan struct{}
+}
+
+func (m *PageMasker) mask(ctx context.Context, f EvidenceFile, from io.Reader, to io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	fields := m.fields(f)
+	queue := make(chan *maskedFrame, runtime.GOMAXPROCS(0))
+	written := make(chan error, 1)
+	go func() {
+		var failed error
+		for frame := range queue {
+			<-frame.done
+			if failed == nil {
+				failed = frame.err
+			}
+			if failed == nil {
+				_, failed = to.Write(frame.text)
+			}
+			if failed != nil {
+				cancel(failed)
+			}
+		}
+		written <- failed
+	}()
+	var text []byte
+	send := func() {
+		frame := &maskedFrame{text: text, done: make(chan struct{})}
+		text = nil
+		queue <- frame
+		go func() {
+			defer close(frame.done)
+			frame.text, frame.err = m.frame(f, fields, frame.text)
+		}()
+	}
+	_, err := eachLineOf(from, func(line []byte) error {
+		text = append(append(text, line...), '\n')
+		if len(text) >= frameSize {
+			send()
+		}
+		return context.Cause(ctx)
+	})
+	if err == nil && len(text) > 0 {
+		send()
+	}
+	close(queue)
+	if failed := <-written; failed != nil {
+		return failed
+	}
+	return err
+}
+
+// frame masks lines and compresses them.
+func (m *PageMasker) frame(f EvidenceFile, fields map[string]pageField, text []byte) ([]byte, error) {
+	w := &pageWriter{m: m, resource: f.Resource, out: make([]byte, 0, len(text)+len(text)/8)}
+	for line := range bytes.Lines(text) {
+		line = line[:len(line)-1]
+		var err error
+		switch f.Resource {
+		case "calls":
+			err = w.call(line)
+		case "walks":
+			err = w.walked(line)
+		default:
+			err = w.page(line, fields)
+		}
+		if err != nil {
+			return nil, err
+		}
+		w.out = append(w.out, '\n')
+	}
+	return m.zstd.EncodeAll(w.out, nil), nil
 }
 
 // key is what becomes of what was asked: of what is asked one by one it is the id of
@@ -75,5 +248,57 @@ func (m *PageMasker) key(resource, key string) string {
 	return m.m.known.scrub(key)
 }
 
-// call masks a line of a file of calls.
-func (m *PageMasker) call(c *calledLine) { c.Key = m.key(c.Resource, c.Key) }
+// fewestRows is how many rows an answer has at least whose hash stays.
+const fewestRows = 10
+
+func (m *PageMasker) hash(sum string, rows int64) string {
+	if rows < fewestRows && sum != "" {
+		return "masked"
+	}
+	return sum
+}
+
+// call masks what was asked, and hashes.
+func (m *PageMasker) call(c *calledLine) {
+	c.Key = m.key(c.Resource, c.Key)
+	c.BodySHA256, c.LandedSHA256 = m.hash(c.BodySHA256, c.Rows), m.hash(c.LandedSHA256, c.Rows)
+}
+
+func (w *pageWriter) call(line []byte) error {
+	var c calledLine
+	if err := json.Unmarshal(line, &c); err != nil {
+		return err
+	}
+	w.m.call(&c)
+	return w.marshal(c)
+}
+
+// walkedLine is a line of a file of walks.
+type walkedLine struct {
+	Resource     string `json:"resource"`
+	Key          string `json:"key"`
+	Walk         int64  `json:"walk"`
+	Verdict      string `json:"verdict"`
+	Pages        int64  `json:"pages"`
+	TotalFirst   *int64 `json:"total_first"`
+	TotalLast    *int64 `json:"total_last"`
+	Rows         int64  `json:"rows"`
+	DistinctRows int64  `json:"distinct_rows"`
+	Duplicates   int64  `json:"duplicates"`
+	Problem      string `json:"problem"`
+}
+
+func (w *pageWriter) walked(line []byte) error {
+	var l walkedLine
+	if err := json.Unmarshal(line, &l); err != nil {
+		return err
+	}
+	l.Key, l.Problem = w.m.key(l.Resource, l.Key), become(l.Problem, w.m.m.places)
+	return w.marshal(l)
+}
+
+func (w *pageWriter) marshal(v any) error {
+	text, err := json.Marshal(v)
+	w.out = append(w.out, text...)
+	return err
+}

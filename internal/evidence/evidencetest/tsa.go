@@ -1,0 +1,119 @@
+package evidencetest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// TSA is a time-stamping server on loopback (RFC 3161), made of openssl. It ends
+// with the test.
+type TSA struct {
+	URL   string
+	Roots []byte // PEM
+	dir   string
+	mu    sync.Mutex // openssl counts its stamps in a file
+}
+
+// tsaConfig is for openssl: a root, and a certificate for time stamps alone.
+const tsaConfig = `
+[req]
+distinguished_name = name
+prompt = no
+[name]
+O = Example
+[root]
+basicConstraints = critical, CA:true
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[stamps]
+basicConstraints = CA:false
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+[tsa]
+default_tsa = server
+[server]
+serial = serial
+signer_cert = tsa.pem
+certs = root.pem
+signer_key = tsa.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha384, sha512
+accuracy = secs:1
+ordering = yes
+tsa_name = yes
+ess_cert_id_chain = no
+ess_cert_id_alg = sha256
+`
+
+// NewTSA starts a server. subject is the common name of its root: two servers that
+// have the same still have other keys.
+func NewTSA(t testing.TB, subject string) *TSA {
+	t.Helper()
+	s := &TSA{dir: t.TempDir()}
+	for name, text := range map[string]string{"openssl.cnf": tsaConfig, "serial": "01\n"} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"req", "-x509", "-config", "openssl.cnf", "-extensions", "root", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+			"-nodes", "-keyout", "root.key", "-out", "root.pem", "-days", "3650", "-subj", "/O=Example/CN=" + subject},
+		{"req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+			"-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/O=Example/CN=Stamps"},
+		{"x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "365",
+			"-extfile", "openssl.cnf", "-extensions", "stamps", "-out", "tsa.pem"},
+	} {
+		s.openssl(t, args...)
+	}
+	var err error
+	if s.Roots, err = os.ReadFile(filepath.Join(s.dir, "root.pem")); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(s.stamp))
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+func (s *TSA) openssl(t testing.TB, args ...string) {
+	t.Helper()
+	cmd := exec.Command("openssl", args...)
+	cmd.Dir = s.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("openssl %q: %v\n%s", args, err, out)
+	}
+}
+
+// stamp answers a query with what openssl makes of it.
+func (s *TSA) stamp(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.dir, "query.tsq"), query, 0o600)
+	}
+	if err == nil {
+		var failed bytes.Buffer
+		cmd := exec.CommandContext(r.Context(), "openssl", "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "reply.tsr")
+		cmd.Dir, cmd.Stderr = s.dir, &failed
+		err = cmd.Run()
+	}
+	var reply []byte
+	if err == nil {
+		reply, err = os.ReadFile(filepath.Join(s.dir, "reply.tsr"))
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/timestamp-reply")
+	_, _ = w.Write(reply)
+}
