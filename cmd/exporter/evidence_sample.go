@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"exporter/internal/evidence"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -39,7 +41,7 @@ that order. So who knows the seed and how many rows there are draws the same sam
 with sha256sum and sort; the command for it is printed.
 
 The report is made from the current snapshot, or from the one that --as-of or
---snapshot choose; of a bundle (its folder) its own csv is read. Without --section it
+--snapshot choose; of a bundle (its folder or zip) its own csv is read. Without --section it
 is the first. evidence trace follows a row of the csv by its number.`,
 		Example: `  exporter evidence sample --report expired-permissions --n 25 --seed 'FY26 control 7'
   exporter evidence sample --report leavers --section Permissions --n 25 --seed 8812 --format csv --out sample.csv
@@ -121,7 +123,7 @@ func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err er
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s := &auditSample{Report: f.report, Seed: f.seed, N: f.n}
 	if len(args) > 0 {
-		err = s.fromBundle(args[0], f)
+		err = s.fromBundle(ctx, args[0], dir, f)
 	} else {
 		err = a.sampleStore(ctx, s, dir, f)
 	}
@@ -253,26 +255,28 @@ func (s *auditSample) choose(names []string, section, first string) (string, err
 		didYouMean(reports.Nearest(word, sections), "its sections are "+strings.Join(sections, ", ")))
 }
 
-// fromBundle finds the csv of a report's section in a bundle.
-func (s *auditSample) fromBundle(dir string, f *sampleFlags) error {
-	info, err := readBagInfo(dir)
+// fromBundle takes the csv of a report's section out of a bundle, to dir.
+func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string, f *sampleFlags) (err error) {
+	b, err := evidence.Open(bundle)
 	if err != nil {
-		return err
+		return usage(err, "name an evidence bundle: its folder, or its zip")
 	}
-	s.Snapshot, s.AsOf, s.Mask = info["Snapshot"], info["As-Of"], info["Mask"]
-	at := filepath.Join(dir, "data", "reports")
-	found, err := filepath.Glob(filepath.Join(at, "*", "*.csv"))
-	if err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	info := b.Info()
+	s.Snapshot, s.AsOf, s.Mask = info.Value("Snapshot"), info.Value("As-Of"), info.Value("Mask")
 	var names, known []string
-	for _, path := range found {
-		report := filepath.Base(filepath.Dir(path))
-		if known = append(known, report); report == f.report && !strings.HasSuffix(path, ".excel.csv") {
-			names = append(names, filepath.Base(path))
+	for _, x := range b.Manifest() {
+		folder, name := path.Split(x.Path)
+		report, ok := strings.CutPrefix(path.Clean(folder), "data/reports/")
+		if !ok || path.Ext(name) != ".csv" || strings.HasSuffix(name, ".excel.csv") {
+			continue
+		}
+		if known = append(known, report); report == f.report {
+			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
+		slices.Sort(known)
 		return usage(fmt.Errorf("the bundle has no csv of a report %q", f.report),
 			didYouMean(reports.Nearest(f.report, known), "it has "+strings.Join(slices.Compact(known), ", ")))
 	}
@@ -283,8 +287,15 @@ func (s *auditSample) fromBundle(dir string, f *sampleFlags) error {
 		}
 	}
 	name, err := s.choose(names, f.section, first)
-	s.CSV = filepath.Join(at, f.report, name)
-	return err
+	if err != nil {
+		return err
+	}
+	name = path.Join("data/reports", f.report, name)
+	s.CSV = filepath.Join(dir, filepath.FromSlash(name))
+	if err := b.Extract(ctx, dir, func(x string) bool { return x == name }); err != nil {
+		return &exitError{exitMismatch, err}
+	}
+	return nil
 }
 
 // head tells how the sample was drawn, and how to draw it again.

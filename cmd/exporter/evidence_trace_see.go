@@ -56,12 +56,12 @@ func (s *traceSource) has(name string) bool {
 
 // pageCommands show the line of the page, its hash, and the call.
 func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, page store.Page) []string {
-	if x.SHA256 == "" {
+	if page.Response == nil {
 		return nil
 	}
 	line := fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.Path)), page.At)
 	item := line
-	if pattern := itemPattern(source, x); pattern != "" {
+	if pattern := itemPattern(source, x); pattern != "" && s.masker == nil {
 		item += " | grep -o " + shell(pattern)
 	}
 	see := []string{item}

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"exporter/internal/evidence"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -27,14 +28,17 @@ type traceSource struct {
 	root        string // has raw/ in it, as a store's folder has
 	journal     string // path
 	bundle      string // folder of the bundle, "" in a store
-	info        map[string]string
-	cfg         *config // nil in a bundle
-	config      string  // its path as it was given
+	info        evidence.Info
+	manifest    map[string]string // SHA-256, by path in the bundle
+	cfg         *config           // nil in a bundle
+	config      string            // its path as it was given
 	masking     func(snapshot string)
 	definitions []reports.Definition
 
 	reader *store.Reader
-	work   string // folder for the time being, of a bundle
+	work   string // folder for the time being
+	store  *store.Store
+	masker *store.PageMasker // nil where pages are shown as they are
 
 	lines   map[string]journalLine // that name a snapshot, by its id
 	named   map[string]bool        // those of them that the trace names
@@ -64,7 +68,7 @@ func (l journalLine) String() string { return fmt.Sprintf("line %d of the journa
 // the configured store.
 func (a *app) traceSource(file string) (*traceSource, error) {
 	s := &traceSource{masking: a.sayMasking, lines: map[string]journalLine{}, named: map[string]bool{},
-		made: map[string]journalLine{}, removed: map[string]journalLine{}}
+		manifest: map[string]string{}, made: map[string]journalLine{}, removed: map[string]journalLine{}}
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -95,31 +99,23 @@ func (s *traceSource) ofStore(a *app) (err error) {
 }
 
 func (s *traceSource) ofBundle(a *app) error {
-	var err error
-	if s.info, err = readBagInfo(s.bundle); err != nil {
+	b, err := evidence.Open(s.bundle)
+	if err != nil {
+		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
+	}
+	s.info = b.Info()
+	for _, f := range b.Manifest() {
+		s.manifest[f.Path] = f.SHA256
+	}
+	if err := b.Close(); err != nil {
 		return err
 	}
-	if zone, err := time.LoadLocation(s.info["Timezone"]); err == nil {
+	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
 		a.zone = zone
 	}
 	s.root, s.definitions = filepath.Join(s.bundle, "data"), reports.Builtin()
 	s.journal = filepath.Join(s.root, "journal.ndjson")
 	return nil
-}
-
-// readBagInfo reads what a bundle's folder says of itself. That it is as it was
-// sealed is for evidence verify to say.
-func readBagInfo(dir string) (map[string]string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "bag-info.txt"))
-	if err != nil {
-		return nil, usage(err, "name the folder of an evidence bundle; a zip has to be unpacked first")
-	}
-	info := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		label, value, _ := strings.Cut(strings.TrimRight(line, "\n"), ": ")
-		info[label] = value
-	}
-	return info, nil
 }
 
 func (s *traceSource) close() error {
@@ -227,19 +223,15 @@ func (s *traceSource) inManifest(t *traced) error {
 	if err != nil {
 		return err
 	}
-	manifest, err := os.ReadFile(filepath.Join(s.bundle, "manifest-sha256.txt"))
-	if err != nil {
-		return usage(err, "exporter evidence verify says what is wrong with the bundle")
-	}
-	name = filepath.ToSlash(name)
 	t.KnownBy = "the bundle's manifest has another SHA-256 for it: it was changed after the bundle was sealed; what follows is what it shows now"
-	for line := range strings.Lines(string(manifest)) {
-		if sum, path, _ := strings.Cut(strings.TrimRight(line, "\n"), "  "); path == name && sum == t.SHA256 {
-			t.Known, t.KnownBy = true, "as the bundle's manifest has it"
-		}
+	switch sum, listed := s.manifest[filepath.ToSlash(name)]; {
+	case !listed:
+		t.KnownBy = "the bundle's manifest has no such file: it was added after the bundle was sealed; what follows is what it shows"
+	case sum == t.SHA256:
+		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
 	}
-	t.Report, t.Snapshot = filepath.Base(filepath.Dir(absolute)), s.info["Snapshot"]
-	t.AsOf, t.Mask = s.info["As-Of"], cmp.Or(s.info["Mask"], store.MaskFull)
+	t.Report, t.Snapshot = filepath.Base(filepath.Dir(absolute)), s.info.Value("Snapshot")
+	t.AsOf, t.Mask = s.info.Value("As-Of"), cmp.Or(s.info.Value("Mask"), store.MaskFull)
 	return nil
 }
 
@@ -248,24 +240,58 @@ func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
 	if !slices.Contains(store.Masks, t.Mask) {
 		return fmt.Errorf("%s: unknown mask %q", t.File, t.Mask)
 	}
-	if s.bundle == "" {
-		f := readFlags{snapshot: t.Snapshot, mask: t.Mask, masking: s.masking}
-		s.reader, err = f.open(ctx, s.cfg)
-		return err
-	}
-	if t.Snapshot != s.info["Snapshot"] {
-		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot, s.info["Snapshot"]), "trace a file of data/reports")
-	}
 	if s.work, err = os.MkdirTemp("", "exporter-trace-"); err != nil {
 		return err
 	}
+	if s.bundle != "" {
+		return s.openBundle(ctx, t)
+	}
+	f := readFlags{snapshot: t.Snapshot, mask: t.Mask, masking: s.masking}
+	if s.reader, err = f.open(ctx, s.cfg); err != nil || t.Mask == store.MaskFull {
+		return err
+	}
+	if s.store, err = openStore(s.cfg); err == nil {
+		s.masker, err = s.store.PageMasker(ctx, t.Snapshot, t.Mask)
+	}
+	return err
+}
+
+func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
+	if t.Snapshot != s.info.Value("Snapshot") {
+		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot, s.info.Value("Snapshot")), "trace a file of data/reports")
+	}
 	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"), Snapshot: t.Snapshot,
-		Timezone: cmp.Or(s.info["Timezone"], "UTC"), Mask: t.Mask}
+		Timezone: cmp.Or(s.info.Value("Timezone"), "UTC"), Mask: t.Mask}
 	if _, err := os.Stat(place.File); err != nil {
 		return &exitError{exitMismatch, err}
 	}
 	s.reader, err = place.Open(ctx, s.work)
 	return err
+}
+
+// masked reads the page of a source from a masked copy of its file.
+func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.Page, err error) {
+	name := store.RawPath(source.Landed, source.Project, source.Table)
+	to := filepath.Join(s.work, filepath.FromSlash(name))
+	if _, err := os.Stat(to); err == nil {
+		return source.Page(s.work)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return store.Page{}, err
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return store.Page{}, err
+	}
+	in, err := os.Open(filepath.Join(s.root, filepath.FromSlash(name)))
+	if err != nil {
+		return store.Page{}, errors.Join(err, out.Close())
+	}
+	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed, Project: source.Project, Resource: source.Table, There: true}
+	if err := errors.Join(s.masker.Mask(ctx, file, in, out), in.Close(), out.Close()); err != nil {
+		return store.Page{}, err
+	}
+	return source.Page(s.work)
 }
 
 // sealed says which line of the journal names a snapshot.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 				s.sql(t, "SELECT * FROM base."+w.table+" WHERE "+conditions(where)+current(t.Snapshot))))
 		}
 		for _, source := range list {
-			if err := s.step(t, source); err != nil {
+			if err := s.step(ctx, t, source); err != nil {
 				return err
 			}
 		}
@@ -152,7 +153,7 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 }
 
 // step adds a row of the snapshot and what it was read from.
-func (s *traceSource) step(t *traced, source store.Source) error {
+func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) error {
 	x := traceStep{Table: source.Table, Project: source.Project, Key: source.Key, Received: receivedFor(t, source),
 		First: source.First, Seen: source.Seen, Closed: source.Closed, Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed)}
 	page, err := source.Page(s.root)
@@ -164,7 +165,9 @@ func (s *traceSource) step(t *traced, source store.Source) error {
 		x.Hash = err.Error()
 		t.missing = append(t.missing, err.Error())
 	default:
-		s.page(t, &x, page)
+		if err := s.page(ctx, t, &x, source, page); err != nil {
+			return err
+		}
 	}
 	x.See = append([]string{s.rowCommand(t, source, x.Received)}, s.pageCommands(t, x, source, page)...)
 	t.Steps = append(t.Steps, x)
@@ -182,31 +185,55 @@ func (s *traceSource) gone(t *traced, path string) string {
 }
 
 // page says what is known of a page that is there.
-func (s *traceSource) page(t *traced, x *traceStep, page store.Page) {
+func (s *traceSource) page(ctx context.Context, t *traced, x *traceStep, source store.Source, page store.Page) error {
 	sum := sha256.Sum256(page.Response)
-	x.SHA256, x.Call = hex.EncodeToString(sum[:]), page.Call
-	masked := s.bundle != "" && t.Mask != store.MaskFull
-	switch {
-	case page.Call == nil:
-		x.Hash = "no call is noted for it, so that its hash cannot be compared"
-	case masked:
-		x.Hash = "masked here, so that its hash is another than that of the page as received, " + page.Call.LandedSHA256
-	case page.Call.LandedSHA256 == x.SHA256:
-		x.Hash = "as it was noted when it was received"
-	default:
-		x.Hash = "not the page that was received, whose hash is " + page.Call.LandedSHA256
+	x.SHA256, x.Call, x.Member, x.Item = hex.EncodeToString(sum[:]), page.Call, page.Member, string(page.Item)
+	x.Hash = s.compare(t, page, x.SHA256)
+	if strings.HasPrefix(x.Hash, differs) {
 		t.missing = append(t.missing, fmt.Sprintf("%s, line %d: %s", x.File, x.Line, x.Hash))
 	}
-	if s.bundle == "" && t.Mask != store.MaskFull {
-		x.Note = "the page names persons as received, so that nothing of it is shown here: the report is masked"
-		return
+	if s.masker != nil {
+		masked, err := s.masked(ctx, source)
+		if err != nil {
+			return err
+		}
+		x.Member, x.Item = "", string(masked.Item)
+		// With all else known the hash of an answer would prove a guess.
+		x.SHA256 = ""
+		if x.Call != nil {
+			x.Call.BodySHA256, x.Call.LandedSHA256 = "", ""
+		}
+		x.Note = "masked as the report is; the page itself has the row as received, in another place"
 	}
-	if x.Member, x.Item = page.Member, string(page.Item); x.Item == "" {
+	if x.Item == "" {
 		x.Note = "no member of the response has the row's key"
-		if !masked {
-			t.missing = append(t.missing, fmt.Sprintf("%s, line %d: %s", x.File, x.Line, x.Note))
+		t.missing = append(t.missing, fmt.Sprintf("%s, line %d: %s", x.File, x.Line, x.Note))
+	}
+	return nil
+}
+
+// differs begins what is said of a page that is not what it was.
+const differs = "not "
+
+// compare compares a page with the hash that was noted of it, and in a bundle its
+// file with the manifest.
+func (s *traceSource) compare(t *traced, page store.Page, sum string) string {
+	if s.bundle != "" {
+		file := "data/" + page.Path
+		if got, err := fileSHA256(filepath.Join(s.bundle, filepath.FromSlash(file))); err != nil || got != s.manifest[file] {
+			return differs + "as it was sealed: its file's SHA-256 is not that of the manifest"
+		}
+		if t.Mask != store.MaskFull {
+			return "as it was sealed; it is masked, so that its hash is another than that of the page as received"
 		}
 	}
+	switch {
+	case page.Call == nil:
+		return "no call is noted for it, so that its hash cannot be compared"
+	case page.Call.LandedSHA256 == sum:
+		return "as it was noted when it was received"
+	}
+	return differs + "the page that was received, whose SHA-256 is " + page.Call.LandedSHA256
 }
 
 // receivedAs are columns of reports by what they are made of, where their names do
