@@ -104,7 +104,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
-	if _, err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
 		return err
 	}
 	back.Store(0)
@@ -116,7 +116,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
-	if _, err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",

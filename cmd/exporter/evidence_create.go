@@ -116,7 +116,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
+	if err := cfg.journal(a.now).Writable(); err != nil {
 		return explainDisk(err)
 	}
 	plan, err := planEvidence(ctx, cfg, st, f, a.now())
@@ -384,7 +384,7 @@ func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
 	if last != "" {
 		entry["previous"] = last
 	}
-	_, err = journal.Open(cfg.journalPath(), now).Append("key", entry)
+	_, err = cfg.journal(now).Append("key", entry)
 	return explainDisk(err)
 }
 
@@ -477,7 +477,7 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	if !s.stamped.IsZero() {
 		entry["stamped"] = s.stamped.UTC()
 	}
-	_, err := journal.Open(b.cfg.journalPath(), b.app.now).Append(evidenceKind, entry)
+	_, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry)
 	return explainDisk(err)
 }
 

@@ -24,6 +24,7 @@ type Build struct {
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
 	conn     *sql.Conn
+	threads  int          // of DuckDB; more once there is much to load
 	views    func() error // waits until a new file has them
 	mu       sync.Mutex
 	projects []string         // in the order in which they were first loaded
@@ -125,6 +126,7 @@ func (b *Build) open(ctx context.Context, newest string) error {
 		}
 	}
 	tmp := b.store.newTmp()
+	b.threads = threadsFor(b.file, smallSnapshot)
 	// The stage is not written out when it is closed; the snapshot is by its own
 	// CHECKPOINT.
 	attached := false
@@ -133,7 +135,7 @@ func (b *Build) open(ctx context.Context, newest string) error {
 			return exec("USE build")
 		}
 		attached = true
-		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
+		if err := exec(settings(b.store.memory, tmp, b.threads) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
 			return err
 		}
 		if err := exec("ATTACH " + file + " AS build (" + options + ")"); err != nil {
