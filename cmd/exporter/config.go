@@ -21,14 +21,15 @@ import (
 // config is reports.yaml. Relative paths in it are relative to its folder;
 // after loadConfig they are absolute.
 type config struct {
-	Cloud   cloudConfig   `yaml:"cloud"`
-	Store   storeConfig   `yaml:"store"`
-	Inputs  inputsConfig  `yaml:"inputs"`
-	Collect collectConfig `yaml:"collect"`
-	Mail    mailConfig    `yaml:"mail"`
-	Serve   serveConfig   `yaml:"serve"`
-	Publish publishConfig `yaml:"publish"`
-	Fonts   []string      `yaml:"fonts"`
+	Cloud    cloudConfig    `yaml:"cloud"`
+	Store    storeConfig    `yaml:"store"`
+	Inputs   inputsConfig   `yaml:"inputs"`
+	Collect  collectConfig  `yaml:"collect"`
+	Mail     mailConfig     `yaml:"mail"`
+	Serve    serveConfig    `yaml:"serve"`
+	Publish  publishConfig  `yaml:"publish"`
+	Evidence evidenceConfig `yaml:"evidence"`
+	Fonts    []string       `yaml:"fonts"`
 
 	Reports []reportConfig `yaml:"reports"`
 
@@ -260,6 +261,7 @@ func (c *config) validate(use configUse, tell func(key, msg string)) {
 	c.validateMail(fault)
 	c.validateServe(fault)
 	c.validatePublish(fault)
+	c.validateEvidence(fault)
 	if use.reports {
 		c.validateReports(tell)
 		c.validateSplits(fault)

@@ -11,10 +11,12 @@ func (a *app) evidenceCommand() *cobra.Command {
 them: the snapshot, the pages as received, the journal, and a signature over it
 all. An auditor checks it with sha256sum, ssh-keygen and openssl; VERIFY.txt in it
 says how.`,
-		Example: `  exporter evidence keygen --identity evidence@example.com`,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  exporter evidence keygen --identity evidence@example.com
+  exporter evidence create --from 2026-01-01 --to 2026-03-31 --mask full --out evidence
+  exporter evidence verify evidence/evidence-2026-01-01-2026-03-31-full.zip`,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.evidenceKeygenCommand())
-	c.AddCommand(a.evidenceTraceCommand(), a.evidenceSampleCommand())
+	c.AddCommand(a.evidenceKeygenCommand(), a.evidenceCreateCommand(), a.evidenceVerifyCommand(), a.evidenceTraceCommand(),
+		a.evidenceSampleCommand())
 	return c
 }

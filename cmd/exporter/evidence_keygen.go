@@ -14,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"exporter/internal/evidence"
-	"exporter/internal/journal"
 )
 
 // keygenOptions is what evidence keygen is given.
@@ -60,7 +59,7 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 		return explainDisk(err)
 	}
 	if cfg != nil {
-		_, err := journal.Open(cfg.journalPath(), a.now).Append("key", map[string]any{
+		_, err := cfg.journal(a.now).Append("key", map[string]any{
 			"action": "created", "fingerprint": key.Fingerprint(), "identity": o.identity,
 		})
 		if err != nil {
@@ -101,7 +100,7 @@ func (a *app) keygenStore() (*config, error) {
 	if _, err := openStore(cfg); err != nil {
 		return nil, err
 	}
-	return cfg, explainDisk(journal.Open(cfg.journalPath(), a.now).Writable())
+	return cfg, explainDisk(cfg.journal(a.now).Writable())
 }
 
 // keyPath is how reports.yaml names the key at path.
@@ -138,27 +137,43 @@ func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, nil
 	}
-	first, err := a.askSecret(f, "Passphrase of the new key (empty for none): ")
+	first, err := a.askSecret(ctx, f, "Passphrase of the new key (empty for none): ")
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	again, err := a.askSecret(f, "The same again: ")
+	again, err := a.askSecret(ctx, f, "The same again: ")
 	if err == nil && !bytes.Equal(first, again) {
 		err = errors.New("the two passphrases are not the same")
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
 	}
 	return first, err
 }
 
 // askSecret asks on a terminal, which does not show the answer.
-func (a *app) askSecret(f *os.File, prompt string) ([]byte, error) {
+func (a *app) askSecret(ctx context.Context, f *os.File, prompt string) ([]byte, error) {
+	fd := int(f.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprint(a.stderr, prompt)
-	b, err := term.ReadPassword(int(f.Fd()))
+	var answer []byte
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		answer, err = term.ReadPassword(fd)
+		done <- err
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done(): // who waits for the terminal does not see it
+		err = errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
 	fmt.Fprintln(a.stderr)
 	if errors.Is(err, io.EOF) {
 		err = errors.New("no passphrase was given")
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
 }

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		"send":     sendMails,
 		"slot":     runSlot,
 		"confined": runConfined,
+		"bundle":   makeBundle,
 	})
 }
 

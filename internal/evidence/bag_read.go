@@ -168,7 +168,7 @@ func (b *Bundle) openZip(name string) error {
 		return refuse(path.Base(name), "it is no plain file, but %s", kindOf(info.Mode()))
 	case string(magic) == ageHeader:
 		return ErrEncrypted
-	case !bytes.HasPrefix(magic, []byte("PK")):
+	case !bytes.HasPrefix(magic, []byte("PK\x03\x04")):
 		return refuse(path.Base(name), "it is neither a folder nor a zip")
 	}
 	return b.readZip(path.Base(name), f, info.Size())
@@ -206,7 +206,7 @@ func (b *Bundle) readZip(file string, from io.ReaderAt, size int64) error {
 			if ok {
 				err = c.folder(inside)
 			}
-			if err == nil && (!f.Mode().IsDir() || f.UncompressedSize64 > 0) {
+			if err == nil && (f.Mode().Type() != fs.ModeDir || f.UncompressedSize64 > 0) {
 				err = refuse(f.Name, "it is named as a folder and is none")
 			}
 		} else if err = c.file(name, f.Mode(), int64(min(f.UncompressedSize64, maxBytes+1))); err == nil {

@@ -24,11 +24,6 @@ import (
 	"exporter/internal/journal"
 )
 
-const (
-	identity  = "evidence@example.com"
-	namespace = "access-evidence@example.com"
-)
-
 // sealedAt is when the bundles of the tests are sealed.
 var sealedAt = time.Date(2026, 4, 1, 1, 0, 3, 0, time.UTC)
 
@@ -117,8 +112,8 @@ func seal(key *Key, signers []byte, mask string, text []byte) Seal {
 	}
 }
 
-// write makes a bundle of the files in dir.
-func write(t testing.TB, dir, name string, files map[string][]byte, s Seal) Sealed {
+// writeBundle makes a bundle of the files in dir.
+func writeBundle(t testing.TB, dir, name string, files map[string][]byte, s Seal) Sealed {
 	t.Helper()
 	w, err := Create(dir, name)
 	if err != nil {
@@ -141,7 +136,7 @@ func small(t testing.TB, mask string) (Sealed, []byte) {
 	t.Helper()
 	key, signers := newKey(t)
 	files := payload(t, mask)
-	return write(t, t.TempDir(), "evidence-2026", files, seal(key, signers, mask, files["journal.ndjson"])), signers
+	return writeBundle(t, t.TempDir(), "evidence-2026", files, seal(key, signers, mask, files["journal.ndjson"])), signers
 }
 
 func open(t testing.TB, path string) *Bundle {
@@ -160,7 +155,7 @@ func TestRoundTrip(t *testing.T) {
 	key, signers := newKey(t)
 	files := payload(t, "full")
 	s := seal(key, signers, "full", files["journal.ndjson"])
-	sealed := write(t, t.TempDir(), "evidence-2026", files, s)
+	sealed := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
 	for _, path := range []string{sealed.Dir, sealed.Zip} {
 		b := open(t, path)
 		if b.Base() != "evidence-2026" || len(b.Manifest()) != len(files) || len(b.Tags()) != 5 {
@@ -190,7 +185,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: extracted (-want +got)\n%s", path, diff)
 		}
 	}
-	again := write(t, t.TempDir(), "evidence-2026", files, s)
+	again := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
 	first, err := os.ReadFile(sealed.Zip)
 	second, err2 := os.ReadFile(again.Zip)
 	if err := errors.Join(err, err2); err != nil || !bytes.Equal(first, second) {
@@ -262,7 +257,7 @@ func TestLargeFiles(t *testing.T) {
 		}
 		files[fmt.Sprintf("numbers/%d.csv", i)] = text.Bytes()
 	}
-	sealed := write(t, t.TempDir(), "large", files, seal(key, signers, "full", files["journal.ndjson"]))
+	sealed := writeBundle(t, t.TempDir(), "large", files, seal(key, signers, "full", files["journal.ndjson"]))
 	b := open(t, sealed.Zip)
 	for name, want := range files {
 		if got, err := fs.ReadFile(b, "data/"+name); err != nil || !bytes.Equal(got, want) {

@@ -60,11 +60,6 @@ func (w *Writer) create() error {
 	if err := checkPath(w.name); err != nil || path.Base(w.name) != w.name || w.name[0] == '.' {
 		return errors.New("a bundle's name is of A-Z a-z 0-9 . _ - alone and begins with no dot")
 	}
-	for _, ending := range []string{"", ".zip", ".zip.age"} {
-		if err := absent(filepath.Join(w.dir, w.name+ending)); err != nil {
-			return err
-		}
-	}
 	var err error
 	if w.lock, err = lockFolder(w.part()); err != nil {
 		return err
@@ -78,6 +73,11 @@ func (w *Writer) create() error {
 	}
 	for _, e := range left {
 		if err := w.root.RemoveAll(e.Name()); err != nil {
+			return err
+		}
+	}
+	for _, ending := range []string{"", ".zip", ".zip.age"} {
+		if err := absent(filepath.Join(w.dir, w.name+ending)); err != nil {
 			return err
 		}
 	}
@@ -199,6 +199,9 @@ func (w *Writer) Added(path string) error {
 	w.end(path, sum)
 	return nil
 }
+
+// Open opens the payload file data/path, which is complete, to read it.
+func (w *Writer) Open(path string) (*os.File, error) { return w.bag.Open("data/" + path) }
 
 // Files returns the payload so far, sorted by path.
 func (w *Writer) Files() []File {

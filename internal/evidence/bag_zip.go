@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"runtime"
@@ -202,6 +203,9 @@ func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, 
 		CRC32:              f.crc,
 		CompressedSize64:   uint64(part.size),
 		UncompressedSize64: uint64(f.Bytes),
+	}
+	if max(part.size, f.Bytes) >= math.MaxUint32 {
+		h.Flags |= flagDescriptor // before the content CreateRaw has no place for 64 bits
 	}
 	h.SetMode(0o644)
 	to, err := archive.CreateRaw(h)

@@ -37,6 +37,9 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 		if end == 0 && atEOF {
 			end = len(data)
 		}
+		if end == 0 {
+			return 0, nil, nil // it goes on
+		}
 		return end, data[:end:end], nil
 	})
 	prev := journal.Zero

@@ -67,7 +67,8 @@ func unarmor(b []byte) (*sshsig.Signature, error) {
 		return nil, err
 	}
 	oneLine := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) }
-	if !bytes.Equal(oneLine(b), oneLine(sshsig.Armor(s))) {
+	if !bytes.Equal(oneLine(b), oneLine(sshsig.Armor(s))) || bytes.Contains(b, []byte("\n\n")) ||
+		b[0] != '-' || !bytes.HasSuffix(b, []byte("-\n")) {
 		return nil, errors.New("it is not written as ssh-keygen writes it")
 	}
 	return s, nil

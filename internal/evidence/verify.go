@@ -1,11 +1,9 @@
 package evidence
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -156,8 +154,6 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 	found, err := CheckSignature(signers, v.Namespace, tagManifest, sig, at)
 	_, unread := errors.AsType[*keyError](err)
 	switch {
-	case err == nil && !plainArmor(sig):
-		v.find(signatureName, "altered: beside the signature it has something else")
 	case err == nil && found.Identity != info.Value("Signer"):
 		v.find(signatureName, "it is of %s, and bag-info.txt says of %s", found.Identity, info.Value("Signer"))
 	case err == nil:
@@ -173,15 +169,6 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 		v.find(signatureName, "%v", err)
 	}
 	return nil
-}
-
-// plainArmor tells whether text is its PEM block and nothing else, in lines of any
-// length: there are signatures of other programs than this one.
-func plainArmor(text []byte) bool {
-	block, _ := pem.Decode(text)
-	joined := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) }
-	return block != nil && bytes.Equal(joined(text), joined(pem.EncodeToMemory(block))) &&
-		bytes.HasSuffix(text, []byte("-\n")) && !bytes.Contains(text, []byte("\n\n"))
 }
 
 // stamp checks the time stamp of the signature, if there is or should be one.

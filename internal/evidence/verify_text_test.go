@@ -159,6 +159,16 @@ func (b *handBundle) sign(t *testing.T) {
 
 // TestVerifyText runs the commands of VERIFY.txt with the real tools and without
 // this program, for bundles of all kinds, as Linux and as macOS have the tools.
+// steps are the commands of the bundle's VERIFY.txt.
+func (b *handBundle) steps(t *testing.T) []Step {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.dir, "VERIFY.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Steps(string(text))
+}
+
 func TestVerifyText(t *testing.T) {
 	tsa := evidencetest.NewTSA(t, "Root")
 	for _, tt := range []struct {
@@ -173,7 +183,7 @@ func TestVerifyText(t *testing.T) {
 		{"full", tsa, evidencetest.MacOS, 14},
 	} {
 		b := newHandBundle(t, tt.mask, tt.tsa)
-		ran, err := evidencetest.Follow(t.Context(), b.dir, evidencetest.Tools(t, tt.tools...))
+		ran, err := evidencetest.Follow(t.Context(), b.dir, evidencetest.Tools(t, tt.tools...), b.steps(t))
 		if err != nil || ran != tt.steps {
 			t.Errorf("%s, %v: %d commands ran, %v", tt.mask, tt.tools[0], ran, err)
 		}
@@ -234,7 +244,7 @@ func TestVerifyTextFinds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newHandBundle(t, "full", tsa)
 			tt.harm(t, b)
-			_, err := evidencetest.Follow(t.Context(), b.dir, bin)
+			_, err := evidencetest.Follow(t.Context(), b.dir, bin, b.steps(t))
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok || len(joined.Unwrap()) != len(tt.want) {
 				t.Fatalf("%v, want %q", err, tt.want)

@@ -50,11 +50,11 @@ func (d Definition) NeedsCompile() bool {
 // HasOwnQuery reports whether one of the definition's queries is found in
 // queryDir and so is not the built-in one.
 func (d Definition) HasOwnQuery(queryDir string) bool {
-	return slices.ContainsFunc(d.queries(), func(name string) bool { return inDir(queryDir, name) })
+	return slices.ContainsFunc(d.Queries(), func(name string) bool { return inDir(queryDir, name) })
 }
 
-// queries are the names of the definition's queries.
-func (d Definition) queries() []string {
+// Queries are the names of the definition's queries.
+func (d Definition) Queries() []string {
 	names := []string{d.Summary}
 	for _, s := range d.Sections {
 		names = append(names, s.Query)

@@ -187,7 +187,7 @@ const maxName = 100
 
 var (
 	// takenNames are those by which journal and outbox know something else than a report.
-	takenNames = []string{"check", "collect", "operator"}
+	takenNames = []string{"check", "collect", "evidence", "operator"}
 
 	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	columnPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)

@@ -66,7 +66,7 @@ func (d Definition) Explain(queryDir string) (string, error) {
 			return "", fmt.Errorf("report %s: %w", d.Name, err)
 		}
 	}
-	for _, q := range d.queries() {
+	for _, q := range d.Queries() {
 		if slices.ContainsFunc(d.Sections, func(s Section) bool { return s.Query == q }) {
 			continue
 		}

@@ -112,6 +112,16 @@ func FindFonts(configured []string) (Fonts, error) {
 	return f, nil
 }
 
+// Sums returns the SHA-256, in hex, of the configured fonts and those of the system,
+// in the order in which they are asked for a character.
+func (f Fonts) Sums() []string {
+	sums := []string{}
+	for _, file := range f.fallback {
+		sums = append(sums, file.sha256)
+	}
+	return sums
+}
+
 // Has reports whether some font has the character.
 func (f Fonts) Has(r rune) bool {
 	if r > 0xFFFF {

@@ -67,6 +67,7 @@ func Formats() []string {
 // An Output is one file of a report.
 type Output struct {
 	Name   string // of the file, as expiring-permissions.rules.csv
+	Rows   int    // of its table; 0 of a file that holds all tables
 	format format
 	part   part
 }
@@ -82,7 +83,7 @@ func (r *Report) Outputs(name string, f Fonts) []Output {
 	}
 	x := formats[i]
 	if !x.each {
-		return []Output{{r.Name() + "." + x.ext, x, part{r, f, nil}}}
+		return []Output{{r.Name() + "." + x.ext, 0, x, part{r, f, nil}}}
 	}
 	var list []Output
 	taken := map[string]bool{"": true, "excel": true} // NAME.excel.csv is a format's
@@ -91,7 +92,7 @@ func (r *Report) Outputs(name string, f Fonts) []Output {
 		if n > 0 {
 			middle = "." + fileWord(t.section.sheet(), taken)
 		}
-		list = append(list, Output{r.Name() + middle + "." + x.ext, x, part{r, f, t}})
+		list = append(list, Output{r.Name() + middle + "." + x.ext, t.rows, x, part{r, f, t}})
 	}
 	return list
 }

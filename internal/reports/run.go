@@ -43,8 +43,8 @@ type Options struct {
 // Sealed is a line of the journal, by its number and by the SHA-256, in hex, of the
 // line with its newline.
 type Sealed struct {
-	Line   int64
-	SHA256 string
+	Line   int64  `json:"line"`
+	SHA256 string `json:"sha256"`
 }
 
 // Run answers a definition from a snapshot. The reader must see the snapshot

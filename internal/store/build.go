@@ -24,6 +24,8 @@ type Build struct {
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
 	conn     *sql.Conn
+	threads  int          // of DuckDB; more once there is much to load
+	views    func() error // waits until a new file has them
 	mu       sync.Mutex
 	projects []string         // in the order in which they were first loaded
 	loaded   map[string]int64 // keys with a whole walk, of each stage that is filled
@@ -84,6 +86,7 @@ func (s *Store) newBuild(ctx context.Context, id, newest, version string) (*Buil
 		store: s, id: id, version: version,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
+		views:  func() error { return nil },
 	}
 	if err := b.open(ctx, newest); err != nil {
 		return nil, errors.Join(err, b.Discard())
@@ -123,10 +126,16 @@ func (b *Build) open(ctx context.Context, newest string) error {
 		}
 	}
 	tmp := b.store.newTmp()
+	b.threads = threadsFor(b.file, smallSnapshot)
 	// The stage is not written out when it is closed; the snapshot is by its own
 	// CHECKPOINT.
+	attached := false
 	b.db, err = openMemory(func(exec func(string, ...any) error) error {
-		if err := exec(settings(b.store.memory, tmp) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
+		if attached {
+			return exec("USE build")
+		}
+		attached = true
+		if err := exec(settings(b.store.memory, tmp, b.threads) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
 			return err
 		}
 		if err := exec("ATTACH " + file + " AS build (" + options + ")"); err != nil {
@@ -140,12 +149,15 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err != nil {
 		return err
 	}
-	b.db.SetMaxOpenConns(1)
 	if b.conn, err = b.db.Conn(ctx); err != nil {
 		return err
 	}
 	if !begun {
-		if err := b.begin(ctx); err != nil {
+		begin := b.begin
+		if newest == "" && !oneBegun.Swap(true) {
+			begin = b.beginAside
+		}
+		if err := begin(ctx); err != nil {
 			return err
 		}
 	}
@@ -154,9 +166,11 @@ func (b *Build) open(ctx context.Context, newest string) error {
 			return err
 		}
 	}
-	// Their blocks are free for what comes.
-	if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
-		return err
+	if newest != "" {
+		// Their blocks are free for what comes.
+		if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
+			return err
+		}
 	}
 	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
 }
@@ -164,6 +178,10 @@ func (b *Build) open(ctx context.Context, newest string) error {
 // blank is the file of a snapshot that has the schema and nothing else, once one was
 // made: running the schema takes a quarter of a second.
 var blank atomic.Pointer[[]byte]
+
+// oneBegun is set once a store was begun. Most processes begin no more than one: there
+// the schema is made while pages are loaded, and no blank is.
+var oneBegun atomic.Bool
 
 // writeBlank writes a new file that has the schema; it returns false, and writes
 // none, where none was made before.
@@ -189,6 +207,29 @@ func (b *Build) begin(ctx context.Context) error {
 		blank.Store(&file)
 	}
 	return err
+}
+
+// beginAside gives the new file the tables of today's schema, and the views that stand
+// over them on a connection of their own, meanwhile: loading needs none.
+func (b *Build) beginAside(ctx context.Context) error {
+	tables, views, err := schemaParts()
+	if err != nil {
+		return err
+	}
+	if err := b.exec(ctx, tables); err != nil {
+		return err
+	}
+	conn, err := b.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(ctx, views)
+		done <- errors.Join(err, conn.Close())
+	}()
+	b.views = sync.OnceValue(func() error { return <-done })
+	return nil
 }
 
 // fill gives a new file what the newest snapshot, of an older schema, has.
@@ -261,6 +302,7 @@ func (b *Build) fresh() string {
 }
 
 func (b *Build) close() error {
+	_ = b.views() // Publish tells of its error
 	var err error
 	if b.conn != nil {
 		err = b.conn.Close()

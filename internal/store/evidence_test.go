@@ -184,3 +184,25 @@ func evidenceCalls(t *testing.T, st *store.Store, ids []string) {
 		t.Errorf("a damaged file of calls: %v", err)
 	}
 }
+
+// What a program with an earlier schema landed is listed and masked too.
+func TestEvidenceOfAnOlderStore(t *testing.T) {
+	st := old(t, 1)
+	m := pageMasker(t, st, oldIDs[3], store.MaskPseudonym)
+	files := rawFiles(t, st, day(1), day(1).AddDate(2, 0, 0), oldIDs[3], "")
+	var n int64
+	for _, f := range files {
+		if !f.There {
+			t.Errorf("%s is not there", f.Path)
+			continue
+		}
+		n += f.Rows
+		lines := fileLines(t, rawPath(st, f))
+		if got := maskLines(t, m, f, lines...); len(got) != len(lines) {
+			t.Errorf("%s: %d lines, want %d", f.Path, len(got), len(lines))
+		}
+	}
+	if len(files) < 30 || n < 81 {
+		t.Errorf("%d files and %d rows", len(files), n)
+	}
+}

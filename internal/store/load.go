@@ -46,6 +46,7 @@ func (b *Build) load(ctx context.Context, project string, r resource) (Loaded, e
 		err = b.exec(ctx, "CREATE OR REPLACE TABLE "+st+" AS SELECT "+each(cols, ", ", "$c")+listed(r)+
 			", landed_line, NULL::VARCHAR AS problem FROM base."+r.name+" WHERE false")
 	} else {
+		b.threads = max(b.threads, threadsFor(filepath.Join(b.landing(project), r.name+".ndjson.zst"), smallLanding))
 		err = b.loadPages(ctx, st, r, cols, page)
 	}
 	if err != nil {
@@ -118,12 +119,13 @@ GROUP BY ALL`
 // fail, a page may be larger than usual: it is read again with large buffers.
 func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []column, page string) (err error) {
 	defer func() {
-		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+"SET threads = 2; RESET force_compression"))
+		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+
+			fmt.Sprintf("SET threads = %d; RESET force_compression", b.threads)))
 	}()
 	for i, read := range []struct {
 		page, memory int64
 		threads      int
-	}{{16 << 20, pageMemory, 2}, {64 << 20, 1 << 30, 1}} {
+	}{{16 << 20, pageMemory, b.threads}, {64 << 20, 1 << 30, 1}} {
 		if err := b.exec(ctx, memoryLimit(b.store.memory, read.memory)+fmt.Sprintf("SET threads = %d; SET force_compression = 'uncompressed'", read.threads)); err != nil {
 			return err
 		}

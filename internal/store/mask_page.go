@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,9 @@ const (
 	lookedUp             // a text or a list of these: what has become of it, hidden where that is not known
 	within               // an object or a list of these: what becomes of its members
 	asked                // the key of a line
-	hashed               // the hash of a line
+	hashed               // a hash of a line
+	named                // the resource of a line
+	sized                // the rows of a line
 )
 
 // pageField is a member of a page.
@@ -27,69 +30,6 @@ type pageField struct {
 	becomes map[string]string    // of lookedUp
 	members map[string]pageField // of within, by their names
 }
-
-// fields are the members of a landed line. Names are there as the API writes them, and
-// without case and underscores for every other spelling.
-func (m *PageMasker) fields(f EvidenceFile) map[string]pageField {
-	// What stands beside a list, and where rows are, has names that no column has:
-	// so the members of result and those of a row are one table.
-	items := map[string]pageField{}
-	for _, c := range m.columns[f.Resource] {
-		field := m.field(c, f.Project)
-		items[c.name], items[camel(c.name)], items[plainName(c.name)] = field, field, field
-	}
-	add := func(to map[string]pageField, field pageField, names string) {
-		for name := range strings.FieldsSeq(names) {
-			to[name], to[camel(name)], to[plainName(name)] = field, field, field
-		}
-	}
-	add(items, pageField{fate: kept}, "project_id")
-	add(items, pageField{fate: counted}, "total total_num success_num has_more")
-	blocks := "list record_list_vo_list channel_list_vo_list"
-	for _, c := range credentials {
-		blocks += " " + c + "_issue_result"
-	}
-	add(items, pageField{fate: within, members: items}, blocks)
-	response := map[string]pageField{}
-	add(response, pageField{fate: within, members: items}, "result")
-	add(response, pageField{fate: counted}, "success code t")
-	add(response, pageField{fate: kept}, "tid")
-	line := map[string]pageField{}
-	add(line, pageField{fate: counted}, "line walk page http_status ms attempt")
-	add(line, pageField{fate: asked}, "key")
-	add(line, pageField{fate: hashed}, "body_sha256")
-	add(line, pageField{fate: within, members: response}, "response")
-	return line
-}
-
-// field is what becomes of a column, as [masker.value] says it of tables.
-func (m *PageMasker) field(c pageColumn, project string) pageField {
-	up := func(becomes map[string]string) pageField { return pageField{fate: lookedUp, becomes: becomes} }
-	switch t := c.treatment; {
-	case m.m.keeps(t) && strings.HasPrefix(c.kind, "VARCHAR"):
-		return pageField{fate: kept}
-	case m.m.keeps(t):
-		return pageField{fate: counted}
-	case t == asPerson:
-		return up(m.persons[project])
-	case t == asPerhaps:
-		return up(m.perhaps[project])
-	case t == asName:
-		return up(m.m.names)
-	case t == asMobile:
-		return up(m.m.mobiles)
-	case t == asCode:
-		return up(m.m.codes)
-	case t == asPlace:
-		return up(m.m.places)
-	case t == asGroup || t == asGroups:
-		return up(m.m.groups)
-	}
-	return pageField{fate: hidden}
-}
-
-// plainName is a name without case and underscores: those of the API differ in them.
-func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
 // become is what has become of a text; what is not known is hidden.
 func become(text string, becomes map[string]string) string {
@@ -105,14 +45,15 @@ func become(text string, becomes map[string]string) string {
 // pageWriter masks lines, one after another. It writes nothing of a line but what it
 // has understood.
 type pageWriter struct {
-	m        *PageMasker
-	resource string
-	out      []byte
+	m    *PageMasker
+	file string // its resource
+	out  []byte
 
-	text    []byte // the line
-	rows    int64  // of the longest list of objects
-	hash    [2]int // where the hash stands in out
-	scratch []byte
+	text     []byte // the line
+	resource string
+	rows     int64    // as it says, or of its longest list of objects
+	hashes   [][2]int // where they stand in out
+	scratch  []byte
 }
 
 // deepest is how deep what is understood may be nested. No answer is a third of it.
@@ -120,9 +61,9 @@ const deepest = 16
 
 var errNoJSON = errors.New("a line is not JSON")
 
-// page masks a landed line.
-func (w *pageWriter) page(line []byte, fields map[string]pageField) error {
-	w.text, w.rows, w.hash = line, 1, [2]int{}
+// line masks a line.
+func (w *pageWriter) line(line []byte, fields map[string]pageField) error {
+	w.text, w.resource, w.rows, w.hashes = line, w.file, 0, w.hashes[:0]
 	if len(line) == 0 || line[0] != '{' {
 		return errNoJSON
 	}
@@ -130,8 +71,10 @@ func (w *pageWriter) page(line []byte, fields map[string]pageField) error {
 	if err != nil || end != len(line) {
 		return errors.Join(err, errNoJSON)
 	}
-	if from, to := w.hash[0], w.hash[1]; from < to && w.rows < fewestRows {
-		w.out = slices.Replace(w.out, from, to, []byte(`"masked"`)...)
+	for _, at := range slices.Backward(w.hashes) {
+		if w.rows < fewestRows {
+			w.out = slices.Replace(w.out, at[0], at[1], []byte(`"masked"`)...)
+		}
 	}
 	return nil
 }
@@ -316,7 +259,11 @@ func (w *pageWriter) string(quoted []byte, field pageField) error {
 		w.out = append(w.out, quoted...)
 		return nil
 	case field.fate == hashed:
-		w.hash = [2]int{len(w.out), len(w.out) + len(quoted)}
+		w.hashes = append(w.hashes, [2]int{len(w.out), len(w.out) + len(quoted)})
+		w.out = append(w.out, quoted...)
+		return nil
+	case field.fate == named:
+		w.resource = string(raw)
 		w.out = append(w.out, quoted...)
 		return nil
 	}
@@ -339,7 +286,10 @@ func (w *pageWriter) literal(raw []byte, field pageField) error {
 	switch {
 	case !word && !number(raw):
 		return errNoJSON
-	case string(raw) == "null", field.fate == kept, field.fate == counted:
+	case string(raw) == "null", field.fate == kept, field.fate == counted, field.fate == sized:
+		if field.fate == sized {
+			w.rows, _ = strconv.ParseInt(string(raw), 10, 64) // what is no number is none
+		}
 		w.out = append(w.out, raw...)
 		return nil
 	}

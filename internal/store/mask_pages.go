@@ -3,12 +3,12 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -219,19 +219,9 @@ func (m *PageMasker) mask(ctx context.Context, f EvidenceFile, from io.Reader, t
 
 // frame masks lines and compresses them.
 func (m *PageMasker) frame(f EvidenceFile, fields map[string]pageField, text []byte) ([]byte, error) {
-	w := &pageWriter{m: m, resource: f.Resource, out: make([]byte, 0, len(text)+len(text)/8)}
+	w := &pageWriter{m: m, file: f.Resource, out: make([]byte, 0, len(text)+len(text)/8)}
 	for line := range bytes.Lines(text) {
-		line = line[:len(line)-1]
-		var err error
-		switch f.Resource {
-		case "calls":
-			err = w.call(line)
-		case "walks":
-			err = w.walked(line)
-		default:
-			err = w.page(line, fields)
-		}
-		if err != nil {
+		if err := w.line(line[:len(line)-1], fields); err != nil {
 			return nil, err
 		}
 		w.out = append(w.out, '\n')
@@ -264,41 +254,75 @@ func (m *PageMasker) call(c *calledLine) {
 	c.BodySHA256, c.LandedSHA256 = m.hash(c.BodySHA256, c.Rows), m.hash(c.LandedSHA256, c.Rows)
 }
 
-func (w *pageWriter) call(line []byte) error {
-	var c calledLine
-	if err := json.Unmarshal(line, &c); err != nil {
-		return err
+// addFields gives names what becomes of them, in every spelling.
+func addFields(to map[string]pageField, field pageField, names string) {
+	for name := range strings.FieldsSeq(names) {
+		to[name], to[camel(name)], to[plainName(name)] = field, field, field
 	}
-	w.m.call(&c)
-	return w.marshal(c)
 }
 
-// walkedLine is a line of a file of walks.
-type walkedLine struct {
-	Resource     string `json:"resource"`
-	Key          string `json:"key"`
-	Walk         int64  `json:"walk"`
-	Verdict      string `json:"verdict"`
-	Pages        int64  `json:"pages"`
-	TotalFirst   *int64 `json:"total_first"`
-	TotalLast    *int64 `json:"total_last"`
-	Rows         int64  `json:"rows"`
-	DistinctRows int64  `json:"distinct_rows"`
-	Duplicates   int64  `json:"duplicates"`
-	Problem      string `json:"problem"`
+// fields are the members of a line. Names are there as the API writes them, and
+// without case and underscores for every other spelling.
+func (m *PageMasker) fields(f EvidenceFile) map[string]pageField {
+	line := map[string]pageField{}
+	addFields(line, pageField{fate: counted}, "line walk page pages http_status ms attempt t code total_first total_last distinct_rows duplicates")
+	addFields(line, pageField{fate: kept}, "operation tid verdict")
+	addFields(line, pageField{fate: lookedUp, becomes: m.m.places}, "problem")
+	addFields(line, pageField{fate: named}, "resource")
+	addFields(line, pageField{fate: sized}, "rows")
+	addFields(line, pageField{fate: asked}, "key")
+	addFields(line, pageField{fate: hashed}, "body_sha256 landed_sha256")
+	response := map[string]pageField{}
+	addFields(response, pageField{fate: counted}, "success code t")
+	addFields(response, pageField{fate: kept}, "tid")
+	addFields(response, pageField{fate: within, members: m.items(f)}, "result")
+	addFields(line, pageField{fate: within, members: response}, "response")
+	return line
 }
 
-func (w *pageWriter) walked(line []byte) error {
-	var l walkedLine
-	if err := json.Unmarshal(line, &l); err != nil {
-		return err
+// items are the members of a result and of its rows.
+func (m *PageMasker) items(f EvidenceFile) map[string]pageField {
+	// What stands beside a list, and where rows are, has names that no column has:
+	// so the members of result and those of a row are one table.
+	items := map[string]pageField{}
+	for _, c := range m.columns[f.Resource] {
+		addFields(items, m.field(c, f.Project), c.name)
 	}
-	l.Key, l.Problem = w.m.key(l.Resource, l.Key), become(l.Problem, w.m.m.places)
-	return w.marshal(l)
+	addFields(items, pageField{fate: kept}, "project_id")
+	addFields(items, pageField{fate: counted}, "total total_num success_num has_more")
+	block := pageField{fate: within, members: items}
+	addFields(items, block, "list record_list_vo_list channel_list_vo_list")
+	for _, c := range credentials {
+		addFields(items, block, c+"_issue_result")
+	}
+	return items
 }
 
-func (w *pageWriter) marshal(v any) error {
-	text, err := json.Marshal(v)
-	w.out = append(w.out, text...)
-	return err
+// field is what becomes of a column, as [masker.value] says it of tables.
+func (m *PageMasker) field(c pageColumn, project string) pageField {
+	up := func(becomes map[string]string) pageField { return pageField{fate: lookedUp, becomes: becomes} }
+	switch t := c.treatment; {
+	case m.m.keeps(t) && strings.HasPrefix(c.kind, "VARCHAR"):
+		return pageField{fate: kept}
+	case m.m.keeps(t):
+		return pageField{fate: counted}
+	case t == asPerson:
+		return up(m.persons[project])
+	case t == asPerhaps:
+		return up(m.perhaps[project])
+	case t == asName:
+		return up(m.m.names)
+	case t == asMobile:
+		return up(m.m.mobiles)
+	case t == asCode:
+		return up(m.m.codes)
+	case t == asPlace:
+		return up(m.m.places)
+	case t == asGroup || t == asGroups:
+		return up(m.m.groups)
+	}
+	return pageField{fate: hidden}
 }
+
+// plainName is a name without case and underscores: those of the API differ in them.
+func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }

@@ -206,7 +206,7 @@ func Empty(ctx context.Context) (_ *Reader, err error) {
 	}
 	text, err := schemaSQL()
 	if err == nil {
-		_, err = db.ExecContext(ctx, settings(readMemory, "")+text+`
+		_, err = db.ExecContext(ctx, settings(readMemory, "", 1)+text+`
 SET enable_external_access = false;
 SET lock_configuration = true;`)
 	}

@@ -63,11 +63,7 @@ func (b *Build) received(ctx context.Context, r resource) ([]column, error) {
 
 // receivedOf is [Build.received] for the chosen database.
 func receivedOf(ctx context.Context, db queryer, r resource) ([]column, error) {
-	rows, err := db.QueryContext(ctx, `
-SELECT column_name, data_type
-FROM duckdb_columns()
-WHERE database_name = current_database() AND schema_name = 'base' AND table_name = $1
-ORDER BY column_index`, r.name)
+	rows, err := db.QueryContext(ctx, "SELECT name, type FROM pragma_table_info("+quote("base."+r.name)+") ORDER BY cid")
 	if err != nil {
 		return nil, err
 	}

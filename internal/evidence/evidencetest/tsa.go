@@ -21,14 +21,15 @@ type TSA struct {
 	mu    sync.Mutex // openssl counts its stamps in a file
 }
 
-// tsaConfig is for openssl: a root, and a certificate for time stamps alone.
+// tsaConfig is for openssl: a root, an authority below it, which the stamps carry, and
+// a certificate for time stamps alone.
 const tsaConfig = `
 [req]
 distinguished_name = name
 prompt = no
 [name]
 O = Example
-[root]
+[authority]
 basicConstraints = critical, CA:true
 keyUsage = critical, keyCertSign
 subjectKeyIdentifier = hash
@@ -41,7 +42,7 @@ default_tsa = server
 [server]
 serial = serial
 signer_cert = tsa.pem
-certs = root.pem
+certs = middle.pem
 signer_key = tsa.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
@@ -63,16 +64,19 @@ func NewTSA(t testing.TB, subject string) *TSA {
 			t.Fatal(err)
 		}
 	}
-	for _, args := range [][]string{
-		{"req", "-x509", "-config", "openssl.cnf", "-extensions", "root", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-			"-nodes", "-keyout", "root.key", "-out", "root.pem", "-days", "3650", "-subj", "/O=Example/CN=" + subject},
-		{"req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-			"-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/O=Example/CN=Stamps"},
-		{"x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "365",
-			"-extfile", "openssl.cnf", "-extensions", "stamps", "-out", "tsa.pem"},
-	} {
-		s.openssl(t, args...)
+	issue := func(name, from, extensions string) {
+		s.openssl(t, "req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+			"-nodes", "-keyout", name+".key", "-out", name+".csr", "-subj", "/O=Example/CN="+subject+" "+name)
+		by := []string{"-CA", from + ".pem", "-CAkey", from + ".key", "-CAcreateserial"}
+		if name == from {
+			by = []string{"-signkey", name + ".key"}
+		}
+		s.openssl(t, append([]string{"x509", "-req", "-in", name + ".csr", "-days", "365",
+			"-extfile", "openssl.cnf", "-extensions", extensions, "-out", name + ".pem"}, by...)...)
 	}
+	issue("root", "root", "authority")
+	issue("middle", "root", "authority")
+	issue("tsa", "middle", "stamps")
 	var err error
 	if s.Roots, err = os.ReadFile(filepath.Join(s.dir, "root.pem")); err != nil {
 		t.Fatal(err)

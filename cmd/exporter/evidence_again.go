@@ -1,0 +1,357 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"exporter/internal/evidence"
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// again makes what a verified bundle holds again, and compares.
+type again struct {
+	result  *verifiedBundle
+	bundle  *evidence.Bundle
+	dir     string // a folder for the time being
+	from    madeFrom
+	sums    map[string]string // of the payload, by path below data/
+	journal *bundleJournal
+
+	mu   sync.Mutex
+	seen map[string]bool // what was made again
+}
+
+// perform makes the reports, the populations and the ledgers of a bundle again from
+// its own snapshot, journal and raw pages, and adds what differs to the findings.
+func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err error) {
+	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	x := &again{result: r, bundle: b, dir: dir, sums: map[string]string{}, seen: map[string]bool{}}
+	for _, f := range b.Manifest() {
+		x.sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256
+	}
+	p, err := x.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return nil
+	}
+	if err := p.open(ctx, filepath.Join(dir, "data", snapshotFile(p.from.Snapshot)), filepath.Join(dir, "scratch")); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		x.differs("snapshot/", "it cannot be read: %v", err)
+		return nil
+	}
+	err = errors.Join(p.run(ctx), p.close())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		x.differs("reports", "cannot be made again: %v", err)
+	}
+	if err := x.ledgers(ctx); err != nil {
+		return err
+	}
+	if x.journal != nil {
+		if err := x.digests(ctx); err != nil {
+			return err
+		}
+	}
+	for name := range x.sums {
+		made := strings.HasPrefix(name, "reports/") || strings.HasPrefix(name, "population/") || strings.HasPrefix(name, "ledger/")
+		if made && !x.seen[name] && (p.want == nil || p.want(name)) && name != "population/schema.json" && name != "ledger/raw_gone.csv" {
+			x.differs(name, "nothing that the bundle holds makes it")
+		}
+	}
+	slices.SortFunc(r.Findings, func(a, b evidence.Finding) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// differs adds a finding.
+func (x *again) differs(name, format string, args ...any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.result.Findings = append(x.result.Findings, evidence.Finding{Name: "data/" + name, Problem: fmt.Sprintf(format, args...)})
+}
+
+// prepare takes out of the bundle what its outputs are made from; nil where that
+// cannot be read.
+func (x *again) prepare(ctx context.Context) (*performance, error) {
+	err := x.bundle.Extract(ctx, x.dir, func(name string) bool {
+		return strings.HasPrefix(name, "data/snapshot/") || strings.HasPrefix(name, "data/raw/") && path.Base(name) == "calls.ndjson.zst"
+	})
+	if err != nil {
+		return nil, err
+	}
+	text, err := fs.ReadFile(x.bundle, "data/made_from.json")
+	if err == nil {
+		err = json.Unmarshal(text, &x.from)
+	}
+	if err != nil {
+		x.differs("made_from.json", "cannot be read: %v", err)
+		return nil, nil
+	}
+	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare}
+	texts := map[string]string{}
+	for _, name := range x.from.Reports {
+		d, err := x.definition(name)
+		if err != nil {
+			x.differs(strings.TrimPrefix(definitionPath(name), "data/"), "cannot be read: %v", err)
+			return nil, nil
+		}
+		p.definitions = append(p.definitions, d)
+	}
+	for _, name := range x.queries(p.definitions) {
+		text, err := fs.ReadFile(x.bundle, "data/"+queryPath(name))
+		if err != nil || name != filepath.Base(name) {
+			x.differs(queryPath(name), "cannot be read: %v", err)
+			return nil, nil
+		}
+		texts[name] = string(text)
+	}
+	if err := writeTexts(p.queryDir, texts); err != nil {
+		return nil, err
+	}
+	if faults := reports.Validate(p.definitions, p.queryDir); len(faults) > 0 {
+		x.differs("definitions", "%s: %s", faults[0].Key, faults[0].Text)
+		return nil, nil
+	}
+	return p, x.likeFonts(p)
+}
+
+// likeFonts leaves out what names fonts where they are not those of the bundle.
+func (x *again) likeFonts(p *performance) (err error) {
+	if p.fonts, err = reports.FindFonts(nil); err != nil {
+		return err
+	}
+	if x.from.ProgramVersion != version {
+		x.result.Notes = append(x.result.Notes, fmt.Sprintf("made by exporter %s, made again by %s", x.from.ProgramVersion, version))
+	}
+	if slices.Equal(x.from.Fonts, p.fonts.Sums()) {
+		return nil
+	}
+	p.want = func(name string) bool { return path.Ext(name) != ".pdf" && path.Ext(name) != ".xlsx" }
+	x.result.NotMadeAgain = append(x.result.NotMadeAgain, "PDF and xlsx, which name the fonts of the pages: this machine has others; csv and json of the same reports were")
+	return nil
+}
+
+func (x *again) definition(name string) (d reports.Definition, err error) {
+	text, err := fs.ReadFile(x.bundle, "data/"+definitionPath(name))
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(text, &d, yaml.Strict())
+	}
+	if err == nil && d.Name != name {
+		err = fmt.Errorf("it is named %q", d.Name)
+	}
+	return d, err
+}
+
+func (x *again) queries(definitions []reports.Definition) []string {
+	var names []string
+	for _, d := range definitions {
+		names = append(names, d.Queries()...)
+	}
+	for _, t := range bundleTables() {
+		names = append(names, t.query)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// file makes the empty file in which an output is made again.
+func (x *again) file(name string) (string, error) {
+	file := filepath.Join(x.dir, "made", filepath.FromSlash(name))
+	return file, emptyFile(file)
+}
+
+// compare compares an output with the bundle's, and removes it.
+func (x *again) compare(name string, _ int64) error {
+	file := filepath.Join(x.dir, "made", filepath.FromSlash(name))
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	if err := errors.Join(err, f.Close(), os.Remove(file)); err != nil {
+		return err
+	}
+	x.same(name, hex.EncodeToString(h.Sum(nil)))
+	return nil
+}
+
+// same compares a hash with the bundle's.
+func (x *again) same(name, sum string) {
+	x.mu.Lock()
+	x.seen[name] = true
+	want, ok := x.sums[name]
+	x.result.MadeAgain++
+	x.mu.Unlock()
+	switch {
+	case !ok:
+		x.differs(name, "can be made from what the bundle holds, and is not in it")
+	case want != sum:
+		x.differs(name, "made again it is another: %.12s, not %.12s", sum, want)
+	}
+}
+
+// ledgers makes those of the journal and of the calls again.
+func (x *again) ledgers(ctx context.Context) error {
+	f, err := x.bundle.Open("data/journal.ndjson")
+	if err != nil {
+		return err
+	}
+	if x.journal, err = parseBundleJournal(f); err != nil {
+		x.differs("journal.ndjson", "cannot be read: %v", err)
+	}
+	if err := f.Close(); err != nil || x.journal == nil {
+		return err
+	}
+	zone, err := time.LoadLocation(x.from.Timezone)
+	if err != nil {
+		return err
+	}
+	from, err := time.ParseInLocation(time.DateOnly, x.result.Info["Period-Start"], zone)
+	to, toErr := time.ParseInLocation(time.DateOnly, x.result.Info["Period-End"], zone)
+	if err := errors.Join(err, toErr); err != nil {
+		x.differs("ledger", "the period of bag-info.txt cannot be read: %v", err)
+		return nil
+	}
+	for _, l := range journalLedgers {
+		var b bytes.Buffer
+		if _, err := x.journal.ledger(&b, l.kinds, from, to.AddDate(0, 0, 1).Add(-time.Millisecond), nil); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b.Bytes())
+		x.same("ledger/"+l.name+".csv", hex.EncodeToString(sum[:]))
+	}
+	st, err := store.OpenToRead(filepath.Join(x.dir, "data"))
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	if err := st.WriteCalls(ctx, x.rawFiles(), nil, h); err != nil {
+		x.differs("ledger/calls.csv", "cannot be made again: %v", err)
+		return nil
+	}
+	x.same("ledger/calls.csv", hex.EncodeToString(h.Sum(nil)))
+	return nil
+}
+
+// rawFiles are the bundle's raw pages as [store.Store.RawFiles] lists them.
+func (x *again) rawFiles() []store.EvidenceFile {
+	var list []store.EvidenceFile
+	for name := range x.sums {
+		parts := strings.Split(name, "/")
+		if len(parts) != 4 || parts[0] != "raw" {
+			continue
+		}
+		project, err := url.PathUnescape(parts[2])
+		if err != nil {
+			continue
+		}
+		list = append(list, store.EvidenceFile{Path: strings.Join(parts[1:], "/"), Snapshot: parts[1], Project: project,
+			Resource: strings.TrimSuffix(parts[3], ".ndjson.zst"), There: true})
+	}
+	slices.SortFunc(list, func(a, b store.EvidenceFile) int { return cmp.Compare(a.Path, b.Path) })
+	return list
+}
+
+// digests computes the digest of each project of the snapshot from its rows, and
+// compares it with the one that the journal sealed. Under a mask rows are not those
+// that it is of.
+func (x *again) digests(ctx context.Context) (err error) {
+	if x.from.Mask != store.MaskFull {
+		x.result.NotMadeAgain = append(x.result.NotMadeAgain, "the snapshot's digest, which is that of the rows without the mask")
+		return nil
+	}
+	f := x.from
+	place := store.Place{File: filepath.Join(x.dir, "data", snapshotFile(f.Snapshot)), Snapshot: f.Snapshot, AsOf: f.AsOf,
+		Timezone: f.Timezone, Mask: f.Mask}
+	r, err := place.Open(ctx, filepath.Join(x.dir, "scratch"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	type sealed struct{ project, digest string }
+	list, err := collectRows(ctx, r, "SELECT project_id, digest FROM snapshots WHERE snapshot_id = getvariable('snapshot_id') ORDER BY ALL",
+		nil, func(s *sealed) []any { return []any{&s.project, &s.digest} })
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if f.Project != "" && s.project != f.Project {
+			continue
+		}
+		place.Project = s.project
+		sum, err := digestOf(ctx, place, filepath.Join(x.dir, "scratch"))
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		line := x.journal.digest(f.Snapshot, s.project)
+		switch {
+		case err != nil:
+			x.differs(snapshotFile(f.Snapshot), "the digest of project %s cannot be computed again: %v", s.project, err)
+		case sum != s.digest:
+			x.differs(snapshotFile(f.Snapshot), "the rows of project %s have the digest %.12s, and the snapshot says %.12s", s.project, sum, s.digest)
+		case sum != line:
+			x.differs(snapshotFile(f.Snapshot), "the rows of project %s have the digest %.12s, and the journal says %.12s", s.project, sum, line)
+		default:
+			x.result.Digests++
+		}
+	}
+	return nil
+}
+
+// digestOf computes the digest of one project of a place from its rows, as the
+// store's package comment defines it.
+func digestOf(ctx context.Context, p store.Place, dir string) (sum string, err error) {
+	r, err := p.Open(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	type digest struct{ resource, query string }
+	list, err := collectRows(ctx, r, "SELECT resource, query FROM digests WHERE snapshot_id = getvariable('snapshot_id') ORDER BY resource",
+		nil, func(d *digest) []any { return []any{&d.resource, &d.query} })
+	if err != nil {
+		return "", err
+	}
+	total := sha256.New()
+	for _, d := range list {
+		rows, err := r.Query(ctx, d.query, nil)
+		if err != nil {
+			return "", err
+		}
+		h := sha256.New()
+		if err := errors.Join(store.WriteCSV(h, rows), rows.Close()); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(total, "%s %x\n", d.resource, h.Sum(nil))
+	}
+	return hex.EncodeToString(total.Sum(nil)), nil
+}

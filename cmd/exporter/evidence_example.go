@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"exporter/internal/evidence"
+	"exporter/internal/store"
+)
+
+// verifyFacts is what VERIFY.txt names.
+func (b *bundle) verifyFacts(s *sealer, at time.Time) evidence.VerifyFacts {
+	return evidence.VerifyFacts{
+		Name: b.plan.name, Organization: s.config.Organization, Identity: s.identity, Namespace: s.namespace,
+		Fingerprint: s.key.Fingerprint(), Sealed: at, Stamped: s.config.Timestamp.URL != "", Mask: b.from.Mask,
+		Verdict: b.plan.words(), Files: len(b.w.Files()), JournalLength: b.log.head.Seq, JournalHead: b.log.head.SHA256,
+		JournalMasked: b.mask != nil, Example: b.example,
+	}
+}
+
+// findExample looks for a permission in a report whose page is in the bundle: what a
+// reader of VERIFY.txt follows from the number to the cloud's answer.
+func (b *bundle) findExample(ctx context.Context, p store.Place) (_ *evidence.VerifyExample, err error) {
+	scratch, err := os.MkdirTemp("", "exporter-evidence-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	r, err := p.Open(ctx, scratch)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	const column = "access_auth_id"
+	for _, name := range b.csvs("reports/") {
+		if strings.Count(path.Base(name), ".") > 1 { // the first section of each report
+			continue
+		}
+		id, err := b.firstOf(name, column)
+		if err != nil {
+			return nil, err
+		}
+		if id == "" {
+			continue
+		}
+		x := &evidence.VerifyExample{Report: "data/" + name, ID: id, Column: column, Population: "data/population/permissions.csv"}
+		type row struct {
+			snapshot, project, landed string
+			line                      int64
+		}
+		rows, err := collectRows(ctx, r, `
+SELECT first_snapshot, project_id, landed_snapshot, landed_line
+FROM base.permissions
+WHERE access_auth_id = $id
+    AND first_snapshot <= getvariable('snapshot_id')
+    AND (closed_snapshot IS NULL OR closed_snapshot > getvariable('snapshot_id'))
+ORDER BY ALL`, map[string]any{"id": id}, func(x *row) []any { return []any{&x.snapshot, &x.project, &x.landed, &x.line} })
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		x.Snapshot, x.Line = rows[0].snapshot, rows[0].line
+		i := slices.IndexFunc(b.raw, func(f store.EvidenceFile) bool {
+			return f.There && f.Snapshot == rows[0].landed && f.Project == rows[0].project && f.Resource == "permissions"
+		})
+		if i < 0 {
+			continue
+		}
+		x.Page = "data/raw/" + b.raw[i].Path
+		if x.LandedSHA256, err = b.landedSum(rows[0].landed, rows[0].project, x.Line); err != nil || x.LandedSHA256 == "" {
+			return nil, err
+		}
+		return x, nil
+	}
+	return nil, nil
+}
+
+// firstOf is the value of a column in the first row of a csv file of the payload; ""
+// where it has no such column, or no row.
+func (b *bundle) firstOf(name, column string) (string, error) {
+	f, err := b.w.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	c := csv.NewReader(f)
+	header, err := c.Read()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	i := slices.Index(header, column)
+	row, err := c.Read()
+	if errors.Is(err, io.EOF) || i < 0 {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return row[i], nil
+}
+
+// landedSum is the SHA-256 of the answer that landed in a line of the permissions, as
+// the ledger of calls has it.
+func (b *bundle) landedSum(snapshot, project string, line int64) (string, error) {
+	f, err := b.w.Open("ledger/calls.csv")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	c := csv.NewReader(f)
+	header, err := c.Read()
+	want := []string{snapshot, project, "permissions", strconv.FormatInt(line, 10)}
+	var at []int
+	for _, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
+		at = append(at, slices.Index(header, name))
+	}
+	for err == nil {
+		var row []string
+		if row, err = c.Read(); err != nil {
+			break
+		}
+		if slices.Equal([]string{row[at[0]], row[at[1]], row[at[2]], row[at[3]]}, want) {
+			return row[at[4]], nil
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return "", nil
+	}
+	return "", fmt.Errorf("ledger/calls.csv: %w", err)
+}

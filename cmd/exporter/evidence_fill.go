@@ -1,0 +1,422 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"exporter/internal/evidence"
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// fill writes the payload.
+func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, mask string) error {
+	p := b.plan
+	place, err := b.st.Place(ctx, store.ReadOptions{Snapshot: p.snapshot, Project: p.project, Timezone: b.cfg.Store.Timezone,
+		Mask: mask, Masking: b.app.sayMasking})
+	if err != nil {
+		return err
+	}
+	if own, _, _ := strings.Cut(filepath.Base(place.File), "."); own != p.snapshot {
+		b.laterFile = own
+	}
+	var masker *store.PageMasker
+	if mask != store.MaskFull {
+		if masker, err = b.st.PageMasker(ctx, p.snapshot, mask); err != nil {
+			return err
+		}
+		b.mask = masker.Journal
+	}
+	b.from = madeFrom{ProgramVersion: version, Snapshot: p.snapshot, AsOf: place.AsOf.UTC(), Since: p.since, Project: p.project,
+		Timezone: place.Timezone, Mask: mask, Days: p.days(place.AsOf), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
+	for _, d := range chosen {
+		b.from.Reports = append(b.from.Reports, d.Name)
+	}
+	if err := b.w.Copy(snapshotFile(p.snapshot), place.File); err != nil {
+		return err
+	}
+	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
+		return err
+	}
+	if err := b.writeJournal(); err != nil {
+		return err
+	}
+	if err := b.copyRaw(ctx, masker); err != nil {
+		return err
+	}
+	if err := b.copyWitness(); err != nil {
+		return err
+	}
+	if b.example, err = b.findExample(ctx, place); err != nil {
+		return err
+	}
+	if err := b.writeSchema(ctx); err != nil {
+		return err
+	}
+	// The names of people stand in no path; what was made from what is told last.
+	err = b.w.WriteFunc("made_from.json", func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(b.from)
+	})
+	if err != nil {
+		return err
+	}
+	return b.w.WriteFunc("README.txt", b.readme)
+}
+
+// snapshotFile is the path of a bundle's snapshot below data/.
+func snapshotFile(id string) string { return "snapshot/" + id + ".duckdb" }
+
+// definitionPath is the path of a definition below data/.
+func definitionPath(report string) string {
+	return evidence.SafePath("definitions/" + report + ".yaml")
+}
+
+// perform writes the definitions and queries, and makes from them what they say.
+func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
+	definitions := make([]reports.Definition, len(chosen))
+	for i, d := range chosen {
+		definitions[i] = overDays(d, b.from.Days)
+		text, err := yaml.MarshalWithOptions(definitions[i], yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
+		if err != nil {
+			return fmt.Errorf("definition of %s: %w", d.Name, err)
+		}
+		if err := b.w.Write(definitionPath(d.Name), strings.NewReader(string(text))); err != nil {
+			return err
+		}
+	}
+	texts, err := b.writeQueries(chosen)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "exporter-evidence-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	queryDir := filepath.Join(scratch, "queries")
+	if err := writeTexts(queryDir, texts); err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	x := &performance{from: b.from, definitions: definitions, queryDir: queryDir, fonts: fonts,
+		file: func(path string) (string, error) {
+			name, err := b.w.Path(path)
+			if err == nil {
+				err = emptyFile(name)
+			}
+			return name, err
+		},
+		done: func(path string, rows int64) error {
+			mu.Lock()
+			b.rows[path] = rows
+			mu.Unlock()
+			return b.w.Added(path)
+		},
+		made: func(d reports.Definition, r *reports.Report) {
+			m := madeReport{definition: d, answer: r.Answer()}
+			m.complete, m.lacks = r.Complete()
+			mu.Lock()
+			b.made = append(b.made, m)
+			mu.Unlock()
+		},
+	}
+	if err := x.open(ctx, file, scratch); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.close()) }()
+	if err := b.findMissing(ctx, x.r); err != nil {
+		return err
+	}
+	if err := x.run(ctx); err != nil {
+		return err
+	}
+	order := map[string]int{}
+	for i, d := range chosen {
+		order[d.Name] = i
+	}
+	slices.SortFunc(b.made, func(x, y madeReport) int { return order[x.definition.Name] - order[y.definition.Name] })
+	return nil
+}
+
+// overDays is a definition whose parameter days, where it has one, is the length of
+// the period.
+func overDays(d reports.Definition, days int) reports.Definition {
+	p, ok := d.Parameters["days"]
+	if !ok || p.Type != "integer" || d.CheckParameters(map[string]string{"days": fmt.Sprint(days)}) != nil {
+		return d
+	}
+	p.Default = days
+	d.Parameters = maps.Clone(d.Parameters)
+	d.Parameters["days"] = p
+	return d
+}
+
+// writeQueries writes the text of every query, and returns them by name.
+func (b *bundle) writeQueries(chosen []reports.Definition) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, d := range chosen {
+		for _, name := range d.Queries() {
+			text, err := reports.QueryText(b.cfg.queryDir(), name)
+			if err != nil {
+				return nil, err
+			}
+			texts[name] = text
+		}
+	}
+	for _, t := range bundleTables() {
+		texts[t.query] = t.text
+		if t.text == "" {
+			text, err := reports.QueryText("", t.query)
+			if err != nil {
+				return nil, err
+			}
+			texts[t.query] = text
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if err := b.w.Write(queryPath(name), strings.NewReader(texts[name])); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// queryPath is the path of a query below data/.
+func queryPath(name string) string { return evidence.SafePath("queries/" + name) }
+
+// writeTexts writes texts to files of a new folder.
+func writeTexts(dir string, texts map[string]string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findMissing finds the days of the period that have no whole snapshot, and why.
+func (b *bundle) findMissing(ctx context.Context, r *store.Reader) error {
+	type dayState struct{ day, state, why string }
+	list, err := collectRows(ctx, r, `
+SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
+FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
+ORDER BY day, project_id`, map[string]any{"as_of": b.from.AsOf, "timezone": b.from.Timezone, "days": b.from.Days},
+		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
+	if err != nil {
+		return err
+	}
+	days := map[string]dayState{}
+	for _, x := range list { // of several projects the one that lacks something
+		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
+			days[x.day] = x
+		}
+	}
+	p := b.plan
+	for d := p.from; !d.After(p.end()); d = d.AddDate(0, 0, 1) {
+		name := d.Format(time.DateOnly)
+		switch s, ok := days[name]; {
+		case !ok && d.After(b.from.AsOf):
+			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
+		case !ok:
+			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
+		case s.state != "done" && s.state != "not due":
+			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
+		}
+	}
+	return nil
+}
+
+// writeJournal writes the journal and the ledgers made of it.
+func (b *bundle) writeJournal() error {
+	if err := b.w.WriteFunc("journal.ndjson", func(w io.Writer) error { return b.log.write(w, b.mask) }); err != nil {
+		return err
+	}
+	for _, l := range journalLedgers {
+		path := "ledger/" + l.name + ".csv"
+		err := b.w.WriteFunc(path, func(w io.Writer) (err error) {
+			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.from, b.plan.to, b.mask)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyRaw copies the cloud's answers, masked where there is a mask, and writes the
+// ledgers of calls and of files that are gone.
+func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
+	var err error
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.from, b.plan.to, b.plan.snapshot, b.plan.project); err != nil {
+		return err
+	}
+	var there []store.EvidenceFile
+	for _, x := range b.raw {
+		if x.There {
+			there = append(there, x)
+		}
+	}
+	jobs := make(chan store.EvidenceFile)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var failed []error
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for x := range jobs {
+				if err := b.copyRawFile(ctx, x, masker); err != nil {
+					mu.Lock()
+					failed = append(failed, fmt.Errorf("raw pages %s: %w", x.Path, err))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, x := range there {
+		jobs <- x
+	}
+	close(jobs)
+	group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := errors.Join(failed...); errors.Is(err, os.ErrNotExist) {
+		return &hintError{err, "a prune or a purge removed it meanwhile: run again"}
+	} else if err != nil {
+		return err
+	}
+	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
+		return err
+	}
+	return b.w.WriteFunc("ledger/raw_gone.csv", func(w io.Writer) error {
+		c := csv.NewWriter(w)
+		lines := [][]string{{"path", "snapshot", "project", "resource", "rows", "why"}}
+		for _, x := range b.raw {
+			if !x.There {
+				lines = append(lines, []string{"raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.whyGone(x)})
+			}
+		}
+		b.rows["ledger/raw_gone.csv"] = int64(len(lines) - 1)
+		return c.WriteAll(lines)
+	})
+}
+
+func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker) error {
+	from := filepath.Join(b.st.Dir(), "raw", filepath.FromSlash(x.Path))
+	if masker == nil {
+		return b.w.Copy("raw/"+x.Path, from)
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return b.w.WriteFunc("raw/"+x.Path, func(w io.Writer) error { return masker.Mask(ctx, x, f, w) })
+}
+
+// whyGone is the journal's reason for a raw file that is not there: it names files, or
+// the folder that they were in.
+func (b *bundle) whyGone(x store.EvidenceFile) string {
+	for path := filepath.Join("raw", filepath.FromSlash(x.Path)); path != "."; path = filepath.Dir(path) {
+		if why, ok := b.log.removed[path]; ok {
+			return why
+		}
+	}
+	return "nothing says why"
+}
+
+// rawWords says how much of the raw pages there is.
+func (b *bundle) rawWords() string {
+	gone, rows := 0, int64(0)
+	for _, x := range b.raw {
+		if !x.There {
+			gone++
+			rows += x.Rows
+		}
+	}
+	if gone == 0 {
+		return fmt.Sprintf("all %s", plural(int64(len(b.raw)), "file"))
+	}
+	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_gone.csv", count(int64(gone)), plural(int64(len(b.raw)), "file"), plural(rows, "row"))
+}
+
+// copyWitness copies the logs of collections that somebody watched.
+func (b *bundle) copyWitness() error {
+	dir := filepath.Join(b.st.Dir(), "witness")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	within := map[string]bool{}
+	for _, x := range b.raw {
+		within[x.Snapshot] = true
+	}
+	for _, e := range entries {
+		if within[strings.TrimSuffix(e.Name(), ".txt")] {
+			if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeSchema says what the columns of the populations are.
+func (b *bundle) writeSchema(ctx context.Context) error {
+	tables, err := store.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	type column struct {
+		Name    string `json:"name"`
+		Type    string `json:"type"`
+		Meaning string `json:"meaning"`
+	}
+	type table struct {
+		File    string   `json:"file"`
+		Meaning string   `json:"meaning"`
+		Rows    int64    `json:"rows"`
+		Columns []column `json:"columns"`
+	}
+	var list []table
+	for _, t := range bundleTables() {
+		folder, name := filepath.Split(t.path)
+		i := slices.IndexFunc(tables, func(x store.Table) bool { return x.Name == name })
+		if folder != "population/" || i < 0 {
+			continue
+		}
+		x := table{File: t.path, Meaning: tables[i].Comment, Rows: b.rows[t.path+".csv"]}
+		for _, c := range tables[i].Columns {
+			x.Columns = append(x.Columns, column{c.Name, c.Type, c.Comment})
+		}
+		list = append(list, x)
+	}
+	return b.w.WriteFunc("population/schema.json", func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	})
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"exporter/internal/journal"
+	"exporter/internal/reports"
+)
+
+// bundleJournal is the journal as a bundle has it.
+type bundleJournal struct {
+	lines   [][]byte // with their newlines, as they are in the file
+	entries []journal.Entry
+	hashes  []string // of the lines, in hex
+	head    journal.Head
+	removed map[string]string // by path below the store's folder: why it is gone
+}
+
+// readBundleJournal reads the whole chain. Entries of bundles that nothing follows
+// are left out, so that a bundle made again from the same store is the same.
+func readBundleJournal(path string) (*bundleJournal, error) {
+	facts, _, err := journalFacts(path)
+	if err != nil {
+		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
+	}
+	j := &bundleJournal{removed: facts.Removed, head: journal.Head{SHA256: journal.Zero}}
+	if _, err := journal.Read(path, func(e journal.Entry) error {
+		j.entries = append(j.entries, e)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return j, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	for range j.entries { // what was added since is not of this bundle
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		j.lines = append(j.lines, line)
+		j.hashes = append(j.hashes, lineHash(line))
+	}
+	n := len(j.entries)
+	for n > 0 && j.entries[n-1].Kind == evidenceKind {
+		n--
+	}
+	j.entries, j.lines, j.hashes = j.entries[:n], j.lines[:n], j.hashes[:n]
+	if n > 0 {
+		j.head = journal.Head{SHA256: j.hashes[n-1], Seq: j.entries[n-1].Seq}
+	}
+	return j, nil
+}
+
+// sealed is the line that names a snapshot; of several projects the last.
+func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
+	var found *reports.Sealed
+	for i, e := range j.entries {
+		if e.Kind == "snapshot" && member(e.Detail, "snapshot") == snapshot && (project == "" || member(e.Detail, "project") == project) {
+			found = &reports.Sealed{Line: e.Seq, SHA256: j.hashes[i]}
+		}
+	}
+	return found
+}
+
+// digest is that which the journal has for a project of a snapshot; "" for none.
+func (j *bundleJournal) digest(snapshot, project string) (found string) {
+	for _, e := range j.entries {
+		if e.Kind == "snapshot" && member(e.Detail, "snapshot") == snapshot && member(e.Detail, "project") == project {
+			found = member(e.Detail, "digest")
+		}
+	}
+	return found
+}
+
+// member is a text member of a JSON object; "" where there is none.
+func member(object json.RawMessage, name string) string {
+	var members map[string]json.RawMessage
+	var text string
+	if json.Unmarshal(object, &members) == nil {
+		_ = json.Unmarshal(members[name], &text) // of another type: no text
+	}
+	return text
+}
+
+// parseBundleJournal reads the journal of a bundle that has been verified.
+func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
+	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
+	b := bufio.NewReader(r)
+	for {
+		line, err := b.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return j, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var l maskedLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
+		}
+		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail})
+		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(line)))
+	}
+}
+
+// maskedLine is a line of the journal under a mask: its links and its hash stay, so
+// that the chain can be followed; what it says is masked.
+type maskedLine struct {
+	Prev   string          `json:"prev"`
+	Seq    int64           `json:"seq"`
+	At     time.Time       `json:"at"`
+	Kind   string          `json:"kind"`
+	SHA256 string          `json:"sha256"` // of the line itself, with its newline
+	Detail json.RawMessage `json:"detail"`
+}
+
+// write writes the chain. mask gives what is shown of an entry's detail; nil: all.
+func (j *bundleJournal) write(w io.Writer, mask func(kind, detail string) string) error {
+	for i, line := range j.lines {
+		if mask != nil {
+			e := j.entries[i]
+			var err error
+			line, err = marshalLine(maskedLine{e.Prev, e.Seq, e.At, e.Kind, j.hashes[i], json.RawMessage(mask(e.Kind, string(e.Detail)))})
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func marshalLine(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// journalLedgers are the ledgers that are made of the journal, with the kinds of
+// their entries.
+var journalLedgers = []struct {
+	name  string
+	kinds []string
+}{
+	{"runs", []string{"snapshot", "witness", "serve", "slot", "clock", "program"}},
+	{"reports", []string{"report", "publish", evidenceKind, "key"}},
+	{"mails", []string{"mail", "outbox"}},
+	{"queries", []string{"query"}},
+	{"removals", []string{"prune", "purge"}},
+	{"writes", []string{"write-asked", "write-answered"}},
+}
+
+// ledger writes the entries of some kinds within a period as csv: a column for each
+// member that one of them has, texts as they are, all else as JSON.
+func (j *bundleJournal) ledger(w io.Writer, kinds []string, from, to time.Time, mask func(kind, detail string) string) (rows int64, err error) {
+	header := []string{"seq", "at", "kind"}
+	fixed := len(header)
+	var lines []map[string]string
+	for _, e := range j.entries {
+		if !slices.Contains(kinds, e.Kind) || e.At.Before(from) || e.At.After(to) {
+			continue
+		}
+		detail := string(e.Detail)
+		if mask != nil {
+			detail = mask(e.Kind, detail)
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(detail), &members); err != nil {
+			return 0, fmt.Errorf("journal: line %d: %w", e.Seq, err)
+		}
+		line := map[string]string{"seq": strconv.FormatInt(e.Seq, 10), "at": e.At.UTC().Format(time.RFC3339Nano), "kind": e.Kind}
+		for name, value := range members {
+			column := name
+			if slices.Contains(header[:fixed], name) {
+				column = "detail." + name
+			}
+			if !slices.Contains(header, column) {
+				header = append(header, column)
+			}
+			var text string
+			if json.Unmarshal(value, &text) != nil {
+				text = string(value)
+			}
+			line[column] = text
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(header[fixed:])
+	c := csv.NewWriter(w)
+	if err := c.Write(header); err != nil {
+		return 0, err
+	}
+	for _, line := range lines {
+		record := make([]string, len(header))
+		for i, name := range header {
+			record[i] = line[name]
+		}
+		if err := c.Write(record); err != nil {
+			return 0, err
+		}
+	}
+	c.Flush()
+	return int64(len(lines)), c.Error()
+}
+
+// lineHash is the SHA-256, in hex, of a line of the journal.
+func lineHash(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"exporter/internal/evidence"
+)
+
+// evidenceVerifyFlags are those of evidence verify.
+type evidenceVerifyFlags struct {
+	signers, roots, decrypt, format string
+	anchors                         []string
+	withoutReports                  bool
+}
+
+func (a *app) evidenceVerifyCommand() *cobra.Command {
+	var f evidenceVerifyFlags
+	c := &cobra.Command{
+		Use:   "verify BUNDLE",
+		Short: "Verify a bundle, and make its reports again",
+		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against the
+manifests, the signature, the time stamp, the chain of the journal; then makes every
+report and table again from the bundle's own snapshot and compares them. It needs no
+configuration and no store. Every difference is named, and gives exit status 4.
+
+Give it what you got by another way than the bundle: with --signers the key's owner's
+allowed_signers, with --anchor the journal's line as it stood in an old mail or on the
+foot of a PDF page.`,
+		Example: `  exporter evidence verify evidence/evidence-2026-01-01-2026-03-31-full.zip
+  exporter evidence verify evidence-2026-01-01-2026-03-31-full --signers allowed_signers --anchor 37:3f2a9c41b07d`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.verifyEvidence(c.Context(), args[0], &f) },
+	}
+	c.Flags().StringVar(&f.signers, "signers", "", "file allowed_signers got from the key's owner; default: the one in the bundle, which proves less")
+	c.Flags().StringVar(&f.roots, "roots", "", "PEM file of the certificates that time stamps are trusted by; default: the one in the bundle")
+	c.Flags().StringArrayVar(&f.anchors, "anchor", nil, "HASH or LINE:HASH of a journal line, at least 12 signs; may be repeated")
+	c.Flags().BoolVar(&f.withoutReports, "without-reports", false, "do not make the reports again")
+	c.Flags().StringVar(&f.decrypt, "decrypt-key", "", "age identity or ssh key that an encrypted zip is for")
+	c.Flags().StringVar(&f.format, "format", "table", "table or json")
+	return c
+}
+
+// verifiedBundle is the result as JSON.
+type verifiedBundle struct {
+	Bundle string            `json:"bundle"`
+	Info   map[string]string `json:"info"`
+	*evidence.Verification
+	MadeAgain    int      `json:"made_again"`               // files
+	Digests      int      `json:"digests"`                  // of projects of the snapshot, computed from its rows
+	NotMadeAgain []string `json:"not_made_again,omitempty"` // what was not compared, and why
+}
+
+func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerifyFlags) (err error) {
+	if f.format != "table" && f.format != "json" {
+		return usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
+	}
+	began := a.now()
+	o := evidence.VerifyOptions{Anchors: f.anchors, Now: a.now()}
+	for _, x := range []struct {
+		path string
+		to   *[]byte
+	}{{f.signers, &o.Signers}, {f.roots, &o.Roots}} {
+		if x.path == "" {
+			continue
+		}
+		if *x.to, err = os.ReadFile(x.path); err != nil {
+			return &exitError{exitUsage, err}
+		}
+	}
+	b, done, err := openBundle(path, f.decrypt)
+	if err != nil {
+		return explainBundle(err)
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if _, live := terminalWidth(a.stderr); live {
+		o.Progress = func(done, total int64) {
+			fmt.Fprintf(a.stderr, "\r\x1b[Kfiles  %s / %s  %s", size(done), size(total), progressBar(done, total))
+		}
+		defer fmt.Fprint(a.stderr, "\r\x1b[K")
+	}
+	v, err := b.Verify(ctx, o)
+	if err != nil {
+		return explainBundle(err)
+	}
+	result := verifiedBundle{Bundle: b.Base(), Info: map[string]string{}, Verification: v}
+	for _, x := range b.Info() {
+		result.Info[x.Label] = x.Value
+	}
+	switch {
+	case f.withoutReports:
+		result.NotMadeAgain = append(result.NotMadeAgain, "the reports, as --without-reports asks")
+	case len(v.Findings) > 0:
+		result.NotMadeAgain = append(result.NotMadeAgain, "the reports: what differs comes first")
+	default:
+		if err := result.perform(ctx, b); err != nil {
+			return err
+		}
+	}
+	if o.Progress != nil {
+		fmt.Fprint(a.stderr, "\r\x1b[K")
+	}
+	if f.format == "json" {
+		err = a.printJSON(result)
+	} else {
+		err = a.sayVerifiedBundle(&result, a.now().Sub(began))
+	}
+	if n := len(v.Findings); err == nil && n > 0 {
+		err = &exitError{exitMismatch, fmt.Errorf("evidence verify: %s", plural(int64(n), "difference"))}
+	}
+	return err
+}
+
+// openBundle opens a bundle, an encrypted one by way of a file that done removes.
+func openBundle(path, identity string) (_ *evidence.Bundle, done func() error, err error) {
+	if filepath.Ext(path) != ".age" {
+		b, err := evidence.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return b, b.Close, nil
+	}
+	if identity == "" {
+		return nil, nil, usage(fmt.Errorf("%s is encrypted", path), "name your key: --decrypt-key FILE; or decrypt it first: age -d -i FILE")
+	}
+	key, err := os.ReadFile(identity)
+	if err != nil {
+		return nil, nil, &exitError{exitUsage, err}
+	}
+	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove := func() error { return os.RemoveAll(dir) }
+	plain := filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), ".age"))
+	if err := decryptTo(plain, path, key); err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	b, err := evidence.Open(plain)
+	if err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	return b, func() error { return errors.Join(b.Close(), remove()) }, nil
+}
+
+func decryptTo(plain, path string, key []byte) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	r, err := evidence.Decrypt(from, key, nil)
+	if err != nil {
+		return err
+	}
+	to, err := os.OpenFile(plain, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, r)
+	return errors.Join(err, to.Close())
+}
+
+// explainBundle gives an error of what is no bundle the exit status of a mismatch.
+func explainBundle(err error) error {
+	if _, ok := errors.AsType[*evidence.Refused](err); ok {
+		return &exitError{exitMismatch, &hintError{err, "it is not as exporter seals bundles: nothing of it was read further"}}
+	}
+	return err
+}
+
+// sayVerifiedBundle prints what was verified, how far it goes, and what differs.
+func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
+	var b strings.Builder
+	word := paint(a.stdout, text.FgHiGreen, "verified")
+	if len(r.Findings) > 0 {
+		word = paint(a.stdout, text.FgHiRed, "differs")
+	}
+	fmt.Fprintf(&b, "%s  %s: %s, %s in %s\n", word, r.Bundle, plural(int64(r.Files), "file"), size(r.Bytes), duration(took))
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s %s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	line("period", "%s to %s (%s), %s", r.Info["Period-Start"], r.Info["Period-End"], r.Info["Timezone"], r.Info["Verdict"])
+	line("snapshot", "%s, mask %s", r.Info["Snapshot"], r.Info["Mask"])
+	if r.SignedBy != "" {
+		line("signature", "%s", r.SignedBy)
+	}
+	if !r.Stamped.IsZero() {
+		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
+	}
+	line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	if r.MadeAgain > 0 {
+		line("made again", "%s from the snapshot and the journal, all the same", plural(int64(r.MadeAgain), "file"))
+	}
+	if r.Digests > 0 {
+		line("digest", "of the snapshot's rows computed again: it is the one that the journal sealed")
+	}
+	for _, n := range r.Notes {
+		line("note", "%s", n)
+	}
+	for _, n := range r.NotMadeAgain {
+		line("not made", "%s", n)
+	}
+	if len(r.Findings) > 0 {
+		fmt.Fprintf(&b, "\nDifferent\n")
+		for i, f := range r.Findings {
+			if i == 1000 {
+				fmt.Fprintf(&b, "  and %s more; --format json has all\n", count(int64(len(r.Findings)-i)))
+				break
+			}
+			fmt.Fprintf(&b, "  %s: %s\n", printable(f.Name), printable(f.Problem))
+		}
+	}
+	_, err := fmt.Fprint(a.stdout, b.String())
+	return err
+}
