@@ -66,6 +66,8 @@ func TestScripts(t *testing.T) {
 			"harm":     harmNewest,
 			"holds":    holdsText,
 			"oldstore": unpackStore,
+			"stamps":   startStamps,
+			"byhand":   verifyByHand,
 		},
 	})
 }
