@@ -20,16 +20,24 @@ import (
 func Tools(t testing.TB, names ...string) string {
 	t.Helper()
 	bin := t.TempDir()
+	if err := LinkTools(bin, names...); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// LinkTools is [Tools] for a folder that is there.
+func LinkTools(bin string, names ...string) error {
 	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err == nil {
 			err = os.Symlink(path, filepath.Join(bin, name))
 		}
 		if err != nil {
-			t.Fatalf("%v (make test-tools installs it)", err)
+			return fmt.Errorf("%w (make test-tools installs what the tests use)", err)
 		}
 	}
-	return bin
+	return nil
 }
 
 // The programs that VERIFY.txt needs, beside a shell.
@@ -38,7 +46,7 @@ var (
 	MacOS = append([]string{"shasum", "perl"}, Linux[1:]...)
 )
 
-// step is step: the tests of that package use this one.
+// step is evidence.Step: that package's own tests use this one.
 type step = struct {
 	Title, Command string
 	Answer         []string
