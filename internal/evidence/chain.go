@@ -38,12 +38,12 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 			end = len(data)
 		}
 		if end == 0 {
-			return 0, nil, nil // it goes on
+			return 0, nil, nil // more is needed, or there is no more
 		}
-		return end, data[:end:end], nil
+		return end, data[:end], nil
 	})
 	prev := journal.Zero
-	for lines.Scan() && len(lines.Bytes()) > 0 {
+	for lines.Scan() {
 		hash, problem := checkLine(lines.Bytes(), prev, int64(len(hashes)+1), masked)
 		if problem != "" {
 			return nil, &journal.Broken{Path: journalName, Line: int64(len(hashes) + 1), Problem: problem}

@@ -56,7 +56,7 @@ func newHandBundle(t *testing.T, mask string, tsa *evidencetest.TSA) *handBundle
 	payload := map[string][]byte{
 		"data/README.txt":         []byte("what is where\n"),
 		ex.Report:                 []byte("name,access_auth_id\nAda,2062685835123237680\nBen,2062685835123237681\n"),
-		ex.Population:             []byte("access_auth_id,first_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
+		ex.Population:             []byte("access_auth_id,landed_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
 		ex.Page:                   z.EncodeAll([]byte(line(1, `{"result":{}}`)+line(2, page)), nil),
 		"data/ledger/calls.csv":   []byte("snapshot,project,resource,line,landed_sha256\n20260102T060000Z,1424615984265764001,permissions,2," + ex.LandedSHA256 + "\n"),
 		"data/journal.ndjson":     b.journal(t),
