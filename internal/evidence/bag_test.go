@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -119,16 +121,33 @@ func writeBundle(t testing.TB, dir, name string, files map[string][]byte, s Seal
 	if err != nil {
 		t.Fatal(err)
 	}
+	var writers sync.WaitGroup
 	for path, content := range files {
-		if err := w.Write(path, bytes.NewReader(content)); err != nil {
-			t.Fatal(err)
-		}
+		writers.Go(func() {
+			if err := add(w, path, content); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	writers.Wait()
 	sealed, err := w.Seal(t.Context(), s)
 	if err := errors.Join(err, w.Discard()); err != nil {
 		t.Fatal(err)
 	}
 	return sealed
+}
+
+// add adds a file in one of the ways that there are.
+func add(w *Writer, path string, content []byte) error {
+	switch filepath.Ext(path) {
+	case ".csv":
+		return w.WriteFunc(path, func(to io.Writer) error { _, err := to.Write(content); return err })
+	case ".duckdb":
+		there, err := w.Path(path)
+		return errors.Join(err, os.WriteFile(there, content, 0o644), w.Added(path))
+	default:
+		return w.Write(path, bytes.NewReader(content))
+	}
 }
 
 // small makes a small bundle and returns it with the allowed_signers.
@@ -309,6 +328,10 @@ func TestSealFails(t *testing.T) {
 			s.Encrypt = func(io.Writer) (io.WriteCloser, error) { return nil, broken }
 			return t.Context()
 		},
+		"the disk fills": func(_ *Writer, s *Seal) context.Context {
+			s.Encrypt = func(to io.Writer) (io.WriteCloser, error) { return &full{to, 2000}, nil }
+			return t.Context()
+		},
 		"a label is no label": func(_ *Writer, s *Seal) context.Context {
 			s.Info = append(s.Info, Field{"Two\nlines", "x"})
 			return t.Context()
@@ -317,7 +340,6 @@ func TestSealFails(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(w.dir, w.name), 0o700); err != nil {
 				t.Error(err)
 			}
-			t.Cleanup(func() {})
 			return t.Context()
 		},
 	} {
@@ -345,6 +367,22 @@ func TestSealFails(t *testing.T) {
 		})
 	}
 }
+
+// full is a disk on which some bytes are left.
+type full struct {
+	to   io.Writer
+	left int
+}
+
+func (f *full) Write(b []byte) (int, error) {
+	if len(b) > f.left {
+		return 0, syscall.ENOSPC
+	}
+	f.left -= len(b)
+	return f.to.Write(b)
+}
+
+func (f *full) Close() error { return nil }
 
 // Two cannot make the same bundle; what a killed one left is removed; what is there
 // is not replaced.

@@ -213,6 +213,7 @@ func TestHostileFolder(t *testing.T) {
 
 // A bit of the zip that is flipped is found, or the files are the same still.
 func TestZipBits(t *testing.T) {
+	t.Parallel()
 	sealed, signers := small(t, "full")
 	whole, err := os.ReadFile(sealed.Zip)
 	if err != nil {
