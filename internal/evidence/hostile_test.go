@@ -267,6 +267,12 @@ func TestNewerFormat(t *testing.T) {
 	if _, err := Open(path); !errors.Is(err, ErrEncrypted) {
 		t.Errorf("an encrypted zip: %v", err)
 	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none.zip")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no zip: %v", err)
+	}
+	if _, err := Open(os.DevNull); err == nil || !strings.Contains(err.Error(), "a device") {
+		t.Errorf("a device: %v", err)
+	}
 }
 
 // Extract writes what was asked for and nothing that is not as it was sealed.
