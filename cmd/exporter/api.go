@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"exporter/internal/cloud"
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
@@ -121,7 +120,7 @@ func (a *app) callWriting(ctx context.Context, cfg *config, client *cloud.Client
 	if err := st.Create(); err != nil { // for the journal
 		return explainDisk(err)
 	}
-	log := journal.Open(cfg.journalPath(), a.now)
+	log := cfg.journal(a.now)
 	entry := map[string]any{"operation": op.Name, "params": params, "program_version": version}
 	if _, err := log.Append("write-asked", entry); err != nil {
 		return fmt.Errorf("api: not sent: %w", err)

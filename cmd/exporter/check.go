@@ -17,7 +17,6 @@ import (
 
 	"exporter/internal/cloud"
 	"exporter/internal/deliver"
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
@@ -187,7 +186,7 @@ func (a *app) sendTest(ctx context.Context, cfg *config, server *deliver.Server,
 	} else {
 		tried.Outcome, tried.Code, tried.Answer = deliver.Accepted, 250, answer
 	}
-	_, entered := journal.Open(cfg.journalPath(), a.now).Append("mail", tried)
+	_, entered := cfg.journal(a.now).Append("mail", tried)
 	return errors.Join(err, entered)
 }
 

@@ -17,9 +17,13 @@ import (
 	"exporter/internal/store"
 )
 
+// collectFlags are how one collection is made.
+type collectFlags struct{ acceptDrop, witness bool }
+
 func (a *app) collectCommand() *cobra.Command {
 	var project string
-	var dryRun, acceptDrop bool
+	var dryRun bool
+	var f collectFlags
 	c := &cobra.Command{
 		Use:   "collect",
 		Short: "Collect every project into a new snapshot",
@@ -27,9 +31,16 @@ func (a *app) collectCommand() *cobra.Command {
 snapshot. What could not be read whole is carried forward from the snapshot
 before and said; nothing is closed by it. Ctrl-C publishes nothing; the next
 run goes on where an interrupted one stopped (collect.resume in reports.yaml
-says for how long).`,
+says for how long).
+
+With --witness each call is printed as it comes, for somebody who watches: the
+time on the cloud's clock, the operation and its page, how many rows came and how
+many the cloud says there are, its code and its id of the call (tid). The same
+lines are filed as witness/SNAPSHOT.txt in the store, whose SHA-256 the journal
+names. They say nothing of persons and stay as long as the journal.`,
 		Example: `  exporter collect
-  exporter collect --dry-run`,
+  exporter collect --dry-run
+  exporter collect --witness`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.loadConfig(true)
 			if err != nil {
@@ -38,16 +49,20 @@ says for how long).`,
 			if cfg.Cloud.Projects, err = chooseProjects(cfg, project); err != nil {
 				return err
 			}
+			if dryRun && f.witness {
+				return usage(errors.New("--dry-run and --witness exclude each other"), "a forecast files nothing: leave --dry-run out")
+			}
 			if dryRun {
 				return a.forecast(c.Context(), cfg)
 			}
-			_, err = a.collect(c.Context(), cfg, acceptDrop)
+			_, err = a.collect(c.Context(), cfg, f)
 			return err
 		},
 	}
 	c.Flags().StringVar(&project, "project", "", "only this project of the configuration")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "forecast the requests and the time, and collect nothing")
-	c.Flags().BoolVar(&acceptDrop, "accept-drop", false, "believe a list that lost more rows than collect.max_drop")
+	c.Flags().BoolVar(&f.witness, "witness", false, "print each call as it comes, and file what was printed")
+	c.Flags().BoolVar(&f.acceptDrop, "accept-drop", false, "believe a list that lost more rows than collect.max_drop")
 	return c
 }
 
@@ -104,7 +119,7 @@ func (cfg *config) collectOptions(a *app) collect.Options {
 
 // collect runs one collection with its journal entry and says what came of it. It
 // returns its result also with an error where a snapshot was published.
-func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*collect.Result, error) {
+func (a *app) collect(ctx context.Context, cfg *config, f collectFlags) (*collect.Result, error) {
 	st, err := openStore(cfg)
 	if err != nil {
 		return nil, err
@@ -113,9 +128,13 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*colle
 	fmt.Fprintf(a.stderr, "%s %s\n", paint(a.stderr, text.FgHiBlue, strings.Join(cfg.Cloud.Projects, ", ")),
 		paint(a.stderr, text.FgHiBlack, fmt.Sprintf("· %s · at most %g requests a second", host, cfg.Cloud.Rate)))
 	o := cfg.collectOptions(a)
-	o.AcceptDrop = acceptDrop
-	bars := a.newBars(len(o.Projects) > 1)
+	o.AcceptDrop = f.acceptDrop
+	bars := a.newBars(len(o.Projects) > 1, f.witness)
 	o.Progress, o.Log = bars.step, bars.log
+	log := &witnessLog{out: a.stdout, cfg: cfg}
+	if f.witness {
+		o.Witness = log.see
+	}
 	collector := collect.New(st, o)
 	client, err := a.newClient(cfg, collector.Observe)
 	if err != nil {
@@ -124,7 +143,7 @@ func (a *app) collect(ctx context.Context, cfg *config, acceptDrop bool) (*colle
 	result, err := collector.Run(ctx, client.Reader())
 	bars.stop()
 	// Also after an error: a crash may have left a snapshot without its entry.
-	journalled := journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now)
+	journalled := errors.Join(log.filed(a.stderr, a.now), journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now))
 	if err != nil {
 		if ctx.Err() != nil && o.Resume > 0 {
 			fmt.Fprintf(a.stderr, "what has come is kept for %s; exporter collect goes on from there\n", duration(o.Resume))

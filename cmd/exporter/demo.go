@@ -18,6 +18,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"exporter/internal/evidence"
 	"exporter/internal/reports"
 	"exporter/internal/sandbox"
 	"exporter/internal/schedule"
@@ -30,7 +31,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Try everything on this machine, without an account",
 		Long: `Runs the sandbox with an invented building of about 600 persons and 60
 channels, collects it as it was yesterday and as it is now, makes every report,
-and leaves all of it in one folder.`,
+mails some, seals both days for an auditor, and leaves all of it in one folder.`,
 		Example: "  exporter demo --out demo",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), out) },
 	}
@@ -67,6 +68,7 @@ reports:
     schedule: "{{.Cron}}"
     to: [facility-manager@example.com]
     split: {recipients: channels, fallback: operator@example.com}   # to each owner in channels.csv the rows of their channels
+evidence: {key: evidence.key, identity: {{.Identity}}, organization: Example Building, announce: [auditor@example.com]}
 `))
 
 func (a *app) demo(ctx context.Context, out string) error {
@@ -102,7 +104,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
-	if _, err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
 		return err
 	}
 	back.Store(0)
@@ -114,7 +116,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
-	if _, err := d.collect(ctx, cfg, false); err != nil {
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",
@@ -131,12 +133,15 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := d.mailDemo(ctx, due); err != nil {
 		return err
 	}
+	if err := d.evidenceDemo(ctx, cfg, out); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.stderr, `
-The reports are in %s, the mails in %s, all else in %s. Go on with:
+The reports are in %s, the mails in %s, the evidence in %s. Go on with:
   exporter snapshots show --config %s
   exporter sql --config %s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
 For your own site: exporter init
-`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), out, cfgPath(out), cfgPath(out))
+`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), filepath.Join(out, "evidence"), cfgPath(out), cfgPath(out))
 	cancel()
 	return <-served
 }
@@ -224,11 +229,14 @@ func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) erro
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
 		"Cron": now.Add(demoDue).In(zone).Format("4 15 * * *"),
-		"URL":  "http://" + address, "ClientID": id, "ClientSecret": secret, "Project": project,
+		"URL":  "http://" + address, "ClientID": id, "ClientSecret": secret, "Project": project, "Identity": demoIdentity,
 	}); err != nil {
 		return err
 	}
 	if err := os.WriteFile(cfgPath(out), []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	if _, err := evidence.GenerateKey(filepath.Join(out, "evidence.key"), demoIdentity, nil); err != nil {
 		return err
 	}
 	state := s.State()

@@ -16,6 +16,7 @@ says how.`,
   exporter evidence verify evidence/evidence-2026-01-01-2026-03-31-full.zip`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.evidenceKeygenCommand(), a.evidenceCreateCommand(), a.evidenceVerifyCommand())
+	c.AddCommand(a.evidenceKeygenCommand(), a.evidenceCreateCommand(), a.evidenceVerifyCommand(), a.evidenceTraceCommand(),
+		a.evidenceSampleCommand())
 	return c
 }

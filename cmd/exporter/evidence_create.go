@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -84,6 +85,9 @@ type bundle struct {
 	made []madeReport
 	rows map[string]int64 // of tables, by path
 	raw  []store.EvidenceFile
+
+	mu        sync.Mutex
+	originals map[string]string // SHA-256 of the raw files before the mask, by path
 	// example is a row that VERIFY.txt follows to its page; nil where none can be.
 	example *evidence.VerifyExample
 	// laterFile is the snapshot whose file is in the bundle where the chosen one's is gone.
@@ -116,7 +120,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
+	if err := cfg.journal(a.now).Writable(); err != nil {
 		return explainDisk(err)
 	}
 	plan, err := planEvidence(ctx, cfg, st, f, a.now())
@@ -126,7 +130,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err := seal.enterKey(cfg, a.now); err != nil {
 		return err
 	}
-	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}}
+	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
 	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
 		return err
 	}
@@ -310,8 +314,8 @@ func (p *evidencePlan) words() string {
 	if n := len(p.missing); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), p.days(p.end())))
 	}
-	if p.to.After(p.today) {
-		parts = append(parts, "the period has not ended")
+	if p.to.Sub(p.today) > 24*time.Hour {
+		parts = append(parts, "the period goes on after "+p.today.In(p.zone).Format(time.DateOnly))
 	}
 	if len(parts) > 0 {
 		return "incomplete: " + strings.Join(parts, "; ")
@@ -384,7 +388,7 @@ func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
 	if last != "" {
 		entry["previous"] = last
 	}
-	_, err = journal.Open(cfg.journalPath(), now).Append("key", entry)
+	_, err = cfg.journal(now).Append("key", entry)
 	return explainDisk(err)
 }
 
@@ -477,7 +481,7 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	if !s.stamped.IsZero() {
 		entry["stamped"] = s.stamped.UTC()
 	}
-	_, err := journal.Open(b.cfg.journalPath(), b.app.now).Append(evidenceKind, entry)
+	_, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry)
 	return explainDisk(err)
 }
 

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"exporter/internal/evidence"
-	"exporter/internal/journal"
 )
 
 // keygenOptions is what evidence keygen is given.
@@ -60,7 +59,7 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 		return explainDisk(err)
 	}
 	if cfg != nil {
-		_, err := journal.Open(cfg.journalPath(), a.now).Append("key", map[string]any{
+		_, err := cfg.journal(a.now).Append("key", map[string]any{
 			"action": "created", "fingerprint": key.Fingerprint(), "identity": o.identity,
 		})
 		if err != nil {
@@ -101,7 +100,7 @@ func (a *app) keygenStore() (*config, error) {
 	if _, err := openStore(cfg); err != nil {
 		return nil, err
 	}
-	return cfg, explainDisk(journal.Open(cfg.journalPath(), a.now).Writable())
+	return cfg, explainDisk(cfg.journal(a.now).Writable())
 }
 
 // keyPath is how reports.yaml names the key at path.

@@ -185,7 +185,7 @@ func (a *app) sendOutbox(ctx context.Context, cfg *config, o *deliver.Outbox) (s
 
 // sendDue makes one pass over the outbox.
 func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s sent, err error) {
-	j := journal.Open(cfg.journalPath(), a.now)
+	j := cfg.journal(a.now)
 	known := a.acceptedMails
 	if known == nil {
 		known = newHistory(cfg, false).acceptedMails
@@ -217,7 +217,7 @@ func (a *app) sendDue(ctx context.Context, cfg *config, o *deliver.Outbox) (s se
 
 // enterDamaged enters mails that were set aside into the journal, each once: where a
 // file cannot be renamed it is found again at each pass.
-func enterDamaged(j *journal.Journal, all []*deliver.Damaged) error {
+func enterDamaged(j *ownJournal, all []*deliver.Damaged) error {
 	if len(all) == 0 {
 		return nil
 	}

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		"send":     sendMails,
 		"slot":     runSlot,
 		"confined": runConfined,
+		"bundle":   makeBundle,
 	})
 }
 
@@ -54,17 +55,22 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox":  startSandbox,
-			"smtpd":    startMailServer,
-			"postfix":  startPostfix,
-			"xlsx2tsv": xlsxToTSV,
-			"pdf2txt":  pdfToText,
-			"status":   wantStatus,
-			"screen":   showScreen,
-			"flip":     flipByte,
-			"harm":     harmNewest,
-			"holds":    holdsText,
-			"oldstore": unpackStore,
+			"sandbox":    startSandbox,
+			"smtpd":      startMailServer,
+			"postfix":    startPostfix,
+			"xlsx2tsv":   xlsxToTSV,
+			"pdf2txt":    pdfToText,
+			"status":     wantStatus,
+			"screen":     showScreen,
+			"flip":       flipByte,
+			"harm":       harmNewest,
+			"holds":      holdsText,
+			"oldstore":   unpackStore,
+			"seetrace":   seeTrace,
+			"handbundle": handBundle,
+			"editpage":   editPage,
+			"stamps":     startStamps,
+			"byhand":     verifyByHand,
 		},
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -102,7 +101,7 @@ func (a *app) collectReports(r *reportRun, results []chan result) ([]made, error
 // settleReport enters a report in the journal and only then gives its files
 // their names: a file of a name is one that the journal knows.
 func (a *app) settleReport(r *reportRun, m made) error {
-	_, err := journal.Open(r.cfg.journalPath(), a.now).Append("report", m.entry)
+	_, err := r.cfg.journal(a.now).Append("report", m.entry)
 	if err == nil && r.mailing != nil {
 		err = r.mailing.put(m.name, m.mails)
 	}

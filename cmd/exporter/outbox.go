@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"exporter/internal/deliver"
-	"exporter/internal/journal"
 )
 
 func (a *app) outboxCommand() *cobra.Command {
@@ -146,7 +145,7 @@ func (a *app) changeOutbox(ctx context.Context, action string, names []string, a
 	defer cancel()
 	err = change(patient, names, func(e deliver.Entry) error {
 		n++
-		_, err := journal.Open(cfg.journalPath(), a.now).Append("outbox", map[string]any{
+		_, err := cfg.journal(a.now).Append("outbox", map[string]any{
 			"action": action, "mail": e.Name(), "message_id": e.MessageID,
 			"report": e.Report, "slot": e.Slot, "to": e.To, "sha256": e.SHA256,
 		})

@@ -44,8 +44,11 @@ const (
 	logEvery    = 10 * time.Second
 )
 
-func (a *app) newBars(projects bool) *bars {
+// newBars shows no bars where the calls are printed on the same screen.
+func (a *app) newBars(projects, calls bool) *bars {
 	_, live := terminalWidth(a.stderr)
+	_, shared := terminalWidth(a.stdout)
+	live = live && !(calls && shared)
 	b := &bars{w: a.stderr, live: live && a.logFormat == "text", projects: projects, log: a.log, now: a.now, end: make(chan struct{})}
 	if !b.live {
 		return b

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"exporter/internal/journal"
 	"exporter/internal/store"
 )
 
@@ -88,7 +87,7 @@ func (a *app) publish(ctx context.Context, cfg *config, dir string) error {
 	if err != nil {
 		return explainPublish(dir, err)
 	}
-	_, err = journal.Open(cfg.journalPath(), a.now).Append("publish", map[string]any{
+	_, err = cfg.journal(a.now).Append("publish", map[string]any{
 		"snapshot": c.Snapshot, "mask": store.MaskPseudonym, "dir": dir, "files": c.Files, "bytes": c.Bytes,
 	})
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
 
@@ -143,7 +142,7 @@ func (a *app) makeReports(ctx context.Context, cfg *config, names []string, f *r
 	}
 	defer states.close()
 	// A report that cannot be entered in the journal is not made.
-	if err := journal.Open(cfg.journalPath(), a.now).Writable(); err != nil {
+	if err := cfg.journal(a.now).Writable(); err != nil {
 		return nil, explainDisk(err)
 	}
 	d, err := openDrafts(f.out)

@@ -85,7 +85,7 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 		fmt.Fprintf(a.stderr, "would remove %s, %s\n", plural(int64(len(files)), "file"), size(total))
 		return nil
 	}
-	_, err = journal.Open(cfg.journalPath(), a.now).Append("prune", map[string]any{
+	_, err = cfg.journal(a.now).Append("prune", map[string]any{
 		"keep":  map[string]int{"daily": keep.Daily, "monthly": keep.Monthly, "raw_days": keep.RawDays, "query_days": keep.QueryDays},
 		"files": files, "bytes": total,
 	})
@@ -254,7 +254,7 @@ func journalPurge(cfg *config, p *store.Purge, now func() time.Time) error {
 	if !p.Before.IsZero() {
 		detail["before"] = p.Before
 	}
-	_, err := journal.Open(cfg.journalPath(), now).Append("purge", detail)
+	_, err := cfg.journal(now).Append("purge", detail)
 	return explainDisk(err)
 }
 

@@ -51,7 +51,7 @@ type server struct {
 	app     *app // what it prints for people goes nowhere; the log has it
 	cfg     *config
 	log     *slog.Logger
-	journal *journal.Journal
+	journal *ownJournal
 	history *history
 	runner  schedule.Runner
 	// send tries the mails that are due, and begins none once ending is closed.
@@ -198,7 +198,7 @@ func (a *app) newServer(cfg *config) (*server, error) {
 	quiet := *a
 	quiet.stdout, quiet.stderr = io.Discard, io.Discard
 	s := &server{
-		app: &quiet, cfg: cfg, log: a.log, journal: journal.Open(cfg.journalPath(), a.now), history: newHistory(cfg, false),
+		app: &quiet, cfg: cfg, log: a.log, journal: cfg.journal(a.now), history: newHistory(cfg, false),
 		put: make(chan struct{}, 1), look: 30 * time.Second, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxSideBySide)),
 	}
 	quiet.acceptedMails = s.history.acceptedMails

@@ -73,7 +73,7 @@ func (s *server) runReport(ctx context.Context, d reports.Definition, slot sched
 func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]any, error) {
 	var result *collect.Result
 	err := s.untilDone(ctx, func() (err error) {
-		result, err = s.app.collect(ctx, s.cfg, false)
+		result, err = s.app.collect(ctx, s.cfg, collectFlags{})
 		return err
 	})
 	if result == nil {

@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"exporter/internal/journal"
 	"exporter/internal/store"
 )
 
@@ -55,7 +54,7 @@ type asker struct {
 	place   store.Place
 	since   time.Time // of the earlier state; zero where there is none
 	timeout time.Duration
-	journal *journal.Journal
+	journal *ownJournal
 }
 
 // newAsker finds the state that the flags choose, and makes its masked copy where
@@ -69,7 +68,7 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	if err != nil {
 		return nil, err
 	}
-	k := &asker{app: a, store: st, options: o, timeout: timeout, journal: journal.Open(cfg.journalPath(), a.now)}
+	k := &asker{app: a, store: st, options: o, timeout: timeout, journal: cfg.journal(a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
 		return nil, explainRead(ctx, st, err)
 	}

@@ -80,7 +80,7 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 		if known[s.ID+" "+s.Project] || hidden {
 			continue
 		}
-		_, err := journal.Open(cfg.journalPath(), now).Append("snapshot", map[string]any{
+		_, err := cfg.journal(now).Append("snapshot", map[string]any{
 			"snapshot": s.ID, "project": s.Project, "verdict": s.Verdict, "rows": s.Rows, "digest": s.Digest,
 			"program_version": s.ProgramVersion, "kind": s.Kind,
 		})

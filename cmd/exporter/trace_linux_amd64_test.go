@@ -69,6 +69,9 @@ var parts = []struct {
 	{"work", regexp.MustCompile(`^\.\./copy/\.publishing$`)},
 	{"log", regexp.MustCompile(`^\.\./copy/analysts\.duckdb\.wal$`)},
 	{"copy", regexp.MustCompile(`^\.\./copy`)},
+	{"zip", regexp.MustCompile(`^\.evidence\.part/evidence\.zip$`)},
+	{"payload", regexp.MustCompile(`^\.evidence\.part/evidence/data`)},
+	{"bag", regexp.MustCompile(`^\.evidence\.part`)},
 	{"folder", regexp.MustCompile(`^\.$`)},
 }
 

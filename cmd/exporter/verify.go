@@ -23,8 +23,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Compute again what the store says of itself",
 		Long: `Computes the digest of every snapshot again, also of those whose file is gone;
 the SHA-256 of every raw page; every row from the page that it came from; and
-the chain of the journal with the digests that it names. Names all that differs.
-What retention or a purge removed is said, and is no difference.`,
+the chain of the journal with the digests and the witness logs that it names.
+Names all that differs. What retention or a purge removed is said, and is no difference.`,
 		Example: `  exporter snapshots verify
   exporter snapshots verify --format json`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), format) },
@@ -99,6 +99,9 @@ func verifyAtRest(ctx context.Context, st *store.Store, path string, o store.Ver
 		}
 		if broken != nil && v != nil {
 			v.Differences = append(v.Differences, store.Finding{Name: "journal.ndjson", Problem: strings.TrimPrefix(broken.Error(), path+": ")})
+		} else if v != nil {
+			logs, e := witnessDiffers(st.Dir(), path)
+			v.Differences, err = append(v.Differences, logs...), errors.Join(err, e)
 		}
 		now, e := journal.Open(path, nil).Head()
 		if moved := e == nil && broken == nil && now != head; !moved || err == nil && len(v.Differences) == 0 {

@@ -201,7 +201,7 @@ func walkPermissions(b *testing.B, projectID string, rows int64, r *cloud.Reader
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		b.Fatal(err)
 	}
-	l, err := newLanding(dir, "bench", new(atomic.Int64))
+	l, err := newLanding(dir, "bench", new(atomic.Int64), witness{})
 	if err != nil {
 		b.Fatal(err)
 	}

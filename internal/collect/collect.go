@@ -53,6 +53,9 @@ type Options struct {
 	// Progress is told of every page and answer; nil is allowed. It is called
 	// from several goroutines.
 	Progress func(Progress)
+	// Witness is told of every call as it is filed; nil is allowed. It is called
+	// from several goroutines.
+	Witness func(Call)
 }
 
 // Progress is one step of a walk.
@@ -255,7 +258,7 @@ func (c *Collector) Observe(a cloud.Attempt) {
 	if a.Body != nil {
 		line.BodySHA256 = hex.EncodeToString(body[:])
 	}
-	if err := errors.Join(p.landing.calls.add(line), p.landing.calls.flush()); err != nil {
+	if err := errors.Join(p.landing.enter(line, nil, false), p.landing.calls.flush()); err != nil {
 		p.fail(resource, err)
 	}
 }

@@ -28,6 +28,7 @@ type landing struct {
 	slots   chan struct{} // one token for each page being hashed and compressed
 	held    *held
 	used    *atomic.Int64 // counts the answers of the interrupted run that are used
+	witness witness
 
 	mu    sync.Mutex
 	files map[string]*landFile
@@ -47,12 +48,15 @@ type landJob struct {
 	ready chan struct{}
 	frame []byte // nil where the file has it already
 	call  call
+	total *int64 // that the answer gave
+	kept  bool   // an interrupted run had it
 }
 
 // pageOf says where in its resource a response belongs.
 type pageOf struct {
 	resource, operation, key string
 	walk, page, rows         int
+	total                    *int64 // nil where the answer gives none
 }
 
 // call is a line of calls.ndjson.zst: one HTTP attempt.
@@ -91,7 +95,7 @@ type walkLine struct {
 
 // newLanding opens dir to land in, and takes up what a run with the same stamp
 // has left there.
-func newLanding(dir, stamp string, used *atomic.Int64) (*landing, error) {
+func newLanding(dir, stamp string, used *atomic.Int64, witness witness) (*landing, error) {
 	held, err := takeUp(dir, stamp)
 	if err != nil {
 		return nil, err
@@ -107,7 +111,7 @@ func newLanding(dir, stamp string, used *atomic.Int64) (*landing, error) {
 	}
 	l := &landing{
 		dir: dir, zstd: encoder, decoder: decoder, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
-		held: held, used: used, files: map[string]*landFile{},
+		held: held, used: used, witness: witness, files: map[string]*landFile{},
 	}
 	if l.calls, err = newLineFile(l.path("calls"), encoder); err != nil {
 		return nil, err
@@ -116,7 +120,7 @@ func newLanding(dir, stamp string, used *atomic.Int64) (*landing, error) {
 		return nil, errors.Join(err, l.calls.close())
 	}
 	for _, c := range held.failed {
-		err = errors.Join(err, l.calls.add(c))
+		err = errors.Join(err, l.enter(c, nil, true))
 	}
 	if err := errors.Join(err, l.calls.flush()); err != nil {
 		return nil, errors.Join(err, l.close())
@@ -134,10 +138,11 @@ func (l *landing) land(at pageOf, r *cloud.Response) error {
 		return err
 	}
 	l.slots <- struct{}{}
-	job := &landJob{ready: make(chan struct{})}
+	job := &landJob{ready: make(chan struct{}), total: at.total}
 	// What an interrupted run landed was not asked for in this one.
 	a, before := l.held.answers[place{at.resource, at.key, at.walk, at.page}]
 	before = before && r.Attempt == 0
+	job.kept = before
 	line := a.line
 	l.mu.Lock()
 	if !before {
@@ -232,11 +237,17 @@ func (l *landing) drain(out *os.File, queue <-chan *landJob) error {
 			continue
 		}
 		if _, failed = out.Write(job.frame); failed == nil {
-			failed = l.calls.add(job.call)
+			failed = l.enter(job.call, job.total, job.kept)
 		}
 		job.frame = nil
 	}
 	return errors.Join(failed, out.Sync(), out.Close())
+}
+
+// enter files a call, of which the witness is told.
+func (l *landing) enter(c call, total *int64, kept bool) error {
+	l.witness.see(c, total, kept)
+	return l.calls.add(c)
 }
 
 // flush waits until all that was landed for resource is in its file. A later

@@ -50,7 +50,7 @@ func (c *Collector) newProject(build *store.Build, id string) (*project, error) 
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLanding(build.Landing(id), string(stamp), &c.taken)
+	l, err := newLanding(build.Landing(id), string(stamp), &c.taken, witness{c.o.Witness, build.ID(), id})
 	if err != nil {
 		return nil, err
 	}

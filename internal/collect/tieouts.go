@@ -161,7 +161,7 @@ func (p *project) count(ctx context.Context, ask *store.Count) error {
 	}
 	page, err := p.firstPage(ctx, list{resource: tieOuts, operation: "access-auth", key: key, params: params}, 1)
 	if page != nil {
-		at := pageOf{resource: tieOuts, operation: "access-auth", key: key, walk: 1, page: 1, rows: page.Items}
+		at := pageOf{resource: tieOuts, operation: "access-auth", key: key, walk: 1, page: 1, rows: page.Items, total: page.Total}
 		if err := p.landing.land(at, page.Response); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		if page.Attempt == 0 {
 			held = page
 		}
-		at := pageOf{resource: l.resource, operation: l.operation, key: l.key, walk: number, page: page.Number, rows: page.Items}
+		at := pageOf{resource: l.resource, operation: l.operation, key: l.key, walk: number, page: page.Number, rows: page.Items, total: page.Total}
 		if err := p.landing.land(at, page.Response); err != nil {
 			return w, err
 		}

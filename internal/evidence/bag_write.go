@@ -60,11 +60,6 @@ func (w *Writer) create() error {
 	if err := checkPath(w.name); err != nil || path.Base(w.name) != w.name || w.name[0] == '.' {
 		return errors.New("a bundle's name is of A-Z a-z 0-9 . _ - alone and begins with no dot")
 	}
-	for _, ending := range []string{"", ".zip", ".zip.age"} {
-		if err := absent(filepath.Join(w.dir, w.name+ending)); err != nil {
-			return err
-		}
-	}
 	var err error
 	if w.lock, err = lockFolder(w.part()); err != nil {
 		return err
@@ -78,6 +73,11 @@ func (w *Writer) create() error {
 	}
 	for _, e := range left {
 		if err := w.root.RemoveAll(e.Name()); err != nil {
+			return err
+		}
+	}
+	for _, ending := range []string{"", ".zip", ".zip.age"} {
+		if err := absent(filepath.Join(w.dir, w.name+ending)); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"runtime"
@@ -189,7 +190,8 @@ func (w *Writer) deflate(ctx context.Context, from io.Reader, spool string) (io.
 	return file, size, nil
 }
 
-func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed, at time.Time) error {
+func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed,
+	at time.Time) error {
 	at = at.UTC()
 	h := &zip.FileHeader{
 		Name:   w.name + "/" + f.Path,
@@ -202,6 +204,9 @@ func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, 
 		CRC32:              f.crc,
 		CompressedSize64:   uint64(part.size),
 		UncompressedSize64: uint64(f.Bytes),
+	}
+	if max(part.size, f.Bytes) >= math.MaxUint32 {
+		h.Flags |= flagDescriptor // before the content CreateRaw has no place for 64 bits
 	}
 	h.SetMode(0o644)
 	to, err := archive.CreateRaw(h)

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"exporter/internal/evidence/evidencetest"
 )
 
 // forms are how a bundle is handed over. Each puts the files of a bundle there and
@@ -143,11 +146,30 @@ func cut(files map[string][]byte, name string, to int) []string {
 	return []string{name}
 }
 
+// stamp has the signature stamped, by a server of this test.
+func stamp(t testing.TB, s *Seal) {
+	tsa := evidencetest.NewTSA(t, "Root")
+	s.Tags[rootsName] = tsa.Roots
+	sign := s.Sign
+	s.Sign = func(tagManifest []byte) (map[string][]byte, error) {
+		files, err := sign(tagManifest)
+		if err == nil {
+			files[stampName], err = RequestTimestamp(t.Context(), http.DefaultClient, tsa.URL, files[signatureName], tsa.Roots)
+		}
+		return files, err
+	}
+}
+
 // Whatever is done to whichever file is found, and what is named is that file.
 func TestTamper(t *testing.T) {
+	t.Parallel()
 	tried := 0
 	for _, mask := range []string{"full", "standard"} {
-		sealed, signers := small(t, mask)
+		key, signers := newKey(t)
+		data := payload(t, mask)
+		s := seal(key, signers, mask, data["journal.ndjson"])
+		stamp(t, &s)
+		sealed := writeBundle(t, t.TempDir(), "evidence-2026", data, s)
 		whole := map[string][]byte{}
 		for name, content := range contents(t, sealed.Dir) {
 			whole[name] = []byte(content)
@@ -188,7 +210,7 @@ func checkNamed(t *testing.T, names, changed []string, text string) {
 		if name == tagManifestName && slices.Contains(names, signatureName) {
 			name = signatureName // the signature is what shows it
 		}
-		if ripple = ripple || slices.Contains(lists, name) || name == signatureName; !slices.Contains(names, name) && !refused {
+		if ripple = ripple || slices.Contains(lists, name) || name == signatureName || name == rootsName; !slices.Contains(names, name) && !refused {
 			t.Errorf("%s is not named:\n%s", name, text)
 		}
 	}

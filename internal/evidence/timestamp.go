@@ -1,13 +1,16 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/notaryproject/tspclient-go"
@@ -73,5 +76,33 @@ func CheckTimestamp(response, message, roots []byte) (time.Time, error) {
 	if _, err := token.Verify(context.Background(), x509.VerifyOptions{Roots: pool, CurrentTime: at}); err != nil {
 		return time.Time{}, err
 	}
+	if err := checkCertificates(token.Certificates, roots); err != nil {
+		return time.Time{}, err
+	}
 	return at, nil
+}
+
+// checkCertificates returns an error for a certificate of a token that is not signed
+// as it says, though the one it names is at hand. Those that the stamp did not need
+// are looked at by nobody else.
+func checkCertificates(certificates []*x509.Certificate, roots []byte) error {
+	issuers := slices.Clone(certificates)
+	for block, rest := pem.Decode(roots); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			issuers = append(issuers, c)
+		}
+	}
+	for _, c := range certificates {
+		named, signed := false, false
+		for _, issuer := range issuers {
+			if bytes.Equal(issuer.RawSubject, c.RawIssuer) {
+				named = true
+				signed = signed || c.CheckSignatureFrom(issuer) == nil
+			}
+		}
+		if named && !signed {
+			return fmt.Errorf("a certificate in it is not signed as it says, that of %.200q", c.Subject)
+		}
+	}
+	return nil
 }

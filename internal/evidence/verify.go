@@ -1,11 +1,9 @@
 package evidence
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -156,8 +154,6 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 	found, err := CheckSignature(signers, v.Namespace, tagManifest, sig, at)
 	_, unread := errors.AsType[*keyError](err)
 	switch {
-	case err == nil && !plainArmor(sig):
-		v.find(signatureName, "altered: beside the signature it has something else")
 	case err == nil && found.Identity != info.Value("Signer"):
 		v.find(signatureName, "it is of %s, and bag-info.txt says of %s", found.Identity, info.Value("Signer"))
 	case err == nil:
@@ -173,15 +169,6 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 		v.find(signatureName, "%v", err)
 	}
 	return nil
-}
-
-// plainArmor tells whether text is its PEM block and nothing else, in lines of any
-// length: there are signatures of other programs than this one.
-func plainArmor(text []byte) bool {
-	block, _ := pem.Decode(text)
-	joined := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) }
-	return block != nil && bytes.Equal(joined(text), joined(pem.EncodeToMemory(block))) &&
-		bytes.HasSuffix(text, []byte("-\n")) && !bytes.Contains(text, []byte("\n\n"))
 }
 
 // stamp checks the time stamp of the signature, if there is or should be one.
@@ -216,7 +203,8 @@ func (v *verifier) stamp(sig []byte, run time.Time) error {
 	}
 	v.Stamped = at
 	if apart := at.Sub(run).Abs(); apart > clockSlack {
-		v.note("the time stamp is of %s, and bag-info.txt says sealed at %s", at.Format(time.RFC3339), run.Format(time.RFC3339))
+		v.note("the time stamp is of %s, and bag-info.txt says sealed at %s",
+			at.Format(time.RFC3339), run.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -254,7 +242,8 @@ func (v *verifier) files(ctx context.Context) error {
 		}
 	}
 	if oxum := fmt.Sprintf("%d.%d", v.Bytes, v.Files); oxum != v.b.info.Value("Payload-Oxum") {
-		v.find(infoName, "Payload-Oxum is %s, and the payload's bytes and files are %s", v.b.info.Value("Payload-Oxum"), oxum)
+		v.find(infoName, "Payload-Oxum is %s, and the payload's bytes and files are %s",
+			v.b.info.Value("Payload-Oxum"), oxum)
 	}
 	return nil
 }

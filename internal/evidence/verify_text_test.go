@@ -56,7 +56,7 @@ func newHandBundle(t *testing.T, mask string, tsa *evidencetest.TSA) *handBundle
 	payload := map[string][]byte{
 		"data/README.txt":         []byte("what is where\n"),
 		ex.Report:                 []byte("name,access_auth_id\nAda,2062685835123237680\nBen,2062685835123237681\n"),
-		ex.Population:             []byte("access_auth_id,first_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
+		ex.Population:             []byte("access_auth_id,landed_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
 		ex.Page:                   z.EncodeAll([]byte(line(1, `{"result":{}}`)+line(2, page)), nil),
 		"data/ledger/calls.csv":   []byte("snapshot,project,resource,line,landed_sha256\n20260102T060000Z,1424615984265764001,permissions,2," + ex.LandedSHA256 + "\n"),
 		"data/journal.ndjson":     b.journal(t),
@@ -157,6 +157,16 @@ func (b *handBundle) sign(t *testing.T) {
 	}
 }
 
+// steps are the commands of the bundle's VERIFY.txt.
+func (b *handBundle) steps(t *testing.T) []Step {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.dir, "VERIFY.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Steps(string(text))
+}
+
 // TestVerifyText runs the commands of VERIFY.txt with the real tools and without
 // this program, for bundles of all kinds, as Linux and as macOS have the tools.
 func TestVerifyText(t *testing.T) {
@@ -173,7 +183,7 @@ func TestVerifyText(t *testing.T) {
 		{"full", tsa, evidencetest.MacOS, 14},
 	} {
 		b := newHandBundle(t, tt.mask, tt.tsa)
-		ran, err := evidencetest.Follow(t.Context(), b.dir, evidencetest.Tools(t, tt.tools...))
+		ran, err := evidencetest.Follow(t.Context(), b.dir, evidencetest.Tools(t, tt.tools...), b.steps(t))
 		if err != nil || ran != tt.steps {
 			t.Errorf("%s, %v: %d commands ran, %v", tt.mask, tt.tools[0], ran, err)
 		}
@@ -234,7 +244,7 @@ func TestVerifyTextFinds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newHandBundle(t, "full", tsa)
 			tt.harm(t, b)
-			_, err := evidencetest.Follow(t.Context(), b.dir, bin)
+			_, err := evidencetest.Follow(t.Context(), b.dir, bin, b.steps(t))
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok || len(joined.Unwrap()) != len(tt.want) {
 				t.Fatalf("%v, want %q", err, tt.want)

@@ -57,6 +57,11 @@
 // the same result; rows, keys and digests are the full file's. [Store.Verify] looks
 // at full files alone.
 //
+// Landed pages are masked by the same table ([PageMasker]): a member is treated as the
+// column that is read from it, in whatever case and spelling, and one that no column
+// is read from is hidden. So rows that are read from masked pages are those of the
+// masked copy.
+//
 // The package knows nothing of the cloud's protocol beyond the shape of its
 // answers, and nothing of reports. It writes no journal: who publishes does.
 package store

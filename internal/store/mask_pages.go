@@ -290,11 +290,11 @@ func (m *PageMasker) items(f EvidenceFile) map[string]pageField {
 	}
 	addFields(items, pageField{fate: kept}, "project_id")
 	addFields(items, pageField{fate: counted}, "total total_num success_num has_more")
-	blocks := "list record_list_vo_list channel_list_vo_list"
+	block := pageField{fate: within, members: items}
+	addFields(items, block, "list record_list_vo_list channel_list_vo_list")
 	for _, c := range credentials {
-		blocks += " " + c + "_issue_result"
+		addFields(items, block, c+"_issue_result")
 	}
-	addFields(items, pageField{fate: within, members: items}, blocks)
 	return items
 }
 

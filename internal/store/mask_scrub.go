@@ -127,11 +127,16 @@ func inWord(r rune) bool {
 // journalMembers are what stays of each kind of entry of the journal; what it does
 // not name is masked.
 var journalMembers = map[string][]string{
-	"snapshot":       {"snapshot", "project", "verdict", "rows", "digest", "program_version", "kind", "torn"},
-	"prune":          {"keep", "files", "bytes", "torn"},
-	"purge":          {"snapshot", "project", "before", "rows", "files", "torn"},
-	"publish":        {"snapshot", "mask", "files", "bytes", "torn"},
-	"report":         {"report", "snapshot", "as_of", "since", "mask", "program_version", "files", "torn"},
+	"snapshot": {"snapshot", "project", "verdict", "rows", "digest", "program_version", "kind", "torn"},
+	"prune":    {"keep", "files", "bytes", "torn"},
+	"purge":    {"snapshot", "project", "before", "rows", "files", "torn"},
+	"publish":  {"snapshot", "mask", "files", "bytes", "torn"},
+	"report":   {"report", "snapshot", "as_of", "since", "mask", "program_version", "files", "torn"},
+	"witness":  {"snapshot", "calls", "sha256", "file", "torn"},
+	"program":  {"version", "previous", "torn"},
+	"key":      {"action", "fingerprint", "previous", "torn"},
+	"evidence": {"bundle", "from", "to", "snapshot", "mask", "project", "verdict", "reports", "files", "bytes", "manifest_sha256",
+		"tagmanifest_sha256", "key", "stamped", "program_version", "torn"},
 	"serve":          {"event", "program_version", "schedules", "torn"},
 	"slot":           {"schedule", "slot", "outcome", "started", "finished", "torn"},
 	"clock":          {"newest", "snapshot", "torn"},

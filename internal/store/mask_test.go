@@ -77,6 +77,8 @@ func maskedStore(t *testing.T) (*store.Store, []string) {
 		"write-asked": map[string]any{"operation": "increment", "params": map[string]any{"personIds": siteIDs[:2], "note": "Quirin Zwolle"}},
 		"prune":       map[string]any{"bytes": 7},
 		"new-kind":    map[string]any{"who": "Ottoline Brandaris"},
+		"key":         map[string]any{"action": "used", "fingerprint": "SHA256:x", "identity": "ottoline@example.com"},
+		"witness":     map[string]any{"snapshot": "s", "calls": 7, "sha256": "x", "file": "witness/s.txt"},
 		"query":       map[string]any{"by": "ottoline", "sql_sha256": "x", "result_sha256": "x", "parameters": []string{"Zwolle"}, "why": "no Zwolle", "rows": 3, "mask": "full"},
 	} {
 		if _, err := log.Append(kind, d); err != nil {
@@ -188,8 +190,10 @@ func maskValues(t *testing.T, st *store.Store, ids []string) {
 	check(t, r, "SELECT finding_key = structure_name || '/c9' FROM exceptions, structures WHERE line = 4 AND structure_id = 's1'", "true")
 	check(t, r, "SELECT structure_names[1] = structure_name AND structure_names[2] = 'Everybody' FROM permissions, structures WHERE access_auth_id = 'a1' AND structure_id = 's1'", "true")
 	check(t, r, "SELECT kind, detail, line_sha256 = 'masked' FROM journal ORDER BY kind",
+		`key,"{""action"":""used"",""fingerprint"":""SHA256:x"",""identity"":""masked""}",true`,
 		`new-kind,"{""who"":""masked""}",true`, `prune,"{""bytes"":7}",false`,
 		`query,"{""by"":""masked"",""mask"":""full"",""parameters"":""masked"",""result_sha256"":""masked"",""rows"":3,""sql_sha256"":""masked"",""why"":""masked""}",true`,
+		`witness,"{""calls"":7,""file"":""witness/s.txt"",""sha256"":""x"",""snapshot"":""s""}",false`,
 		`write-asked,"{""operation"":""increment"",""params"":""masked""}",true`)
 	// A person is the same one in every snapshot, and another in every project.
 	all := csv(t, r, "SELECT person_id FROM permissions ORDER BY access_auth_id")

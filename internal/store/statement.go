@@ -94,11 +94,20 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		return s, err
 	}
 	defer conn.Close()
-	err = conn.Raw(func(c any) error {
+	err = conn.Raw(func(c any) (err error) {
 		dc, ok := c.(*duckdb.Conn)
 		if !ok {
 			return fmt.Errorf("connection is a %T", c)
 		}
+		// What a statement is shows before it is made fast, which takes longer.
+		if _, err := dc.ExecContext(ctx, "PRAGMA disable_optimizer", nil); err != nil {
+			return err
+		}
+		defer func() {
+			if _, e := dc.ExecContext(context.WithoutCancel(ctx), "PRAGMA enable_optimizer", nil); e != nil {
+				err = errors.Join(err, e)
+			}
+		}()
 		asked := explained(query)
 		if s, err = prepare(dc, query); err != nil {
 			if !errors.Is(err, ErrRefused) && (!reads(asked) || changes(query)) {

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// The commands by which a person sees what a step says. Of a store they are run
+// where the program is, of a bundle in its folder, and name nothing but stock tools.
+
+// sql is a command that asks the report's snapshot, in its mask.
+func (s *traceSource) sql(t *traced, query string) string {
+	if s.bundle != "" {
+		return "duckdb -readonly data/snapshot/" + t.Snapshot + ".duckdb " + shell(query)
+	}
+	config := ""
+	if s.config != "reports.yaml" {
+		config = " --config " + shell(s.config)
+	}
+	return "exporter sql" + config + " --snapshot " + t.Snapshot + " --mask " + t.Mask + " " + shell(query)
+}
+
+// rowCommand shows the row of the snapshot.
+func (s *traceSource) rowCommand(t *traced, source store.Source, received []store.Received) string {
+	where := map[string]string{"project_id": source.Project, "first_snapshot": source.First}
+	var columns []string
+	for _, v := range source.Key {
+		where[v.Column] = textOf(v)
+	}
+	if population := path.Join("data/population", source.Table+".csv"); s.bundle != "" && s.has(population) {
+		return "grep -n " + shell(textOf(source.Key[0])) + " " + population
+	}
+	for _, v := range append(slices.Clone(received), source.Key...) {
+		if !slices.Contains(columns, v.Column) {
+			columns = append(columns, v.Column)
+		}
+	}
+	columns = append(columns, "first_snapshot", "closed_snapshot", "landed_snapshot", "landed_line")
+	return s.sql(t, "SELECT "+strings.Join(columns, ", ")+" FROM base."+source.Table+" WHERE "+conditions(where))
+}
+
+// has reports whether the bundle has a file.
+func (s *traceSource) has(name string) bool {
+	_, err := os.Stat(filepath.Join(s.bundle, filepath.FromSlash(name)))
+	return err == nil
+}
+
+// pageCommands show the line of the page, its hash, and the call.
+func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, page store.Page) []string {
+	if page.Response == nil {
+		return nil
+	}
+	line := fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.Path)), page.At)
+	item := line
+	if pattern := itemPattern(source, x); pattern != "" && s.masker == nil {
+		item += " | grep -o " + shell(pattern)
+	}
+	see := []string{item}
+	if s.bundle != "" {
+		see = append(see, "grep "+shell(" data/"+page.Path+"$")+" manifest-sha256.txt | sha256sum -c")
+	}
+	if x.Call == nil {
+		return see
+	}
+	if s.bundle == "" || t.Mask == store.MaskFull {
+		see = append(see, line+` | LC_ALL=C awk '{i = index($0, "\"response\":"); print substr($0, i + 11, length($0) - i - 11)}' | tr -d '\n' | sha256sum`)
+	}
+	return append(see, fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.CallPath)), page.CallLine))
+}
+
+// path is a file's path for the commands.
+func (s *traceSource) path(name string) string {
+	if s.bundle != "" {
+		return "data/" + name
+	}
+	return near(filepath.Join(s.root, filepath.FromSlash(name)))
+}
+
+// near is a path from the working folder where it is in that.
+func near(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return path
+}
+
+// journalCommands show the hash of each line of the journal that is named. Under a
+// mask a bundle has the hash in the line itself.
+func (s *traceSource) journalCommands(t *traced) []string {
+	var see []string
+	for _, id := range slices.Sorted(maps.Keys(s.named)) {
+		c := fmt.Sprintf("sed -n %dp %s", s.lines[id].Seq, shell(s.path("journal.ndjson")))
+		if s.bundle == "" || t.Mask == store.MaskFull {
+			c += " | sha256sum"
+		}
+		see = append(see, c)
+	}
+	return see
+}
+
+// behind are the commands that show from what a row without ids was made.
+func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
+	see := s.queries(t)
+	if line, ok := row.Value("journal_line"); ok {
+		see = append(see, fmt.Sprintf("sed -n %sp %s", strings.ReplaceAll(line, ",", ""), shell(s.path("journal.ndjson"))))
+	}
+	project, ok := row.Value("project_id")
+	resource, walked := row.Value("resource")
+	if !ok || !walked {
+		return see
+	}
+	snapshot := t.Snapshot
+	if in, ok := row.Value("walked_in"); ok {
+		snapshot = in
+	}
+	for _, name := range []string{"walks", "calls"} {
+		see = append(see, fmt.Sprintf("zstd -dc %s | grep %s", shell(s.path(store.RawPath(snapshot, project, name))), shell(`"resource":"`+resource+`"`)))
+	}
+	return see
+}
+
+// queries are the commands that show the query of a section.
+func (s *traceSource) queries(t *traced) []string {
+	if s.bundle == "" {
+		return []string{"exporter report --explain " + t.Report}
+	}
+	for _, d := range s.definitions {
+		for _, x := range d.Sections {
+			if d.Name == t.Report && x.Title == t.Section {
+				return []string{"cat data/queries/" + shell(x.Query)}
+			}
+		}
+	}
+	return []string{"cat data/definitions/" + t.Report + ".yaml"}
+}
+
+// itemPattern is a pattern for grep that gives the item of a response, "" where none
+// does: an object within another has to be seen in the whole line.
+func itemPattern(source store.Source, x traceStep) string {
+	for _, v := range source.Key {
+		if v.Value == nil {
+			continue
+		}
+		member := regexp.MustCompile(`"\w+" ?: ?"?` + regexp.QuoteMeta(*v.Value) + `"?`)
+		for _, text := range member.FindAllString(x.Item, -1) {
+			pattern := `{[^{}]*` + basicRegexp.Replace(text) + `[^{}]*}`
+			if got := regexp.MustCompile(`\{[^{}]*` + regexp.QuoteMeta(text) + `[^{}]*\}`).FindString(x.Item); got == x.Item {
+				return pattern
+			}
+		}
+	}
+	return ""
+}
+
+// basicRegexp escapes what a basic regular expression reads as more than itself.
+var basicRegexp = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `[`, `\[`, `]`, `\]`, `*`, `\*`, `^`, `\^`, `$`, `\$`)
+
+// conditions are column and value pairs as SQL.
+func conditions(where map[string]string) string {
+	var parts []string
+	for _, c := range slices.Sorted(maps.Keys(where)) {
+		parts = append(parts, c+" = '"+strings.ReplaceAll(where[c], "'", "''")+"'")
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// current is the condition of rows that stand as of a snapshot.
+func current(snapshot string) string {
+	return fmt.Sprintf(" AND first_snapshot <= '%[1]s' AND (closed_snapshot IS NULL OR closed_snapshot > '%[1]s')", snapshot)
+}
+
+// plainWord matches what a shell takes for one word as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
+
+// shell quotes a text for a shell: in double quotes where nothing in them is
+// special, which SQL reads best in.
+func shell(text string) string {
+	switch {
+	case plainWord.MatchString(text):
+		return text
+	case strings.Contains(text, "'") && !strings.ContainsAny(text, "\"\\$`!"):
+		return `"` + text + `"`
+	}
+	return `'` + strings.ReplaceAll(text, `'`, `'\''`) + `'`
+}

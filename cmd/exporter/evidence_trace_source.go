@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"exporter/internal/evidence"
+	"exporter/internal/reports"
+	"exporter/internal/store"
+)
+
+// traceSource is where a report is traced: the configured store, or a bundle.
+type traceSource struct {
+	root        string // has raw/ in it, as a store's folder has
+	journal     string // path
+	bundle      string // folder of the bundle, "" in a store
+	info        evidence.Info
+	manifest    map[string]string // SHA-256, by path in the bundle
+	cfg         *config           // nil in a bundle
+	config      string            // its path as it was given
+	masking     func(snapshot string)
+	definitions []reports.Definition
+
+	reader *store.Reader
+	work   string // folder for the time being
+	store  *store.Store
+	masker *store.PageMasker // nil where pages are shown as they are
+
+	lines   map[string]journalLine // that name a snapshot, by its id
+	named   map[string]bool        // those of them that the trace names
+	made    map[string]journalLine // that name a report's file, by its SHA-256
+	removed map[string]journalLine // that name a file that was removed, by its path
+}
+
+// journalLine is a line of the journal, as far as it is needed here. The lines of
+// a masked bundle have the hash of the original one.
+type journalLine struct {
+	Seq    int64     `json:"seq"`
+	At     time.Time `json:"at"`
+	Kind   string    `json:"kind"`
+	SHA256 string    `json:"sha256"`
+	Detail struct {
+		Snapshot string          `json:"snapshot"`
+		Report   string          `json:"report"`
+		AsOf     time.Time       `json:"as_of"`
+		Mask     string          `json:"mask"`
+		Files    json.RawMessage `json:"files"`
+	} `json:"detail"`
+}
+
+func (l journalLine) String() string { return fmt.Sprintf("line %d of the journal", l.Seq) }
+
+// traceSource finds where a file is traced: in the bundle that it is in, else in
+// the configured store.
+func (a *app) traceSource(file string) (*traceSource, error) {
+	s := &traceSource{masking: a.sayMasking, lines: map[string]journalLine{}, named: map[string]bool{},
+		manifest: map[string]string{}, made: map[string]journalLine{}, removed: map[string]journalLine{}}
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	for dir := filepath.Dir(absolute); s.bundle == "" && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
+			s.bundle = dir
+		}
+	}
+	if s.bundle != "" {
+		err = s.ofBundle(a)
+	} else {
+		err = s.ofStore(a)
+	}
+	if err == nil {
+		err = s.readJournal()
+	}
+	return s, err
+}
+
+func (s *traceSource) ofStore(a *app) (err error) {
+	if s.cfg, err = a.loadConfig(false); err != nil {
+		return err
+	}
+	s.config = a.configPath
+	s.root, s.journal, s.definitions = s.cfg.Store.Dir, s.cfg.journalPath(), s.cfg.definitions
+	return nil
+}
+
+func (s *traceSource) ofBundle(a *app) error {
+	b, err := evidence.Open(s.bundle)
+	if err != nil {
+		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
+	}
+	s.info = b.Info()
+	for _, f := range b.Manifest() {
+		s.manifest[f.Path] = f.SHA256
+	}
+	if err := b.Close(); err != nil {
+		return err
+	}
+	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
+		a.zone = zone
+	}
+	s.root, s.definitions = filepath.Join(s.bundle, "data"), reports.Builtin()
+	s.journal = filepath.Join(s.root, "journal.ndjson")
+	return nil
+}
+
+func (s *traceSource) close() error {
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	if s.work != "" {
+		errs = append(errs, os.RemoveAll(s.work))
+	}
+	return errors.Join(errs...)
+}
+
+// keyOf are the columns that name a row of a report's sheet.
+func (s *traceSource) keyOf(report, sheet string) []string {
+	for _, d := range s.definitions {
+		if d.Name == report {
+			return d.KeyOf(sheet)
+		}
+	}
+	return nil
+}
+
+// readJournal reads what the journal says of snapshots, files of reports, and files
+// that were removed. Whether the chain holds is not looked at.
+func (s *traceSource) readJournal() (err error) {
+	f, err := os.Open(s.journal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r := bufio.NewReader(f)
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 {
+			s.journalLine(line)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *traceSource) journalLine(text []byte) {
+	if !bytes.Contains(text, []byte(`"snapshot"`)) && !bytes.Contains(text, []byte(`"files"`)) {
+		return
+	}
+	var l journalLine
+	if json.Unmarshal(text, &l) != nil {
+		return // a line of another shape tells nothing of these
+	}
+	if l.SHA256 == "" {
+		sum := sha256.Sum256(text)
+		l.SHA256 = hex.EncodeToString(sum[:])
+	}
+	switch l.Kind {
+	case "snapshot":
+		s.lines[l.Detail.Snapshot] = l
+	case "report":
+		var files map[string]string
+		if json.Unmarshal(l.Detail.Files, &files) == nil {
+			for _, sum := range files {
+				s.made[sum] = l
+			}
+		}
+	case "prune", "purge":
+		var files []store.File
+		if json.Unmarshal(l.Detail.Files, &files) == nil {
+			for _, f := range files {
+				s.removed[filepath.ToSlash(f.Path)] = l
+			}
+		}
+	}
+}
+
+// known says whether the file is as it was made: the bundle's manifest has it, or
+// the journal. Of a csv it is told what it was made from too.
+func (s *traceSource) known(t *traced) error {
+	if s.bundle != "" {
+		return s.inManifest(t)
+	}
+	l, ok := s.made[t.SHA256]
+	if !ok {
+		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, or made by another store; what follows is what it shows now"
+		return nil
+	}
+	t.Known, t.KnownBy = true, fmt.Sprintf("as made, by %v of %s", l, l.At.UTC().Format(time.RFC3339))
+	t.Report, t.Snapshot = l.Detail.Report, l.Detail.Snapshot
+	t.AsOf, t.Mask = l.Detail.AsOf.Format(time.RFC3339), cmp.Or(l.Detail.Mask, store.MaskFull)
+	return nil
+}
+
+func (s *traceSource) inManifest(t *traced) error {
+	absolute, err := filepath.Abs(t.File)
+	if err != nil {
+		return err
+	}
+	name, err := filepath.Rel(s.bundle, absolute)
+	if err != nil {
+		return err
+	}
+	t.KnownBy = "the bundle's manifest has another SHA-256 for it: it was changed after the bundle was sealed; what follows is what it shows now"
+	switch sum, listed := s.manifest[filepath.ToSlash(name)]; {
+	case !listed:
+		t.KnownBy = "the bundle's manifest has no such file: it was added after the bundle was sealed; what follows is what it shows"
+	case sum == t.SHA256:
+		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
+	}
+	t.Report, t.Snapshot = filepath.Base(filepath.Dir(absolute)), s.info.Value("Snapshot")
+	t.AsOf, t.Mask = s.info.Value("As-Of"), cmp.Or(s.info.Value("Mask"), store.MaskFull)
+	return nil
+}
+
+// open opens the snapshot in the mask of the report.
+func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
+	if !slices.Contains(store.Masks, t.Mask) {
+		return fmt.Errorf("%s: unknown mask %q", t.File, t.Mask)
+	}
+	if s.work, err = os.MkdirTemp("", "exporter-trace-"); err != nil {
+		return err
+	}
+	if s.bundle != "" {
+		return s.openBundle(ctx, t)
+	}
+	f := readFlags{snapshot: t.Snapshot, mask: t.Mask, masking: s.masking}
+	if s.reader, err = f.open(ctx, s.cfg); err != nil || t.Mask == store.MaskFull {
+		return err
+	}
+	if s.store, err = openStore(s.cfg); err == nil {
+		s.masker, err = s.store.PageMasker(ctx, t.Snapshot, t.Mask)
+	}
+	return err
+}
+
+func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
+	if t.Snapshot != s.info.Value("Snapshot") {
+		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot, s.info.Value("Snapshot")), "trace a file of data/reports")
+	}
+	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"), Snapshot: t.Snapshot,
+		Timezone: cmp.Or(s.info.Value("Timezone"), "UTC"), Mask: t.Mask}
+	if _, err := os.Stat(place.File); err != nil {
+		return &exitError{exitMismatch, err}
+	}
+	s.reader, err = place.Open(ctx, s.work)
+	return err
+}
+
+// masked reads the page of a source from a masked copy of its file.
+func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.Page, err error) {
+	name := store.RawPath(source.Landed, source.Project, source.Table)
+	to := filepath.Join(s.work, filepath.FromSlash(name))
+	if _, err := os.Stat(to); err == nil {
+		return source.Page(s.work)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return store.Page{}, err
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return store.Page{}, err
+	}
+	in, err := os.Open(filepath.Join(s.root, filepath.FromSlash(name)))
+	if err != nil {
+		return store.Page{}, errors.Join(err, out.Close())
+	}
+	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed, Project: source.Project, Resource: source.Table, There: true}
+	if err := errors.Join(s.masker.Mask(ctx, file, in, out), in.Close(), out.Close()); err != nil {
+		return store.Page{}, err
+	}
+	return source.Page(s.work)
+}
+
+// sealed says which line of the journal names a snapshot.
+func (s *traceSource) sealed(snapshot string) string {
+	l, ok := s.lines[snapshot]
+	if !ok {
+		return ""
+	}
+	s.named[snapshot] = true
+	return fmt.Sprintf("%v, SHA-256 %s", l, l.SHA256)
+}
