@@ -20,7 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keyError is a key that is not used, with what a person can do.
+// keyError is a key, a stamp or a line that is not taken, with what a person can do.
 type keyError struct {
 	err  error
 	hint string

@@ -44,6 +44,10 @@ func requestTimestamp(ctx context.Context, client *http.Client, url string, mess
 		return nil, err
 	}
 	response, err := server.Timestamp(ctx, request)
+	if _, ok := errors.AsType[*tspclient.InvalidResponseError](err); ok {
+		return nil, &keyError{err, "the server has to answer the very request, and to send its " +
+			"certificate, which the stamp names by SHA-256 and not by SHA-1 alone (RFC 5816)"}
+	}
 	if err != nil {
 		return nil, err
 	}
