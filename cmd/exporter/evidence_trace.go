@@ -245,7 +245,7 @@ func (t *traced) csvRow(place string) (reports.LocatedRow, error) {
 	if err != nil || number < 1 {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%q is not the number of a row", place), "of a csv name the row by its number, the first after the header is 1")
 	}
-	if !t.Known {
+	if t.Snapshot == "" {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s: the journal knows no such file", t.File),
 			"which snapshot a csv was made from is known by its SHA-256 alone: trace one that was not changed, or the xlsx, which names its snapshot")
 	}
