@@ -42,7 +42,8 @@ func LinkTools(bin string, names ...string) error {
 
 // The programs that VERIFY.txt needs, beside a shell.
 var (
-	Linux = []string{"sha256sum", "cut", "sort", "comm", "mktemp", "rm", "head", "find", "grep", "sed", "ssh-keygen", "openssl", "zstd"}
+	Linux = []string{"sha256sum", "cut", "sort", "comm", "mktemp", "rm", "head", "find", "grep", "sed",
+		"ssh-keygen", "openssl", "zstd"}
 	MacOS = append([]string{"shasum", "perl"}, Linux[1:]...)
 )
 
@@ -84,7 +85,8 @@ func follow(ctx context.Context, s step, dir, bin, before string) error {
 		return fmt.Errorf("%w\n%s%s", err, &stdout, &stderr)
 	}
 	if !good(s, stdout.String()) {
-		return fmt.Errorf("the answer is\n%s%swhere the good one is\n%s", &stdout, &stderr, strings.Join(s.Answer, "\n"))
+		return fmt.Errorf("the answer is\n%s%swhere the good one is\n%s", &stdout, &stderr,
+			strings.Join(s.Answer, "\n"))
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func StartTSA(dir, subject string) (*TSA, error) {
 			return nil, err
 		}
 	}
-	err := errors.Join(s.issue("root", "root", "authority", subject), s.issue("middle", "root", "authority", subject),
-		s.issue("tsa", "middle", "stamps", subject))
+	err := errors.Join(s.issue("root", "root", "authority", subject),
+		s.issue("middle", "root", "authority", subject), s.issue("tsa", "middle", "stamps", subject))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,8 @@ func (s *TSA) issue(name, from, extensions, subject string) error {
 	}
 	for _, args := range [][]string{
 		{"req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-			"-nodes", "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/O=Example/CN=" + subject + " " + name},
+			"-nodes", "-keyout", name + ".key", "-out", name + ".csr",
+			"-subj", "/O=Example/CN=" + subject + " " + name},
 		append([]string{"x509", "-req", "-in", name + ".csr", "-days", "365",
 			"-extfile", "openssl.cnf", "-extensions", extensions, "-out", name + ".pem"}, by...),
 	} {
@@ -121,7 +122,8 @@ func (s *TSA) stamp(w http.ResponseWriter, r *http.Request) {
 		err = os.WriteFile(filepath.Join(s.dir, "query.tsq"), query, 0o600)
 	}
 	if err == nil {
-		cmd := exec.CommandContext(r.Context(), "openssl", "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "reply.tsr")
+		cmd := exec.CommandContext(r.Context(), "openssl", "ts", "-reply", "-config", "openssl.cnf",
+			"-queryfile", "query.tsq", "-out", "reply.tsr")
 		cmd.Dir = s.dir
 		err = cmd.Run()
 	}
