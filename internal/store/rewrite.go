@@ -75,19 +75,10 @@ func (b *Build) copyInOrder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begun, err := writeBlank(b.fresh())
-	if err != nil {
+	if err := writeBlank(b.fresh()); err != nil {
 		return err
 	}
-	attach := "ATTACH " + path + " AS fresh (" + noLog + ")"
-	if !begun {
-		text, err := schemaSQL()
-		if err != nil {
-			return err
-		}
-		attach = "ATTACH " + path + " AS fresh (" + newFile + "); USE fresh;" + text + "USE build"
-	}
-	if err := b.exec(ctx, attach); err != nil {
+	if err := b.exec(ctx, "ATTACH "+path+" AS fresh ("+noLog+")"); err != nil {
 		return err
 	}
 	if err := b.copyTables(ctx, "build", "fresh"); err != nil {
