@@ -40,9 +40,14 @@ const (
 	maxSpill   = 4 << 30
 )
 
-// noLog is how files that are built are attached. No log is kept: what is not
-// published is thrown away.
-const noLog = "RECOVERY_MODE NO_WAL_WRITES"
+// How files that are built are attached. No log is kept: what is not published is
+// thrown away. A new file, as the blank is, is packed so that DuckDB 1.4 and later can
+// read it (1.3 opens it, and takes for NULL what stands beside a NULL), in blocks that
+// are small: where little has changed, a file grows by little.
+const (
+	noLog   = "RECOVERY_MODE NO_WAL_WRITES"
+	newFile = noLog + ", STORAGE_VERSION 'v1.3.0', BLOCK_SIZE 65536"
+)
 
 //go:embed schema/*.sql
 var schema embed.FS
