@@ -75,7 +75,7 @@ func described(t *testing.T, path string) []string {
 		"SELECT tags::VARCHAR FROM duckdb_databases() WHERE database_name = 'snap'",
 		"SELECT block_size::VARCHAR FROM pragma_database_size() WHERE database_name = 'snap'",
 	}
-	for _, kind := range strings.Fields("schemas tables columns constraints indexes sequences types views functions") {
+	for kind := range strings.FieldsSeq("schemas tables columns constraints indexes sequences types views functions") {
 		queries = append(queries, `
 SELECT '`+kind+` ' || row::VARCHAR
 FROM (SELECT COLUMNS(c -> NOT suffix(c, 'oid')) FROM duckdb_`+kind+`() WHERE database_name = 'snap') AS row

@@ -72,6 +72,22 @@ func writeBlank(path string) error {
 	return os.WriteFile(path, file, 0o600)
 }
 
+// attachNew attaches a new file that has the schema under a name. It is no copy of the
+// blank: that frees blocks when it is filled, which only a later snapshot would use.
+func attachNew(ctx context.Context, db runner, path, name string) error {
+	file, err := quotePath(path)
+	if err != nil {
+		return err
+	}
+	from := path + ".blank"
+	err = writeBlank(from)
+	if err == nil {
+		_, err = db.ExecContext(ctx, "ATTACH "+quote(from)+" AS blank (READ_ONLY); ATTACH "+file+" AS "+name+" ("+newFile+
+			"); COPY FROM DATABASE blank TO "+name+"; DETACH blank")
+	}
+	return errors.Join(err, removeIfThere(from))
+}
+
 // schemaSQL is the whole schema, in the order of the numbers that the files' names
 // begin with, as one transaction: that takes half the time of none.
 func schemaSQL() (string, error) {

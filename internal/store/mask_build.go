@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -68,7 +67,7 @@ func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
-	if err := m.attach(ctx, file); err != nil {
+	if err := attachNew(ctx, m.conn, file, "masked"); err != nil {
 		return err
 	}
 	for _, table := range m.tables {
@@ -89,24 +88,6 @@ func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key
 		}
 	}
 	return nil
-}
-
-// attach attaches a new file with the schema under the name masked. It is no copy of
-// the blank: of that it would keep free blocks, which no later snapshot fills.
-func (m *masker) attach(ctx context.Context, file string) error {
-	path, err := quotePath(file)
-	if err != nil {
-		return err
-	}
-	from := file + ".blank"
-	if err := writeBlank(from); err != nil {
-		return err
-	}
-	if err := m.exec(ctx, "ATTACH "+quote(from)+" AS blank (READ_ONLY); ATTACH "+path+" AS masked ("+newFile+
-		"); COPY FROM DATABASE blank TO masked; DETACH blank"); err != nil {
-		return err
-	}
-	return os.Remove(from)
 }
 
 func (m *masker) exec(ctx context.Context, query string, args ...any) error {

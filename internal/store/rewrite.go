@@ -71,14 +71,7 @@ func (b *Build) setRewritten(ctx context.Context, database string, size, rows in
 
 // copyInOrder writes every table into a new file.
 func (b *Build) copyInOrder(ctx context.Context) error {
-	path, err := quotePath(b.fresh())
-	if err != nil {
-		return err
-	}
-	if err := writeBlank(b.fresh()); err != nil {
-		return err
-	}
-	if err := b.exec(ctx, "ATTACH "+path+" AS fresh ("+noLog+")"); err != nil {
+	if err := attachNew(ctx, b.conn, b.fresh(), "fresh"); err != nil {
 		return err
 	}
 	if err := b.copyTables(ctx, "build", "fresh"); err != nil {
