@@ -84,7 +84,7 @@ func (b *bundle) readmeReports(line func(string, ...any), wrapped func(string, s
 			wrapped("      ", "Controls: %s", strings.Join(d.Controls, "; "))
 		}
 		for _, path := range b.csvs("reports/" + d.Name + "/") {
-			line("      %-60s %12s rows", "data/"+path, count(b.rows[path]))
+			line("      %-72s %8s rows", "data/"+path, count(b.rows[path]))
 		}
 		var queries []string
 		for _, q := range d.Queries() {

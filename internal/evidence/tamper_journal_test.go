@@ -99,6 +99,7 @@ func remade(t *testing.T, files map[string][]byte, mask string, end bool) {
 // A change of the journal is found however much of the rest is made to fit. Who has
 // the key can rewrite all of it: that is found by what an old mail says.
 func TestTamperJournal(t *testing.T) {
+	t.Parallel()
 	tried := 0
 	for _, mask := range []string{"full", "standard"} {
 		key, signers := newKey(t)

@@ -40,7 +40,7 @@ type VerifyExample struct {
 	Snapshot     string // its landed_snapshot
 	Page         string // data/raw/SNAPSHOT/FOLDER/permissions.ndjson.zst
 	Line         int64  // its landed_line, the line of Page
-	LandedSHA256 string // of the answer as landed, as data/ledger/calls.csv has it
+	LandedSHA256 string // of the answer as landed, as data/ledger/calls.csv has it: also masked
 }
 
 //go:embed verify.txt

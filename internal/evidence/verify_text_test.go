@@ -157,8 +157,6 @@ func (b *handBundle) sign(t *testing.T) {
 	}
 }
 
-// TestVerifyText runs the commands of VERIFY.txt with the real tools and without
-// this program, for bundles of all kinds, as Linux and as macOS have the tools.
 // steps are the commands of the bundle's VERIFY.txt.
 func (b *handBundle) steps(t *testing.T) []Step {
 	t.Helper()
@@ -169,6 +167,8 @@ func (b *handBundle) steps(t *testing.T) []Step {
 	return Steps(string(text))
 }
 
+// TestVerifyText runs the commands of VERIFY.txt with the real tools and without
+// this program, for bundles of all kinds, as Linux and as macOS have the tools.
 func TestVerifyText(t *testing.T) {
 	tsa := evidencetest.NewTSA(t, "Root")
 	for _, tt := range []struct {

@@ -22,7 +22,7 @@ type Source struct {
 	Key     []Received // what names the row
 	Values  []Received // what the cloud sent, the key among it
 
-	First, Closed string    // snapshots; Closed is "" of a row that is current
+	First, Closed string    // snapshots; Closed is "" of a row that is current as of the reader's
 	Seen          time.Time // server time of First
 	Landed        string    // the snapshot whose raw pages hold the row
 	Line          int64     // of the landed file of the table's resource
@@ -66,7 +66,7 @@ WITH versions AS (
     QUALIFY row_number() OVER (PARTITION BY h.project_id, `+each(columnsOf(x.key), ", ", "h.$c")+` ORDER BY h.first_snapshot DESC) = 1
 )
 SELECT
-    v.* EXCLUDE (stands),
+    v.* EXCLUDE (stands) REPLACE (CASE WHEN NOT v.stands THEN v.closed_snapshot END AS closed_snapshot),
     s.server_time AS seen,
     count(*) OVER () AS found
 FROM versions AS v
