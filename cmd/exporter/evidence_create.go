@@ -381,8 +381,11 @@ func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
 		return nil
 	})
 	var broken *journal.Broken
-	if err != nil && !errors.As(err, &broken) || last == s.key.Fingerprint() {
+	if err != nil && !errors.As(err, &broken) { // a break is said by who reads the chain for the bundle
 		return err
+	}
+	if last == s.key.Fingerprint() {
+		return nil
 	}
 	entry := map[string]any{"action": "used", "fingerprint": s.key.Fingerprint(), "identity": s.identity}
 	if last != "" {
