@@ -36,7 +36,8 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 	for _, v := range source.Key {
 		where[v.Column] = textOf(v)
 	}
-	if population := path.Join("data/population", source.Table+".csv"); s.bundle != "" && s.has(population) {
+	population := path.Join("data/population", source.Table+".csv")
+	if s.bundle != "" && s.has(population) {
 		return "grep -n " + shell(textOf(source.Key[0])) + " " + population
 	}
 	for _, v := range append(slices.Clone(received), source.Key...) {
@@ -45,7 +46,8 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 		}
 	}
 	columns = append(columns, "first_snapshot", "closed_snapshot", "landed_snapshot", "landed_line")
-	return s.sql(t, "SELECT "+strings.Join(columns, ", ")+" FROM base."+source.Table+" WHERE "+conditions(where))
+	list := strings.Join(columns, ", ")
+	return s.sql(t, "SELECT "+list+" FROM base."+source.Table+" WHERE "+conditions(where))
 }
 
 // has reports whether the bundle has a file.
@@ -55,7 +57,8 @@ func (s *traceSource) has(name string) bool {
 }
 
 // pageCommands show the line of the page, its hash, and the call.
-func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, page store.Page) []string {
+func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source,
+	page store.Page) []string {
 	if page.Response == nil {
 		return nil
 	}
@@ -72,10 +75,16 @@ func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, 
 		return see
 	}
 	if s.bundle == "" || t.Mask == store.MaskFull {
-		see = append(see, line+` | LC_ALL=C awk '{i = index($0, "\"response\":"); print substr($0, i + 11, length($0) - i - 11)}' | tr -d '\n' | sha256sum`)
+		see = append(see, line+responseOnly+" | sha256sum")
 	}
-	return append(see, fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.CallPath)), page.CallLine))
+	call := fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.CallPath)), page.CallLine)
+	return append(see, call)
 }
+
+// responseOnly takes the response out of a landed line, of which it is the last
+// member, as its bytes were hashed.
+const responseOnly = ` | LC_ALL=C awk '{i = index($0, "\"response\":"); ` +
+	`print substr($0, i + 11, length($0) - i - 11)}' | tr -d '\n'`
 
 // path is a file's path for the commands.
 func (s *traceSource) path(name string) string {
@@ -115,7 +124,8 @@ func (s *traceSource) journalCommands(t *traced) []string {
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
 	if line, ok := row.Value("journal_line"); ok {
-		see = append(see, fmt.Sprintf("sed -n %sp %s", strings.ReplaceAll(line, ",", ""), shell(s.path("journal.ndjson"))))
+		number := strings.ReplaceAll(line, ",", "")
+		see = append(see, fmt.Sprintf("sed -n %sp %s", number, shell(s.path("journal.ndjson"))))
 	}
 	project, ok := row.Value("project_id")
 	resource, walked := row.Value("resource")
@@ -127,7 +137,8 @@ func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 		snapshot = in
 	}
 	for _, name := range []string{"walks", "calls"} {
-		see = append(see, fmt.Sprintf("zstd -dc %s | grep %s", shell(s.path(store.RawPath(snapshot, project, name))), shell(`"resource":"`+resource+`"`)))
+		file := shell(s.path(store.RawPath(snapshot, project, name)))
+		see = append(see, "zstd -dc "+file+" | grep "+shell(`"resource":"`+resource+`"`))
 	}
 	return see
 }
@@ -157,7 +168,8 @@ func itemPattern(source store.Source, x traceStep) string {
 		member := regexp.MustCompile(`"\w+" ?: ?"?` + regexp.QuoteMeta(*v.Value) + `"?`)
 		for _, text := range member.FindAllString(x.Item, -1) {
 			pattern := `{[^{}]*` + basicRegexp.Replace(text) + `[^{}]*}`
-			if got := regexp.MustCompile(`\{[^{}]*` + regexp.QuoteMeta(text) + `[^{}]*\}`).FindString(x.Item); got == x.Item {
+			same := regexp.MustCompile(`\{[^{}]*` + regexp.QuoteMeta(text) + `[^{}]*\}`)
+			if same.FindString(x.Item) == x.Item {
 				return pattern
 			}
 		}
@@ -166,7 +178,8 @@ func itemPattern(source store.Source, x traceStep) string {
 }
 
 // basicRegexp escapes what a basic regular expression reads as more than itself.
-var basicRegexp = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `[`, `\[`, `]`, `\]`, `*`, `\*`, `^`, `\^`, `$`, `\$`)
+var basicRegexp = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `[`, `\[`, `]`, `\]`, `*`, `\*`,
+	`^`, `\^`, `$`, `\$`)
 
 // conditions are column and value pairs as SQL.
 func conditions(where map[string]string) string {

@@ -73,7 +73,8 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for dir := filepath.Dir(absolute); s.bundle == "" && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(absolute); s.bundle == "" &&
+		dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
 			s.bundle = dir
 		}
@@ -205,7 +206,8 @@ func (s *traceSource) known(t *traced) error {
 	}
 	l, ok := s.made[t.SHA256]
 	if !ok {
-		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, or made by another store; what follows is what it shows now"
+		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, " +
+			"or made by another store; what follows is what it shows now"
 		return nil
 	}
 	t.Known, t.KnownBy = true, fmt.Sprintf("as made, by %v of %s", l, l.At.UTC().Format(time.RFC3339))
@@ -223,10 +225,12 @@ func (s *traceSource) inManifest(t *traced) error {
 	if err != nil {
 		return err
 	}
-	t.KnownBy = "the bundle's manifest has another SHA-256 for it: it was changed after the bundle was sealed; what follows is what it shows now"
+	t.KnownBy = "the bundle's manifest has another SHA-256 for it: " +
+		"it was changed after the bundle was sealed; what follows is what it shows now"
 	switch sum, listed := s.manifest[filepath.ToSlash(name)]; {
 	case !listed:
-		t.KnownBy = "the bundle's manifest has no such file: it was added after the bundle was sealed; what follows is what it shows"
+		t.KnownBy = "the bundle's manifest has no such file: " +
+			"it was added after the bundle was sealed; what follows is what it shows"
 	case sum == t.SHA256:
 		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
 	}
@@ -258,9 +262,11 @@ func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
 
 func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
 	if t.Snapshot != s.info.Value("Snapshot") {
-		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot, s.info.Value("Snapshot")), "trace a file of data/reports")
+		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot,
+			s.info.Value("Snapshot")), "trace a file of data/reports")
 	}
-	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"), Snapshot: t.Snapshot,
+	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"),
+		Snapshot: t.Snapshot,
 		Timezone: cmp.Or(s.info.Value("Timezone"), "UTC"), Mask: t.Mask}
 	if _, err := os.Stat(place.File); err != nil {
 		return &exitError{exitMismatch, err}
@@ -287,7 +293,8 @@ func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.
 	if err != nil {
 		return store.Page{}, errors.Join(err, out.Close())
 	}
-	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed, Project: source.Project, Resource: source.Table, There: true}
+	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed,
+		Project: source.Project, Resource: source.Table, There: true}
 	if err := errors.Join(s.masker.Mask(ctx, file, in, out), in.Close(), out.Close()); err != nil {
 		return store.Page{}, err
 	}

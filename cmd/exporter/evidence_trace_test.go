@@ -182,11 +182,14 @@ func handBundle(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(w.Copy("reports/"+folder+"/"+e.Name(), filepath.Join(ts.MkAbs(args[2]), e.Name())))
 	}
 	_, err = w.Seal(context.Background(), evidence.Seal{
-		Info: evidence.Info{{Label: "Bundle-Format", Value: "1"}, {Label: "Run", Value: "20260401T010000Z"},
+		Info: evidence.Info{{Label: "Bundle-Format", Value: "1"}, {Label: "Run",
+			Value: "20260401T010000Z"},
 			{Label: "Timezone", Value: "Asia/Shanghai"},
 			{Label: "Snapshot", Value: strings.TrimSuffix(filepath.Base(newest), ".duckdb")},
-			{Label: "Mask", Value: "full"}, {Label: "Journal-Length", Value: "1"}, {Label: "Journal-Head", Value: strings.Repeat("0", 64)},
-			{Label: "Signer", Value: "evidence@example.com"}, {Label: "Namespace", Value: "access-evidence@example.com"}},
+			{Label: "Mask", Value: "full"}, {Label: "Journal-Length", Value: "1"}, {Label: "Journal-Head",
+				Value: strings.Repeat("0", 64)},
+			{Label: "Signer", Value: "evidence@example.com"}, {Label: "Namespace",
+				Value: "access-evidence@example.com"}},
 		Tags: map[string][]byte{"VERIFY.txt": []byte("none\n"), "allowed_signers": []byte("none\n")},
 		Sign: func([]byte) (map[string][]byte, error) { return map[string][]byte{}, nil },
 		At:   time.Date(2026, 4, 1, 1, 0, 0, 0, time.UTC), Zip: true})

@@ -64,8 +64,9 @@ func OpenWorkbook(path string) (_ *Workbook, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
-	w := &Workbook{file: f, Sheets: f.GetSheetList(), rowsOn: map[string]int{}, sections: map[string]string{},
-		columns: map[string]map[string]string{}}
+	w := &Workbook{file: f, Sheets: f.GetSheetList(), rowsOn: map[string]int{},
+		sections: map[string]string{},
+		columns:  map[string]map[string]string{}}
 	if err := w.readMethod(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNotOurs, err), f.Close())
 	}
@@ -105,7 +106,8 @@ func (w *Workbook) readMethod() error {
 		case block == "Sheets":
 			if m := sheetOfSection.FindStringSubmatch(second); m != nil {
 				w.sections[first] = m[2]
-				w.rowsOn[first], _ = strconv.Atoi(strings.ReplaceAll(m[1], ",", "")) // digits, as the pattern has it
+				digits := strings.ReplaceAll(m[1], ",", "")
+				w.rowsOn[first], _ = strconv.Atoi(digits) // as the pattern has it
 			}
 		case strings.HasPrefix(block, "Columns of "):
 			title := strings.TrimPrefix(block, "Columns of ")
@@ -113,7 +115,8 @@ func (w *Workbook) readMethod() error {
 				w.columns[title] = map[string]string{}
 			}
 			name, _, _ := strings.Cut(second, ":")
-			w.columns[title][strings.Join(strings.Fields(first), " ")] = strings.TrimSuffix(name, " (workbook only)")
+			head := strings.Join(strings.Fields(first), " ")
+			w.columns[title][head] = strings.TrimSuffix(name, " (workbook only)")
 		}
 		last = first
 		return nil
@@ -178,7 +181,8 @@ func (w *Workbook) rows(sheet string, each func(number int, cells []string) erro
 
 // SectionSheets returns the sheets with rows of sections, in their order.
 func (w *Workbook) SectionSheets() []string {
-	return slices.DeleteFunc(slices.Clone(w.Sheets), func(s string) bool { return w.sections[s] == "" })
+	return slices.DeleteFunc(slices.Clone(w.Sheets),
+		func(s string) bool { return w.sections[s] == "" })
 }
 
 // Row returns a row of a sheet, numbered as the sheet does. Of a sheet of a section
@@ -231,7 +235,8 @@ func (w *Workbook) Find(sheet string, columns []string, key string) ([]LocatedRo
 		if n == 1 {
 			titles = cells
 			for _, c := range columns {
-				places = append(places, slices.IndexFunc(titles, func(t string) bool { return w.columns[w.sections[sheet]][t] == c }))
+				is := func(t string) bool { return w.columns[w.sections[sheet]][t] == c }
+				places = append(places, slices.IndexFunc(titles, is))
 			}
 			if slices.Contains(places, -1) {
 				return errEnough
