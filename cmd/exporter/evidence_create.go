@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -84,6 +85,9 @@ type bundle struct {
 	made []madeReport
 	rows map[string]int64 // of tables, by path
 	raw  []store.EvidenceFile
+
+	mu        sync.Mutex
+	originals map[string]string // SHA-256 of the raw files before the mask, by path
 	// example is a row that VERIFY.txt follows to its page; nil where none can be.
 	example *evidence.VerifyExample
 	// laterFile is the snapshot whose file is in the bundle where the chosen one's is gone.
@@ -126,7 +130,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err := seal.enterKey(cfg, a.now); err != nil {
 		return err
 	}
-	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}}
+	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
 	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
 		return err
 	}

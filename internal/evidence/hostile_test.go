@@ -213,6 +213,7 @@ func TestHostileFolder(t *testing.T) {
 
 // A bit of the zip that is flipped is found, or the files are the same still.
 func TestZipBits(t *testing.T) {
+	t.Parallel()
 	sealed, signers := small(t, "full")
 	whole, err := os.ReadFile(sealed.Zip)
 	if err != nil {
@@ -265,6 +266,12 @@ func TestNewerFormat(t *testing.T) {
 	}
 	if _, err := Open(path); !errors.Is(err, ErrEncrypted) {
 		t.Errorf("an encrypted zip: %v", err)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none.zip")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no zip: %v", err)
+	}
+	if _, err := Open(os.DevNull); err == nil || !strings.Contains(err.Error(), "a device") {
+		t.Errorf("a device: %v", err)
 	}
 }
 
