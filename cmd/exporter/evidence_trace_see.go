@@ -137,10 +137,19 @@ func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 		snapshot = in
 	}
 	for _, name := range []string{"walks", "calls"} {
-		file := shell(s.path(store.RawPath(snapshot, project, name)))
+		file := shell(s.path(s.raw(snapshot, project, name)))
 		see = append(see, "zstd -dc "+file+" | grep "+shell(`"resource":"`+resource+`"`))
 	}
 	return see
+}
+
+// raw is where a file of raw pages is.
+func (s *traceSource) raw(snapshot, project, name string) string {
+	p := store.RawPath(snapshot, project, name)
+	if safe := s.safe(); safe != nil {
+		p = safe(p)
+	}
+	return p
 }
 
 // queries are the commands that show the query of a section.
@@ -150,7 +159,7 @@ func (s *traceSource) queries(t *traced) []string {
 	}
 	for _, d := range s.definitions {
 		for _, x := range d.Sections {
-			if d.Name == t.Report && x.Title == t.Section {
+			if d.Name == t.Report && x.Title == t.Section && s.has("data/queries/"+x.Query) {
 				return []string{"cat data/queries/" + shell(x.Query)}
 			}
 		}

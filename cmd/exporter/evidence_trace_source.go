@@ -99,22 +99,27 @@ func (s *traceSource) ofStore(a *app) (err error) {
 	return nil
 }
 
-func (s *traceSource) ofBundle(a *app) error {
+func (s *traceSource) ofBundle(a *app) (err error) {
 	b, err := evidence.Open(s.bundle)
 	if err != nil {
 		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	s.info = b.Info()
 	for _, f := range b.Manifest() {
 		s.manifest[f.Path] = f.SHA256
-	}
-	if err := b.Close(); err != nil {
-		return err
+		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
+			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
+			if err != nil {
+				return usage(fmt.Errorf("%s: %w", f.Path, err), "exporter evidence verify says what is wrong")
+			}
+			s.definitions = append(s.definitions, d)
+		}
 	}
 	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
 		a.zone = zone
 	}
-	s.root, s.definitions = filepath.Join(s.bundle, "data"), reports.Builtin()
+	s.root = filepath.Join(s.bundle, "data")
 	s.journal = filepath.Join(s.root, "journal.ndjson")
 	return nil
 }
@@ -280,7 +285,7 @@ func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.
 	name := store.RawPath(source.Landed, source.Project, source.Table)
 	to := filepath.Join(s.work, filepath.FromSlash(name))
 	if _, err := os.Stat(to); err == nil {
-		return source.Page(s.work)
+		return source.Page(s.work, nil)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return store.Page{}, err
@@ -298,7 +303,15 @@ func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.
 	if err := errors.Join(s.masker.Mask(ctx, file, in, out), in.Close(), out.Close()); err != nil {
 		return store.Page{}, err
 	}
-	return source.Page(s.work)
+	return source.Page(s.work, nil)
+}
+
+// safe is how paths of the store are named here, nil for as they are.
+func (s *traceSource) safe() func(string) string {
+	if s.bundle == "" {
+		return nil
+	}
+	return evidence.SafePath
 }
 
 // sealed says which line of the journal names a snapshot.

@@ -167,7 +167,7 @@ func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) 
 	x := traceStep{Table: source.Table, Project: source.Project, Key: source.Key,
 		Received: receivedFor(t, source), First: source.First, Seen: source.Seen, Closed: source.Closed,
 		Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed)}
-	page, err := source.Page(s.root)
+	page, err := source.Page(s.root, s.safe())
 	x.File = page.Path
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

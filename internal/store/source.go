@@ -177,11 +177,14 @@ func RawPath(snapshot, project, name string) string {
 }
 
 // Page reads the page of a source below dir: a store's folder, or what has raw/ in
-// it as one does. It returns [fs.ErrNotExist], and the page with its path, where
+// it as one does, with paths as name makes them of the store's; nil for the same. It returns [fs.ErrNotExist], and the page with its path, where
 // the file is not there.
-func (s Source) Page(dir string) (Page, error) {
+func (s Source) Page(dir string, name func(path string) string) (Page, error) {
 	p := Page{Path: RawPath(s.Landed, s.Project, s.Table)}
 	p.CallPath = RawPath(s.Landed, s.Project, "calls")
+	if name != nil {
+		p.Path, p.CallPath = name(p.Path), name(p.CallPath)
+	}
 	if snapshot := folder(s.Landed); snapshot != s.Landed {
 		return p, fmt.Errorf("%q is not the id of a snapshot", s.Landed)
 	}

@@ -85,7 +85,7 @@ func TestSources(t *testing.T) {
 				t.Errorf("%s %v: %s is %s", test.table, test.where, column, got)
 			}
 		}
-		p, err := s.Page(st.Dir())
+		p, err := s.Page(st.Dir(), nil)
 		if err != nil || p.Member != test.member || !strings.Contains(string(p.Item), test.item) ||
 			!strings.Contains(string(p.Response), string(p.Item)) {
 			t.Errorf("%s %v: member %s, %s, %v", test.table, test.where, p.Member, p.Item, err)
@@ -152,11 +152,11 @@ func TestSourcesInHistory(t *testing.T) {
 		"permissions.ndjson.zst")); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := s.Page(st.Dir()); !errors.Is(err, fs.ErrNotExist) || p.Path == "" {
+	if p, err := s.Page(st.Dir(), nil); !errors.Is(err, fs.ErrNotExist) || p.Path == "" {
 		t.Errorf("a page that has gone: %+v, %v", p, err)
 	}
 	s.Landed = "../x"
-	if _, err := s.Page(st.Dir()); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Page(st.Dir(), nil); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a page elsewhere: %v", err)
 	}
 }
