@@ -36,8 +36,7 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 	for _, v := range source.Key {
 		where[v.Column] = textOf(v)
 	}
-	population := path.Join("data/population", source.Table+".csv")
-	if s.bundle != "" && s.has(population) {
+	if population := s.population(source.Table); population != "" {
 		return "grep -n " + shell(textOf(source.Key[0])) + " " + population
 	}
 	for _, v := range append(slices.Clone(received), source.Key...) {
@@ -48,6 +47,32 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 	columns = append(columns, "first_snapshot", "closed_snapshot", "landed_snapshot", "landed_line")
 	list := strings.Join(columns, ", ")
 	return s.sql(t, "SELECT "+list+" FROM base."+source.Table+" WHERE "+conditions(where))
+}
+
+// population is the csv of a bundle that has the rows of a table; "" in a store, and
+// where there is none.
+func (s *traceSource) population(table string) string {
+	if table == "task_details" { // beside what the list of tasks says
+		table = "tasks"
+	}
+	name := path.Join("data/population", table+".csv")
+	if s.bundle == "" || !s.has(name) {
+		return ""
+	}
+	return name
+}
+
+// all shows every row that a way leads to.
+func (s *traceSource) all(t *traced, table string, where map[string]string) string {
+	population := s.population(table)
+	if population == "" {
+		return s.sql(t, "SELECT * FROM base."+table+" WHERE "+conditions(where)+current(t.Snapshot))
+	}
+	see := []string{"cat " + population}
+	for _, c := range slices.Sorted(maps.Keys(where)) {
+		see = append(see, "grep "+shell(where[c]))
+	}
+	return strings.Join(see, " | ")
 }
 
 // has reports whether the bundle has a file.

@@ -134,7 +134,7 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 				"a purge takes rows, and a workbook can be changed", w.table, conditions(where)))
 		}
 		if n > int64(len(list)) {
-			all := s.sql(t, "SELECT * FROM base."+w.table+" WHERE "+conditions(where)+current(t.Snapshot))
+			all := s.all(t, w.table, where)
 			t.Notes = append(t.Notes, fmt.Sprintf("this row stands for %s of %s; the first %d are followed, all of them: %s",
 				plural(n, "row"), w.table, len(list), all))
 		}
