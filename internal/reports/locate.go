@@ -21,7 +21,6 @@ type Workbook struct {
 	Report, Snapshot string
 	AsOf             string   // in words, with its zone
 	Mask             string   // one of [store.Masks]
-	Queries          []string // names, as they ran
 	Sheets           []string // in their order
 
 	file     *excelize.File
@@ -87,19 +86,13 @@ func (w *Workbook) readMethod() error {
 	if !slices.Contains(w.Sheets, methodSheet) {
 		return errors.New("there is no sheet " + methodSheet)
 	}
-	block, last, query := "", "", ""
+	block, last := "", ""
 	err := w.rows(methodSheet, func(_ int, cells []string) error {
 		first, second := cell(cells, 0), cell(cells, 1)
 		switch {
-		case query != "":
-			if first == "SHA-256" {
-				w.Queries = append(w.Queries, query)
-			}
-			query = ""
 		case second == "" && last == "" && first != "":
-			block = first
-			if name, ok := strings.CutPrefix(first, "Query "); ok {
-				query = name
+			if block = first; strings.HasPrefix(block, "Query ") {
+				return errEnough // its text could look like a block
 			}
 		case block == "How this was made":
 			w.fact(first, second)

@@ -63,9 +63,6 @@ func TestWorkbookIsFoundAgain(t *testing.T) {
 				!strings.HasPrefix(w.AsOf, "2026-03-31 13:02") {
 				t.Errorf("report %q, snapshot %q, mask %q, as of %q", w.Report, w.Snapshot, w.Mask, w.AsOf)
 			}
-			if diff := gocmp.Diff([]string{"expiring_permissions.sql"}, w.Queries); diff != "" {
-				t.Errorf("queries mismatch (-want +got):\n%s", diff)
-			}
 			sheets := []string{"Ends 'soon' 门", "Ends 'soon' 门 (2)", "Ends 'soon' 门 (3)", "Rules"}
 			if diff := gocmp.Diff(sheets, w.SectionSheets()); diff != "" {
 				t.Fatalf("sheets mismatch (-want +got):\n%s", diff)
