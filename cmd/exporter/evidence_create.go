@@ -123,17 +123,13 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := seal.enterKey(cfg, a.now); err != nil {
-		return err
-	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}}
-	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return explainOut(err)
 	}
-	if b.w, err = evidence.Create(f.out, plan.name); err != nil {
+	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
+		return &hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"}
+	} else if err != nil {
 		return explainOut(err)
 	}
 	defer func() {
@@ -141,6 +137,12 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 			err = errors.Join(explainOut(err), b.w.Discard())
 		}
 	}()
+	if err := seal.enterKey(cfg, a.now); err != nil {
+		return err
+	}
+	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
@@ -354,9 +356,7 @@ func (a *app) openSeal(cfg *config, path string) (*sealer, error) {
 	if s.namespace, err = evidence.Namespace(e.Identity); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	if s.key, err = evidence.OpenKey(path, []byte(e.Passphrase)); errors.Is(err, os.ErrNotExist) {
-		return nil, usage(err, hintKeygen)
-	} else if err != nil {
+	if s.key, err = evidence.OpenKey(path, []byte(e.Passphrase)); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 	if e.Timestamp.Roots != "" {
