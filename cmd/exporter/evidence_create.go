@@ -128,7 +128,8 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 		return explainOut(err)
 	}
 	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
-		return &hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"}
+		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
+			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
 	} else if err != nil {
 		return explainOut(err)
 	}
