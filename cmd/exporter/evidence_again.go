@@ -77,7 +77,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 		return err
 	}
 	if x.journal != nil {
-		if err := x.digests(ctx); err != nil {
+		if err := errors.Join(x.digests(ctx), x.pages(ctx)); err != nil {
 			return err
 		}
 	}

@@ -127,24 +127,23 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := seal.enterKey(cfg, a.now); err != nil {
-		return err
-	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
-	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return explainOut(err)
 	}
-	if b.w, err = evidence.Create(f.out, plan.name); err != nil {
+	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
+		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
+			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
+	} else if err != nil {
 		return explainOut(err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(explainOut(err), b.w.Discard())
-		}
-	}()
+	defer func() { err = errors.Join(explainOut(err), b.w.Discard()) }()
+	if err := seal.enterKey(cfg, a.now); err != nil {
+		return err
+	}
+	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
@@ -358,9 +357,7 @@ func (a *app) openSeal(cfg *config, path string) (*sealer, error) {
 	if s.namespace, err = evidence.Namespace(e.Identity); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	if s.key, err = evidence.OpenKey(path, []byte(e.Passphrase)); errors.Is(err, os.ErrNotExist) {
-		return nil, usage(err, hintKeygen)
-	} else if err != nil {
+	if s.key, err = evidence.OpenKey(path, []byte(e.Passphrase)); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 	if e.Timestamp.Roots != "" {

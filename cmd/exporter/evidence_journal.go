@@ -29,8 +29,9 @@ type bundleJournal struct {
 	removed map[string]string // by path below the store's folder: why it is gone
 }
 
-// readBundleJournal reads the whole chain. Entries of bundles that nothing follows
-// are left out, so that a bundle made again from the same store is the same.
+// readBundleJournal reads the whole chain. Entries of bundles, and of the mails that
+// tell of them, that nothing else follows are left out, so that a bundle made again
+// from the same store is the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
 	facts, _, err := journalFacts(path)
 	if b, ok := errors.AsType[*journal.Broken](err); ok && b.Torn {
@@ -64,7 +65,7 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 		j.hashes = append(j.hashes, lineHash(line))
 	}
 	n := len(j.entries)
-	for n > 0 && j.entries[n-1].Kind == evidenceKind {
+	for n > 0 && ofBundle(j.entries[n-1]) {
 		n--
 	}
 	j.entries, j.lines, j.hashes = j.entries[:n], j.lines[:n], j.hashes[:n]
@@ -72,6 +73,11 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 		j.head = journal.Head{SHA256: j.hashes[n-1], Seq: j.entries[n-1].Seq}
 	}
 	return j, nil
+}
+
+// ofBundle says whether an entry is that of a bundle, or of a mail that tells of one.
+func ofBundle(e journal.Entry) bool {
+	return e.Kind == evidenceKind || e.Kind == "mail" && member(e.Detail, "report") == announceReport
 }
 
 // sealed is the line that names a snapshot; of several projects the last. Of one

@@ -53,7 +53,7 @@ func seeTrace(ts *testscript.TestScript, neg bool, args []string) {
 		for _, c := range s.Commands {
 			shown = append(shown, runInBash(ts, t.Bundle, c))
 		}
-		line := landedLine(ts, filepath.Join(ts.MkAbs(args[1]), filepath.FromSlash(s.File)), s.Line)
+		line := tracedLine(ts, filepath.Join(ts.MkAbs(args[1]), filepath.FromSlash(s.File)), s.Line)
 		response := line[strings.Index(line, `"response":`)+len(`"response":`) : len(line)-1]
 		sum := sha256.Sum256([]byte(response))
 		item := memberAt(ts, response, s.Member)
@@ -111,8 +111,8 @@ func runInBash(ts *testscript.TestScript, bundle, command string) string {
 	return ts.ReadFile("stdout")
 }
 
-// landedLine is a line of a zstd file.
-func landedLine(ts *testscript.TestScript, path string, number int64) string {
+// tracedLine is a line of a zstd file.
+func tracedLine(ts *testscript.TestScript, path string, number int64) string {
 	text, err := os.ReadFile(path)
 	ts.Check(err)
 	unpack, err := zstd.NewReader(nil)
