@@ -116,12 +116,12 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := cfg.journal(a.now).Writable(); err != nil {
-		return explainDisk(err)
-	}
 	plan, err := planEvidence(ctx, cfg, st, f, a.now())
 	if err != nil {
 		return err
+	}
+	if err := cfg.journal(a.now).Writable(); err != nil {
+		return explainDisk(err)
 	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
@@ -133,11 +133,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	} else if err != nil {
 		return explainOut(err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(explainOut(err), b.w.Discard())
-		}
-	}()
+	defer func() { err = errors.Join(explainOut(err), b.w.Discard()) }()
 	if err := seal.enterKey(cfg, a.now); err != nil {
 		return err
 	}
