@@ -56,9 +56,9 @@ func TestEvidenceSaysWhatIsMissing(t *testing.T) {
 	site := newEvidenceSite(t)
 	s := site.copy(t, ", announce: ["+evidenceInbox+"]")
 	put(t, s.path("mail"), "no folder")
-	s.run(t, 0, "prune", "--raw-days", "1", "--yes")
-	_, said := s.run(t, 1, append(slices.Clone(evidenceCreate), "--out", s.path("out"))...)
-	if !strings.Contains(said, "the bundle is sealed") || !strings.Contains(said, "mail") {
+	s.run(t, 0, "snapshots", "prune", "--keep-raw-days", "0")
+	_, said := s.run(t, 3, append(slices.Clone(evidenceCreate), "--out", s.path("out"))...)
+	if !strings.Contains(said, "the bundle is sealed; of the mails that tell of it: 0 mails delivered, 1 waiting") || strings.Contains(said, "Told ") {
 		t.Errorf("of the mail: %s", said)
 	}
 	dir := s.path("out/evidence-2026-03-01-2026-03-03-full")
