@@ -130,6 +130,8 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
 		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
 			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
+	} else if errors.Is(err, evidence.ErrHeld) {
+		return &hintError{err, "wait for it; its bundle will stand there"}
 	} else if err != nil {
 		return explainOut(err)
 	}
