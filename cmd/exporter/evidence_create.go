@@ -120,12 +120,12 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := cfg.journal(a.now).Writable(); err != nil {
-		return explainDisk(err)
-	}
 	plan, err := planEvidence(ctx, cfg, st, f, a.now())
 	if err != nil {
 		return err
+	}
+	if err := cfg.journal(a.now).Writable(); err != nil {
+		return explainDisk(err)
 	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
@@ -134,6 +134,8 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
 		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
 			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
+	} else if errors.Is(err, evidence.ErrHeld) {
+		return &hintError{err, "wait for it; its bundle will stand there"}
 	} else if err != nil {
 		return explainOut(err)
 	}

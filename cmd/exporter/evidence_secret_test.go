@@ -32,9 +32,9 @@ func newIdentity(t *testing.T, path string) string {
 }
 
 // column gives the values of a query's only column, without a mask.
-func (s *evidenceSite) column(t *testing.T, query string) []string {
+func (s *evidenceSite) column(t *testing.T, query string, more ...string) []string {
 	t.Helper()
-	out, _ := s.run(t, 0, "sql", "--mask", "full", "--format", "csv", query)
+	out, _ := s.run(t, 0, append([]string{"sql", "--mask", "full", "--format", "csv", query}, more...)...)
 	lines, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil || len(lines) < 2 {
 		t.Fatalf("%s: %q, %v", query, lines, err)

@@ -161,6 +161,9 @@ func TestEvidenceBundle(t *testing.T) {
 				t.Errorf("%s: %+v", path, v)
 			}
 		}
+		if left, err := filepath.Glob(s.path(mask + "/*/.*")); err != nil || len(left) > 0 {
+			t.Errorf("left %q, %v", left, err)
+		}
 		n, err := evidencetest.Follow(t.Context(), first, bin, evidence.Steps(readText(t, filepath.Join(first, "VERIFY.txt"))))
 		if err != nil || n < 5 {
 			t.Errorf("%s: by hand, %d commands: %v", mask, n, err)
