@@ -205,6 +205,9 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
 	}
 	line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	for _, x := range r.AnchorsFound {
+		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
+	}
 	if r.MadeAgain > 0 {
 		line("made again", "%s from the snapshot and the journal, all the same", plural(int64(r.MadeAgain), "file"))
 	}
