@@ -83,7 +83,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 	}
 	for name := range x.sums {
 		made := strings.HasPrefix(name, "reports/") || strings.HasPrefix(name, "population/") || strings.HasPrefix(name, "ledger/")
-		if made && !x.seen[name] && (p.want == nil || p.want(name)) && name != "population/schema.json" && name != "ledger/raw_gone.csv" {
+		if made && !x.seen[name] && (p.want == nil || p.want(name)) && name != "population/schema.json" && name != "ledger/raw_files.csv" {
 			x.differs(name, "nothing that the bundle holds makes it")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -84,6 +85,9 @@ type bundle struct {
 	made []madeReport
 	rows map[string]int64 // of tables, by path
 	raw  []store.EvidenceFile
+
+	mu        sync.Mutex
+	originals map[string]string // SHA-256 of the raw files before the mask, by path
 	// example is a row that VERIFY.txt follows to its page; nil where none can be.
 	example *evidence.VerifyExample
 	// laterFile is the snapshot whose file is in the bundle where the chosen one's is gone.
@@ -123,7 +127,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err := cfg.journal(a.now).Writable(); err != nil {
 		return explainDisk(err)
 	}
-	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}}
+	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return explainOut(err)
 	}
@@ -376,8 +380,11 @@ func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
 		return nil
 	})
 	var broken *journal.Broken
-	if err != nil && !errors.As(err, &broken) || last == s.key.Fingerprint() {
+	if err != nil && !errors.As(err, &broken) { // a break is said by who reads the chain for the bundle
 		return err
+	}
+	if last == s.key.Fingerprint() {
+		return nil
 	}
 	entry := map[string]any{"action": "used", "fingerprint": s.key.Fingerprint(), "identity": s.identity}
 	if last != "" {

@@ -10,7 +10,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"exporter/internal/evidence"
@@ -41,10 +40,8 @@ func (b *bundle) findExample(ctx context.Context, p store.Place) (_ *evidence.Ve
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	const column = "access_auth_id"
-	for _, name := range b.csvs("reports/") {
-		if strings.Count(path.Base(name), ".") > 1 { // the first section of each report
-			continue
-		}
+	for _, m := range b.made {
+		name := path.Join("reports", m.definition.Name, m.definition.Name+".csv")
 		id, err := b.firstOf(name, column)
 		if err != nil {
 			return nil, err
@@ -54,20 +51,20 @@ func (b *bundle) findExample(ctx context.Context, p store.Place) (_ *evidence.Ve
 		}
 		x := &evidence.VerifyExample{Report: "data/" + name, ID: id, Column: column, Population: "data/population/permissions.csv"}
 		type row struct {
-			snapshot, project, landed string
-			line                      int64
+			project, landed string
+			line            int64
 		}
 		rows, err := collectRows(ctx, r, `
-SELECT first_snapshot, project_id, landed_snapshot, landed_line
+SELECT project_id, landed_snapshot, landed_line
 FROM base.permissions
 WHERE access_auth_id = $id
     AND first_snapshot <= getvariable('snapshot_id')
     AND (closed_snapshot IS NULL OR closed_snapshot > getvariable('snapshot_id'))
-ORDER BY ALL`, map[string]any{"id": id}, func(x *row) []any { return []any{&x.snapshot, &x.project, &x.landed, &x.line} })
+ORDER BY ALL`, map[string]any{"id": id}, func(x *row) []any { return []any{&x.project, &x.landed, &x.line} })
 		if err != nil || len(rows) == 0 {
 			return nil, err
 		}
-		x.Snapshot, x.Line = rows[0].snapshot, rows[0].line
+		x.Snapshot, x.Line = rows[0].landed, rows[0].line
 		i := slices.IndexFunc(b.raw, func(f store.EvidenceFile) bool {
 			return f.There && f.Snapshot == rows[0].landed && f.Project == rows[0].project && f.Resource == "permissions"
 		})

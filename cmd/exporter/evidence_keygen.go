@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,34 +26,45 @@ func (a *app) evidenceKeygenCommand() *cobra.Command {
 		Use:   "keygen",
 		Short: "Make the key that signs evidence",
 		Long: `Makes an Ed25519 key in the format of OpenSSH, and prints what auditors and
-reports.yaml need to know of it. The store's journal gets an entry. On a terminal
-it asks for a passphrase; elsewhere the key has one only by --passphrase-file.`,
+reports.yaml need to know of it. The store's journal gets an entry. What is not given
+is taken from the section evidence of reports.yaml, where there is one; and where that
+has no passphrase, a terminal is asked for it, and elsewhere the key has none.`,
 		Example: `  exporter evidence keygen --identity evidence@example.com
-  exporter evidence keygen --identity evidence@example.com --out keys/2027 --passphrase-file /run/secrets/evidence`,
+  exporter evidence keygen --identity evidence@example.com --out keys/2027 --passphrase-file pass`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.keygen(c.Context(), o) },
 	}
-	c.Flags().StringVar(&o.out, "out", "evidence-key", "file of the private key; the public one gets .pub behind it")
+	c.Flags().StringVar(&o.out, "out", "",
+		"file of the private key, the public one gets .pub behind it (default: evidence.key, or evidence-key)")
 	c.Flags().StringVar(&o.identity, "identity", "", "who signs, written as an address: NAME@DOMAIN")
-	c.Flags().StringVar(&o.passphraseFile, "passphrase-file", "", "file with the passphrase, without its last newline")
+	c.Flags().StringVar(&o.passphraseFile, "passphrase-file", "",
+		"file with the passphrase, without its last newline")
 	return c
 }
 
 // keygen makes a key, journals it, and prints what others need of it.
 func (a *app) keygen(ctx context.Context, o keygenOptions) error {
+	cfg, err := a.keygenStore()
+	if err != nil {
+		return err
+	}
+	var had evidenceConfig
+	if cfg != nil {
+		had = cfg.Evidence
+	}
+	o.identity, o.out = cmp.Or(o.identity, had.Identity), cmp.Or(o.out, had.Key, "evidence-key")
 	if o.identity == "" {
-		return usage(errors.New("--identity is missing"), "say who signs: --identity evidence@example.com")
+		return usage(errors.New("--identity is missing"),
+			"say who signs: --identity evidence@example.com")
 	}
 	namespace, err := evidence.Namespace(o.identity)
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("--identity: %w", err)}
 	}
-	cfg, err := a.keygenStore()
-	if err != nil {
-		return err
-	}
-	passphrase, err := a.newPassphrase(ctx, o.passphraseFile)
-	if err != nil {
-		return err
+	passphrase := []byte(had.Passphrase)
+	if o.passphraseFile != "" || len(passphrase) == 0 {
+		if passphrase, err = a.newPassphrase(ctx, o.passphraseFile); err != nil {
+			return err
+		}
 	}
 	key, err := evidence.GenerateKey(o.out, o.identity, passphrase)
 	if err != nil {
@@ -77,7 +89,8 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 	fmt.Fprintf(a.stdout, "namespace    %s\n\n", namespace)
 	fmt.Fprintf(a.stdout, "For auditors, by another way than the evidence: their file allowed_signers\n\n")
 	fmt.Fprintf(a.stdout, "%s\n\n", key.AllowedSigner(o.identity, namespace, a.now()))
-	fmt.Fprintf(a.stdout, "For reports.yaml\n\nevidence:\n  key: %s\n  identity: %s\n", path, o.identity)
+	fmt.Fprintf(a.stdout, "For reports.yaml\n\n")
+	fmt.Fprintf(a.stdout, "evidence:\n  key: %s\n  identity: %s\n", path, o.identity)
 	if len(passphrase) > 0 {
 		fmt.Fprintf(a.stdout, "  passphrase: ${EVIDENCE_PASSPHRASE}\n")
 	}
@@ -129,7 +142,8 @@ func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
 		}
 		b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 		if len(b) == 0 {
-			return nil, usage(fmt.Errorf("%s: it is empty", file), "leave --passphrase-file out for a key without a passphrase")
+			return nil, usage(fmt.Errorf("%s: it is empty", file),
+				"leave --passphrase-file out for a key without a passphrase")
 		}
 		return b, nil
 	}

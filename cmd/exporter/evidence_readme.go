@@ -84,7 +84,7 @@ func (b *bundle) readmeReports(line func(string, ...any), wrapped func(string, s
 			wrapped("      ", "Controls: %s", strings.Join(d.Controls, "; "))
 		}
 		for _, path := range b.csvs("reports/" + d.Name + "/") {
-			line("      %-60s %12s rows", "data/"+path, count(b.rows[path]))
+			line("      %-72s %8s rows", "data/"+path, count(b.rows[path]))
 		}
 		var queries []string
 		for _, q := range d.Queries() {
@@ -134,7 +134,8 @@ func (b *bundle) readmeRest(line func(string, ...any), wrapped func(string, stri
 	wrapped("  ", "csv: UTF-8, LF, nothing escaped for Excel: do not open it by a double click, use Data > From Text and take every "+
 		"column as text. Nothing between two commas is no value, \"\" an empty text. Times are UTC with their offset.")
 	if b.from.Mask != "full" {
-		wrapped("  ", "Masked: equal values have equal masks in all files, so counts and joins hold. Hashes named landed_sha256 and "+
-			"body_sha256 are those of the answers before the mask.")
+		wrapped("  ", "Masked: equal values have equal masks in all files, so counts and joins hold. Hashes named landed_sha256, "+
+			"body_sha256 and original_sha256 are those before the mask; one of fewer than ten rows is masked too, for it would "+
+			"prove a guess at who they are of. Rows within an answer stand in another order.")
 	}
 }

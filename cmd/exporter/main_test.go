@@ -66,6 +66,10 @@ func TestScripts(t *testing.T) {
 			"harm":     harmNewest,
 			"holds":    holdsText,
 			"oldstore": unpackStore,
+			"seetrace": seeTrace,
+			"editpage": editPage,
+			"stamps":   startStamps,
+			"byhand":   verifyByHand,
 		},
 	})
 }

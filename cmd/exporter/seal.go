@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -55,8 +56,9 @@ type sealLine struct {
 }
 
 // readSeals finds the lines of the journal that name a snapshot, by project. Of
-// several the first counts: who adds one later cannot take it back. Behind a
-// [*journal.Broken] none is found.
+// several the first counts: who adds one later cannot take it back. At and behind a
+// [*journal.Broken] none is found, nor just before it: that line may be what was
+// changed.
 func readSeals(path, snapshot string) (map[string]sealLine, error) {
 	lines := map[string]sealLine{}
 	_, err := journal.Read(path, func(e journal.Entry) error {
@@ -72,6 +74,9 @@ func readSeals(path, snapshot string) (map[string]sealLine, error) {
 		}
 		return nil
 	})
+	if b, ok := errors.AsType[*journal.Broken](err); ok && !b.Torn {
+		maps.DeleteFunc(lines, func(_ string, l sealLine) bool { return l.Seq == b.Line-1 })
+	}
 	return lines, err
 }
 

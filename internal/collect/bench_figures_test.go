@@ -77,6 +77,7 @@ func BenchmarkFigures(b *testing.B) {
 	b.Run("year", func(b *testing.B) { yearFigures(b, f, program) })
 	b.Run("catalogue", func(b *testing.B) { catalogueFigures(b, f, program) })
 	b.Run("sql", func(b *testing.B) { sqlFigures(b, f, program) })
+	b.Run("evidence", func(b *testing.B) { evidenceFigures(b, f, program) })
 	f.print()
 }
 

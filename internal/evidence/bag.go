@@ -91,7 +91,8 @@ func SafePath(path string) string {
 }
 
 func inAlphabet(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-=", c) >= 0
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		strings.IndexByte("._-=", c) >= 0
 }
 
 // maxPath is the length of a path, and with it the depth of folders.
@@ -174,7 +175,8 @@ func parseManifest(name string, text []byte, sizes map[string]int64) ([]File, er
 		if !ok || !strings.HasSuffix(line, "\n") || !isSHA256(sum) {
 			return nil, refuse(name, "line %d: it is no SHA-256 in lower case, two blanks and a path", n)
 		}
-		if inData := strings.HasPrefix(path, "data/"); inData != (name == manifestName) || strings.HasPrefix(path, tagManifestName) {
+		inData := strings.HasPrefix(path, "data/")
+		if inData != (name == manifestName) || strings.HasPrefix(path, tagManifestName) {
 			return nil, refuse(name, "line %d: %s does not belong into this manifest", n, show(path))
 		}
 		if err := listed.add(path); err != nil {

@@ -48,10 +48,13 @@ func Open(path string) (*Bundle, error) {
 		return nil, fmt.Errorf("open bundle: %w", err)
 	}
 	b := &Bundle{sizes: map[string]int64{}, close: func() error { return nil }}
-	if info.IsDir() {
+	switch {
+	case info.IsDir():
 		err = b.openFolder(path)
-	} else {
+	case info.Mode().IsRegular():
 		err = b.openZip(path)
+	default:
+		err = refuse(filepath.Base(path), "it is no plain file, but %s", kindOf(info.Mode()))
 	}
 	if err == nil {
 		err = b.read()
@@ -160,25 +163,25 @@ func (b *Bundle) openZip(name string) error {
 		return err
 	}
 	magic := make([]byte, len(ageHeader))
-	if _, err := io.ReadFull(f, magic); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	_, err = io.ReadFull(f, magic)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch {
-	case !info.Mode().IsRegular():
-		return refuse(path.Base(name), "it is no plain file, but %s", kindOf(info.Mode()))
 	case string(magic) == ageHeader:
 		return ErrEncrypted
 	case !bytes.HasPrefix(magic, []byte("PK\x03\x04")):
-		return refuse(path.Base(name), "it is neither a folder nor a zip")
+		return refuse(filepath.Base(name), "it is neither a folder nor a zip")
 	}
-	return b.readZip(path.Base(name), f, info.Size())
+	return b.readZip(filepath.Base(name), f, info.Size())
 }
 
 // ageHeader is how a file that age has encrypted begins.
 const ageHeader = "age-encryption.org/v1"
 
 // ErrEncrypted is a bundle that has to be decrypted first.
-var ErrEncrypted error = &keyError{errors.New("it is encrypted"), "decrypt it first: age -d -i KEY -o BUNDLE.zip BUNDLE.zip.age"}
+var ErrEncrypted error = &keyError{errors.New("it is encrypted"),
+	"decrypt it first: age -d -i KEY -o BUNDLE.zip BUNDLE.zip.age"}
 
 func (b *Bundle) readZip(file string, from io.ReaderAt, size int64) error {
 	layout, err := readLayout(from, size)
@@ -223,7 +226,8 @@ func (b *Bundle) readZip(file string, from io.ReaderAt, size int64) error {
 // checkRatio refuses what is made to fill a disk.
 func checkRatio(f *zip.File) error {
 	if f.UncompressedSize64 > large && f.UncompressedSize64/maxRatio >= f.CompressedSize64 {
-		return refuse(f.Name, "it would become more than %d times larger: %d bytes of %d", maxRatio, f.UncompressedSize64, f.CompressedSize64)
+		return refuse(f.Name, "it would become more than %d times larger: %d bytes of %d", maxRatio,
+			f.UncompressedSize64, f.CompressedSize64)
 	}
 	return nil
 }
@@ -271,7 +275,8 @@ func (b *Bundle) read() error {
 func damaged(err error) bool {
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
 	_, internal := errors.AsType[flate.InternalError](err)
-	return corrupt || internal || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF)
+	return corrupt || internal || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Extract writes the files that want names to the folder dir, which it makes; files

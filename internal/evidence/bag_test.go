@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,13 +13,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"exporter/internal/evidence/evidencetest"
 	"exporter/internal/journal"
 )
 
@@ -119,16 +121,33 @@ func writeBundle(t testing.TB, dir, name string, files map[string][]byte, s Seal
 	if err != nil {
 		t.Fatal(err)
 	}
+	var writers sync.WaitGroup
 	for path, content := range files {
-		if err := w.Write(path, bytes.NewReader(content)); err != nil {
-			t.Fatal(err)
-		}
+		writers.Go(func() {
+			if err := add(w, path, content); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	writers.Wait()
 	sealed, err := w.Seal(t.Context(), s)
 	if err := errors.Join(err, w.Discard()); err != nil {
 		t.Fatal(err)
 	}
 	return sealed
+}
+
+// add adds a file in one of the ways that there are.
+func add(w *Writer, path string, content []byte) error {
+	switch filepath.Ext(path) {
+	case ".csv":
+		return w.WriteFunc(path, func(to io.Writer) error { _, err := to.Write(content); return err })
+	case ".duckdb":
+		there, err := w.Path(path)
+		return errors.Join(err, os.WriteFile(there, content, 0o644), w.Added(path))
+	default:
+		return w.Write(path, bytes.NewReader(content))
+	}
 }
 
 // small makes a small bundle and returns it with the allowed_signers.
@@ -238,6 +257,32 @@ diff <(find data -type f | LC_ALL=C sort) <(cut -c67- manifest-sha256.txt)`
 	}
 }
 
+// Who follows VERIFY.txt, without this program, finds a bundle of this package in
+// order, masked or not.
+func TestFollowed(t *testing.T) {
+	bin := evidencetest.Tools(t, evidencetest.Linux...)
+	for _, mask := range []string{"full", "standard"} {
+		key, signers := newKey(t)
+		files := payload(t, mask)
+		s := seal(key, signers, mask, files["journal.ndjson"])
+		stamp(t, &s)
+		length, err := strconv.ParseInt(s.Info.Value("Journal-Length"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Tags["VERIFY.txt"] = VerifyText(VerifyFacts{
+			Name: "evidence-2026", Identity: identity, Namespace: namespace, Fingerprint: key.Fingerprint(),
+			Sealed: sealedAt, Stamped: true, Mask: mask, Verdict: "complete", Files: len(files),
+			JournalLength: length, JournalHead: s.Info.Value("Journal-Head"), JournalMasked: mask != "full",
+		})
+		sealed := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
+		ran, err := evidencetest.Follow(t.Context(), sealed.Dir, bin, Steps(string(s.Tags["VERIFY.txt"])))
+		if err != nil || ran < 6 {
+			t.Errorf("%s: %d commands ran, %v", mask, ran, err)
+		}
+	}
+}
+
 // Large files are compressed beside each other, and what does not shrink, or shrinks
 // too well, stands in the zip as it is.
 func TestLargeFiles(t *testing.T) {
@@ -266,157 +311,5 @@ func TestLargeFiles(t *testing.T) {
 	}
 	if info, err := os.Stat(sealed.Zip); err != nil || info.Size() > 6*large+4*large || info.Size() < 6*large {
 		t.Errorf("zip: %v, %v", info.Size(), err)
-	}
-}
-
-// Nothing is under a final name, and nothing else is left, when a seal does not
-// succeed.
-func TestSealFails(t *testing.T) {
-	key, signers := newKey(t)
-	files := payload(t, "full")
-	broken := errors.New("broken")
-	for name, change := range map[string]func(*Writer, *Seal) context.Context{
-		"cancelled": func(*Writer, *Seal) context.Context {
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			return ctx
-		},
-		"no signature": func(_ *Writer, s *Seal) context.Context {
-			s.Sign = func([]byte) (map[string][]byte, error) { return nil, broken }
-			return t.Context()
-		},
-		"a file is not whole": func(w *Writer, _ *Seal) context.Context {
-			w.Path("reports/half.xlsx")
-			return t.Context()
-		},
-		"a file failed": func(w *Writer, _ *Seal) context.Context {
-			w.WriteFunc("reports/half.xlsx", func(io.Writer) error { return broken })
-			return t.Context()
-		},
-		"a file was changed": func(w *Writer, _ *Seal) context.Context {
-			if err := w.bag.WriteFile("data/README.txt", []byte("short"), 0o600); err != nil {
-				t.Error(err)
-			}
-			return t.Context()
-		},
-		"a file was not added": func(w *Writer, _ *Seal) context.Context {
-			if err := w.bag.WriteFile("data/other.txt", []byte("short"), 0o600); err != nil {
-				t.Error(err)
-			}
-			return t.Context()
-		},
-		"encryption fails": func(_ *Writer, s *Seal) context.Context {
-			s.Encrypt = func(io.Writer) (io.WriteCloser, error) { return nil, broken }
-			return t.Context()
-		},
-		"a label is no label": func(_ *Writer, s *Seal) context.Context {
-			s.Info = append(s.Info, Field{"Two\nlines", "x"})
-			return t.Context()
-		},
-		"somebody takes the name": func(w *Writer, s *Seal) context.Context {
-			if err := os.Mkdir(filepath.Join(w.dir, w.name), 0o700); err != nil {
-				t.Error(err)
-			}
-			t.Cleanup(func() {})
-			return t.Context()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			w, err := Create(dir, "evidence")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for path, content := range files {
-				if err := w.Write(path, bytes.NewReader(content)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s := seal(key, signers, "full", files["journal.ndjson"])
-			if _, err := w.Seal(change(w, &s), s); err == nil {
-				t.Error("Seal succeeds")
-			}
-			if err := w.Discard(); err != nil {
-				t.Error(err)
-			}
-			if got := contents(t, dir); len(got) > 0 {
-				t.Errorf("left: %v", got)
-			}
-		})
-	}
-}
-
-// Two cannot make the same bundle; what a killed one left is removed; what is there
-// is not replaced.
-func TestCreate(t *testing.T) {
-	dir := t.TempDir()
-	first, err := Create(dir, "evidence")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Create(dir, "evidence"); !errors.Is(err, ErrHeld) {
-		t.Errorf("a second one: %v", err)
-	}
-	if err := first.Write("secret.txt", strings.NewReader("x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.lock.Close(); err != nil { // as a kill does
-		t.Fatal(err)
-	}
-	second, err := Create(dir, "evidence")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := contents(t, dir); len(got) > 0 {
-		t.Errorf("left of the first: %v", got)
-	}
-	if err := second.Discard(); err != nil {
-		t.Error(err)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
-	}
-	for _, there := range []string{"evidence", "evidence.zip", "evidence.zip.age"} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, there), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Create(dir, "evidence"); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("%s is there: %v", there, err)
-		}
-	}
-	for _, name := range []string{"", ".", "..", ".x", "a/b", "a b", "a%b", "项目"} {
-		if _, err := Create(t.TempDir(), name); err == nil {
-			t.Errorf("Create(%q) succeeds", name)
-		}
-	}
-}
-
-func TestPaths(t *testing.T) {
-	w, err := Create(t.TempDir(), "evidence")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Discard()
-	for _, path := range []string{"a", "A1/b.csv", "A1/c/d-e_f=20.txt", "A1/c/d"} {
-		if err := w.Write(path, strings.NewReader("")); err != nil {
-			t.Errorf("Write(%q): %v", path, err)
-		}
-	}
-	for _, path := range []string{
-		"", "/etc/passwd", "../x", "a/../b", "x//y", "x/", "./x", `x\y`, "a b", "a%20b", "x\ny", "项目", "x.", "x./y",
-		"a", "A", "a/b", "a1/other", "A1", "A1/C/x", strings.Repeat("x/", 600) + "x",
-	} {
-		if err := w.Write(path, strings.NewReader("")); err == nil {
-			t.Errorf("Write(%q) succeeds", path)
-		}
-	}
-	if got := len(w.Files()); got != 4 {
-		t.Errorf("%d files", got)
-	}
-	for path, want := range map[string]string{"p%2F1/a.csv": "p=252F1/a.csv", "a=b": "a=3Db", "中": "=E4=B8=AD", "ok-1_2.x": "ok-1_2.x"} {
-		if got := SafePath(path); got != want || checkPath(got) != nil {
-			t.Errorf("SafePath(%q) = %q, want %q", path, got, want)
-		}
 	}
 }

@@ -190,7 +190,8 @@ func (w *Writer) deflate(ctx context.Context, from io.Reader, spool string) (io.
 	return file, size, nil
 }
 
-func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed, at time.Time) error {
+func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed,
+	at time.Time) error {
 	at = at.UTC()
 	h := &zip.FileHeader{
 		Name:   w.name + "/" + f.Path,

@@ -19,8 +19,8 @@ import (
 
 // entryLine is a line of a bundle's journal, its members in this order: so what a
 // person cuts out of it by position is what it means.
-var entryLine = regexp.MustCompile(`^\{"prev":"([0-9a-f]{64})","seq":([1-9][0-9]{0,17}),"at":"[0-9TZ:.-]+","kind":"[^"\\]*",` +
-	`(?:"sha256":"([0-9a-f]{64})",)?"detail":\{.*\}\}\n$`)
+var entryLine = regexp.MustCompile(`^\{"prev":"([0-9a-f]{64})","seq":([1-9][0-9]{0,17}),` +
+	`"at":"[0-9TZ:.-]+","kind":"[^"\\]*",(?:"sha256":"([0-9a-f]{64})",)?"detail":\{.*\}\}\n$`)
 
 // maxLine is the length of a line of a journal, in bytes.
 const maxLine = 64 << 20
@@ -38,12 +38,12 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 			end = len(data)
 		}
 		if end == 0 {
-			return 0, nil, nil // it goes on
+			return 0, nil, nil // more is needed, or there is no more
 		}
-		return end, data[:end:end], nil
+		return end, data[:end], nil
 	})
 	prev := journal.Zero
-	for lines.Scan() && len(lines.Bytes()) > 0 {
+	for lines.Scan() {
 		hash, problem := checkLine(lines.Bytes(), prev, int64(len(hashes)+1), masked)
 		if problem != "" {
 			return nil, &journal.Broken{Path: journalName, Line: int64(len(hashes) + 1), Problem: problem}
@@ -67,7 +67,8 @@ func checkLine(line []byte, prev string, seq int64, masked bool) (hash [sha256.S
 	case masked != (m[3] != nil):
 		return hash, "it is no entry of a bundle under this mask"
 	case string(m[1]) != prev:
-		return hash, "its prev is not the hash of the line before: that line was changed, or lines are missing, added or in another order"
+		return hash, "its prev is not the hash of the line before: that line was changed, " +
+			"or lines are missing, added or in another order"
 	case string(m[2]) != strconv.FormatInt(seq, 10):
 		return hash, fmt.Sprintf("its seq is %s, not %d", m[2], seq)
 	case masked:
@@ -97,7 +98,8 @@ func parseAnchors(given []string) ([]anchor, error) {
 	for _, text := range given {
 		m := anchorText.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 		if m == nil {
-			return nil, fmt.Errorf("anchor %.100q: it is no hash of 12 to 64 hexadecimal digits, or the number of a line, a colon and a hash", text)
+			return nil, fmt.Errorf("anchor %.100q: it is no hash of 12 to 64 hexadecimal digits, "+
+				"or the number of a line, a colon and a hash", text)
 		}
 		a := anchor{given: text, hash: m[2]}
 		if m[1] != "" {
@@ -171,10 +173,12 @@ func (v *verifier) anchor(a anchor, hashes [][sha256.Size]byte) {
 	}
 	switch {
 	case a.line > int64(len(hashes)):
-		v.find(journalName, "anchor %s: it has only %d lines: it was cut, or the anchor is later than the bundle", a.given, len(hashes))
+		v.find(journalName, "anchor %s: it has only %d lines: it was cut, or the anchor is later than the bundle",
+			a.given, len(hashes))
 	case a.line > 0:
 		v.find(journalName, "anchor %s: line %d is %x: the journal was rewritten", a.given, a.line, hashes[a.line-1])
 	default:
-		v.find(journalName, "anchor %s: no line has it: the journal was rewritten or cut, or the anchor is later than the bundle", a.given)
+		v.find(journalName, "anchor %s: no line has it: the journal was rewritten or cut, "+
+			"or the anchor is later than the bundle", a.given)
 	}
 }

@@ -59,7 +59,8 @@ func parseRecipient(s string) (age.Recipient, error) {
 		err = errors.New("unknown kind")
 	}
 	if err != nil {
-		return nil, &keyError{fmt.Errorf("recipient %.60q: %w", s, err), "a recipient is age1..., ssh-ed25519 ... or ssh-rsa ..."}
+		return nil, &keyError{fmt.Errorf("recipient %.60q: %w", s, err),
+			"a recipient is age1..., ssh-ed25519 ... or ssh-rsa ..."}
 	}
 	return key, nil
 }

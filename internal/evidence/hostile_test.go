@@ -151,6 +151,10 @@ func TestHostileLayout(t *testing.T) {
 			le.PutUint32(b[end+16:], uint32(dir+1))
 			return append(append(bytes.Clone(b[:dir]), '!'), b[dir:]...)
 		}, "does not end where its directory begins"},
+		"something behind the directory": {func(b []byte) []byte {
+			le.PutUint32(b[end+12:], uint32(end-dir+1))
+			return append(append(bytes.Clone(b[:end]), '!'), b[end:]...)
+		}, "not where a zip ends"},
 		"something behind the end":    {func(b []byte) []byte { return append(b, 0) }, "not where a zip ends"},
 		"the end cut":                 {func(b []byte) []byte { return b[:len(b)-1] }, "not where a zip ends"},
 		"only the end":                {func(b []byte) []byte { return b[end:] }, "neither a folder nor a zip"},
@@ -213,6 +217,7 @@ func TestHostileFolder(t *testing.T) {
 
 // A bit of the zip that is flipped is found, or the files are the same still.
 func TestZipBits(t *testing.T) {
+	t.Parallel()
 	sealed, signers := small(t, "full")
 	whole, err := os.ReadFile(sealed.Zip)
 	if err != nil {
@@ -265,6 +270,12 @@ func TestNewerFormat(t *testing.T) {
 	}
 	if _, err := Open(path); !errors.Is(err, ErrEncrypted) {
 		t.Errorf("an encrypted zip: %v", err)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none.zip")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no zip: %v", err)
+	}
+	if _, err := Open(os.DevNull); err == nil || !strings.Contains(err.Error(), "a device") {
+		t.Errorf("a device: %v", err)
 	}
 }
 

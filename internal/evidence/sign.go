@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -21,7 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keyError is a key that is not used, with what a person can do.
+// keyError is a key, a stamp or a line that is not taken, with what a person can do.
 type keyError struct {
 	err  error
 	hint string
@@ -135,7 +134,7 @@ func openKey(path string, passphrase []byte) (*Key, error) {
 	case info.Mode().Perm()&0o077 != 0:
 		return nil, &keyError{
 			fmt.Errorf("%s is open to other accounts (mode %04o)", path, info.Mode().Perm()),
-			"who can read the key can sign in your name: chmod 600 " + path + "; if others had it, make a new one",
+			"who reads the key signs in your name: chmod 600 " + path + "; if others had it, make a new one",
 		}
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxKey))
@@ -158,7 +157,8 @@ func parseKey(path string, b, passphrase []byte) (any, error) {
 	raw, err := ssh.ParseRawPrivateKey(b)
 	if _, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
 		if len(passphrase) == 0 {
-			return nil, &keyError{fmt.Errorf("%s has a passphrase", path), "give it: in reports.yaml as evidence.passphrase"}
+			return nil, &keyError{fmt.Errorf("%s has a passphrase", path),
+				"give it: in reports.yaml as evidence.passphrase"}
 		}
 		raw, err = ssh.ParseRawPrivateKeyWithPassphrase(b, passphrase)
 	}
@@ -172,7 +172,8 @@ func parseKey(path string, b, passphrase []byte) (any, error) {
 		return nil, &keyError{fmt.Errorf("%s is the public half of a key", path),
 			"name the private one, mostly the file without .pub"}
 	}
-	return nil, &keyError{fmt.Errorf("%s is no private key: %w", path, err), "make one with: exporter evidence keygen"}
+	return nil, &keyError{fmt.Errorf("%s is no private key: %w", path, err),
+		"make one with: exporter evidence keygen"}
 }
 
 // newSigner refuses the kinds of keys that do not sign bundles.
@@ -197,7 +198,7 @@ func (k *Key) Fingerprint() string { return ssh.FingerprintSHA256(k.signer.Publi
 // Sign returns the armored signature (SSHSIG, with SHA-512) of message in a
 // namespace, as ssh-keygen -Y sign makes it.
 func (k *Key) Sign(namespace string, message []byte) ([]byte, error) {
-	s, err := sshsig.SignWithRand(bytes.NewReader(message), rand.Reader, k.signer, sshsig.HashSHA512, namespace)
+	s, err := sshsig.Sign(bytes.NewReader(message), k.signer, sshsig.HashSHA512, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
@@ -218,7 +219,8 @@ func Namespace(identity string) (string, error) {
 	name, domain, ok := strings.Cut(identity, "@")
 	if !ok || name == "" || domain == "" || strings.Trim(identity, identityRunes) != "" ||
 		strings.Contains(domain, "@") {
-		return "", &keyError{fmt.Errorf("%.200q is no identity", identity), "it is written as an address: evidence@example.com"}
+		return "", &keyError{fmt.Errorf("%.200q is no identity", identity),
+			"it is written as an address: evidence@example.com"}
 	}
 	return "access-evidence@" + domain, nil
 }

@@ -30,7 +30,8 @@ type Signature struct{ Identity, Fingerprint string }
 // valid at that time and for the namespace. The errors are those above, and of a
 // signers that is not understood; with all but the last the fingerprint is
 // returned where there is one.
-func CheckSignature(signers []byte, namespace string, message, signature []byte, at time.Time) (Signature, error) {
+func CheckSignature(signers []byte, namespace string, message, signature []byte, at time.Time) (
+	Signature, error) {
 	lines, err := parseSigners(signers)
 	if err != nil {
 		return Signature{}, err
@@ -43,7 +44,8 @@ func CheckSignature(signers []byte, namespace string, message, signature []byte,
 	if s.Namespace != namespace {
 		return found, fmt.Errorf("%w: %.200q, not %q", ErrOtherNamespace, s.Namespace, namespace)
 	}
-	if err := sshsig.Verify(bytes.NewReader(message), s, s.PublicKey, s.HashAlgorithm, namespace); err != nil {
+	err = sshsig.Verify(bytes.NewReader(message), s, s.PublicKey, s.HashAlgorithm, namespace)
+	if err != nil {
 		return found, fmt.Errorf("%w: %w", ErrBrokenSignature, err)
 	}
 	err = fmt.Errorf("%w: %s", ErrUnknownKey, found.Fingerprint)
@@ -131,7 +133,8 @@ func parseSigner(line string) (allowed, error) {
 	l := allowed{identity: identity}
 	rest = strings.TrimLeft(rest, " ")
 	var err error
-	if kind, _, _ := strings.Cut(rest, " "); strings.ContainsAny(kind, `="`) || kind == "cert-authority" {
+	kind, _, _ := strings.Cut(rest, " ")
+	if strings.ContainsAny(kind, `="`) || kind == "cert-authority" {
 		if rest, err = l.parseOptions(rest); err != nil {
 			return allowed{}, err
 		}
@@ -200,7 +203,7 @@ func parseBound(value string) (time.Time, error) {
 			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("%.40q is no time, which is written YYYYMMDD or YYYYMMDDHHMMSSZ", value)
+	return time.Time{}, fmt.Errorf("%.40q is no time: YYYYMMDD or YYYYMMDDHHMMSSZ", value)
 }
 
 // parsePublic reads a public key: its kind, its bytes, perhaps a comment.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,6 +99,7 @@ func remade(t *testing.T, files map[string][]byte, mask string, end bool) {
 // A change of the journal is found however much of the rest is made to fit. Who has
 // the key can rewrite all of it: that is found by what an old mail says.
 func TestTamperJournal(t *testing.T) {
+	t.Parallel()
 	tried := 0
 	for _, mask := range []string{"full", "standard"} {
 		key, signers := newKey(t)
@@ -166,8 +169,12 @@ func TestTamperJournal(t *testing.T) {
 								t.Errorf("%s is named:\n%s", name, text)
 							}
 						}
-						if names, text := found(t, path, VerifyOptions{Signers: signers}); strings.HasSuffix(mode, "the same") && len(names) > 0 {
+						names, text = found(t, path, VerifyOptions{Signers: signers})
+						if strings.HasSuffix(mode, "the same") && len(names) > 0 {
 							t.Errorf("found without anchors, which is too good:\n%s", text)
+						}
+						if !rewritten && !slices.Contains(names, journalName) {
+							t.Errorf("without anchors %s is not named:\n%s", journalName, text)
 						}
 					})
 				}
@@ -273,5 +280,27 @@ func TestVerify(t *testing.T) {
 	}
 	if _, err := b.Verify(t.Context(), VerifyOptions{Signers: []byte("nonsense\n")}); err == nil {
 		t.Error("an allowed_signers that is none is taken")
+	}
+}
+
+// A journal of many lines is followed to its end, and lines may be long.
+func TestLongJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.ndjson")
+	j := journal.Open(path, func() time.Time { return sealedAt })
+	for i := range 300 {
+		if _, err := j.Append("x", map[string]string{"text": strings.Repeat("y", i*i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes, err := readChain(bytes.NewReader(text), false)
+	if head, err2 := j.Head(); err != nil || err2 != nil || len(hashes) != 300 || head.SHA256 != fmt.Sprintf("%x", hashes[299]) {
+		t.Errorf("%d lines, %v, %v", len(hashes), err, err2)
+	}
+	if _, err := readChain(bytes.NewReader(text[:len(text)-1]), false); err == nil {
+		t.Error("a torn last line is taken")
 	}
 }

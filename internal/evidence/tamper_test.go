@@ -162,6 +162,7 @@ func stamp(t testing.TB, s *Seal) {
 
 // Whatever is done to whichever file is found, and what is named is that file.
 func TestTamper(t *testing.T) {
+	t.Parallel()
 	tried := 0
 	for _, mask := range []string{"full", "standard"} {
 		key, signers := newKey(t)

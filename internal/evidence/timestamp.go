@@ -19,7 +19,8 @@ import (
 // RequestTimestamp asks the time-stamping server at url (RFC 3161) for a token over
 // message and returns its response, as openssl ts -reply has it, after checking it
 // with [CheckTimestamp]. It sends nothing of the message but its SHA-256.
-func RequestTimestamp(ctx context.Context, client *http.Client, url string, message, roots []byte) ([]byte, error) {
+func RequestTimestamp(ctx context.Context, client *http.Client, url string, message, roots []byte) (
+	[]byte, error) {
 	response, err := requestTimestamp(ctx, client, url, message)
 	if err == nil {
 		_, err = CheckTimestamp(response, message, roots)
@@ -30,8 +31,11 @@ func RequestTimestamp(ctx context.Context, client *http.Client, url string, mess
 	return response, nil
 }
 
-func requestTimestamp(ctx context.Context, client *http.Client, url string, message []byte) ([]byte, error) {
-	request, err := tspclient.NewRequest(tspclient.RequestOptions{Content: message, HashAlgorithm: crypto.SHA256})
+func requestTimestamp(ctx context.Context, client *http.Client, url string, message []byte) (
+	[]byte, error) {
+	request, err := tspclient.NewRequest(tspclient.RequestOptions{
+		Content: message, HashAlgorithm: crypto.SHA256,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +44,10 @@ func requestTimestamp(ctx context.Context, client *http.Client, url string, mess
 		return nil, err
 	}
 	response, err := server.Timestamp(ctx, request)
+	if _, ok := errors.AsType[*tspclient.InvalidResponseError](err); ok {
+		return nil, &keyError{err, "the server has to answer the very request, and to send its " +
+			"certificate, which the stamp names by SHA-256 and not by SHA-1 alone (RFC 5816)"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +81,8 @@ func CheckTimestamp(response, message, roots []byte) (time.Time, error) {
 		return time.Time{}, errors.New("there is no root certificate (PEM) to check it by")
 	}
 	at := stamp.Value.UTC()
-	if _, err := token.Verify(context.Background(), x509.VerifyOptions{Roots: pool, CurrentTime: at}); err != nil {
+	valid := x509.VerifyOptions{Roots: pool, CurrentTime: at}
+	if _, err := token.Verify(context.Background(), valid); err != nil {
 		return time.Time{}, err
 	}
 	if err := checkCertificates(token.Certificates, roots); err != nil {

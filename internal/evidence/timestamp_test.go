@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -116,4 +117,27 @@ func FuzzTimestamp(f *testing.F) {
 			t.Errorf("%x is taken for %v", b, at)
 		}
 	})
+}
+
+// TestTimestampSHA1 has a server whose stamps name its certificate by SHA-1, as some
+// old ones do.
+func TestTimestampSHA1(t *testing.T) {
+	dir := t.TempDir()
+	tsa, err := evidencetest.StartTSA(dir, "Root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tsa.Close)
+	config, err := os.ReadFile(dir + "/openssl.cnf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = bytes.Replace(config, []byte("ess_cert_id_alg = sha256"), []byte("ess_cert_id_alg = sha1"), 1)
+	if err := os.WriteFile(dir+"/openssl.cnf", config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = RequestTimestamp(t.Context(), http.DefaultClient, tsa.URL, message, tsa.Roots)
+	if e, ok := errors.AsType[*keyError](err); !ok || !strings.Contains(e.Hint(), "SHA-1") {
+		t.Errorf("RequestTimestamp: %v", err)
+	}
 }

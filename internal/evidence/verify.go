@@ -203,7 +203,8 @@ func (v *verifier) stamp(sig []byte, run time.Time) error {
 	}
 	v.Stamped = at
 	if apart := at.Sub(run).Abs(); apart > clockSlack {
-		v.note("the time stamp is of %s, and bag-info.txt says sealed at %s", at.Format(time.RFC3339), run.Format(time.RFC3339))
+		v.note("the time stamp is of %s, and bag-info.txt says sealed at %s",
+			at.Format(time.RFC3339), run.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -241,7 +242,8 @@ func (v *verifier) files(ctx context.Context) error {
 		}
 	}
 	if oxum := fmt.Sprintf("%d.%d", v.Bytes, v.Files); oxum != v.b.info.Value("Payload-Oxum") {
-		v.find(infoName, "Payload-Oxum is %s, and the payload's bytes and files are %s", v.b.info.Value("Payload-Oxum"), oxum)
+		v.find(infoName, "Payload-Oxum is %s, and the payload's bytes and files are %s",
+			v.b.info.Value("Payload-Oxum"), oxum)
 	}
 	return nil
 }

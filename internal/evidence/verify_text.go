@@ -37,10 +37,10 @@ type VerifyExample struct {
 	ID           string // stands in the row and in the row of the population
 	Column       string // the column of the ID: access_auth_id
 	Population   string // data/population/permissions.csv
-	Snapshot     string // its first_snapshot
+	Snapshot     string // its landed_snapshot
 	Page         string // data/raw/SNAPSHOT/FOLDER/permissions.ndjson.zst
 	Line         int64  // its landed_line, the line of Page
-	LandedSHA256 string // of the answer as landed, as data/ledger/calls.csv has it
+	LandedSHA256 string // of the answer as landed, as data/ledger/calls.csv has it: also masked
 }
 
 //go:embed verify.txt

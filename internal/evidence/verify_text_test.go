@@ -56,7 +56,7 @@ func newHandBundle(t *testing.T, mask string, tsa *evidencetest.TSA) *handBundle
 	payload := map[string][]byte{
 		"data/README.txt":         []byte("what is where\n"),
 		ex.Report:                 []byte("name,access_auth_id\nAda,2062685835123237680\nBen,2062685835123237681\n"),
-		ex.Population:             []byte("access_auth_id,first_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
+		ex.Population:             []byte("access_auth_id,landed_snapshot,landed_line\n2062685835123237680,20260102T060000Z,2\n"),
 		ex.Page:                   z.EncodeAll([]byte(line(1, `{"result":{}}`)+line(2, page)), nil),
 		"data/ledger/calls.csv":   []byte("snapshot,project,resource,line,landed_sha256\n20260102T060000Z,1424615984265764001,permissions,2," + ex.LandedSHA256 + "\n"),
 		"data/journal.ndjson":     b.journal(t),
@@ -157,8 +157,6 @@ func (b *handBundle) sign(t *testing.T) {
 	}
 }
 
-// TestVerifyText runs the commands of VERIFY.txt with the real tools and without
-// this program, for bundles of all kinds, as Linux and as macOS have the tools.
 // steps are the commands of the bundle's VERIFY.txt.
 func (b *handBundle) steps(t *testing.T) []Step {
 	t.Helper()
@@ -169,6 +167,8 @@ func (b *handBundle) steps(t *testing.T) []Step {
 	return Steps(string(text))
 }
 
+// TestVerifyText runs the commands of VERIFY.txt with the real tools and without
+// this program, for bundles of all kinds, as Linux and as macOS have the tools.
 func TestVerifyText(t *testing.T) {
 	tsa := evidencetest.NewTSA(t, "Root")
 	for _, tt := range []struct {
@@ -195,7 +195,7 @@ func TestVerifyText(t *testing.T) {
 func TestVerifyTextFinds(t *testing.T) {
 	bin := evidencetest.Tools(t, evidencetest.Linux...)
 	tsa := evidencetest.NewTSA(t, "Root")
-	const signed, unchanged, stamped, whole = "1. Who", "2. No file", "3. When", "4. The journal"
+	const signed, unchanged, stamped, whole = "1. Who", "2. No file", "5. When", "3. The journal"
 	edit := func(name, from, to string) func(*testing.T, *handBundle) {
 		return func(t *testing.T, b *handBundle) {
 			path := filepath.Join(b.dir, name)

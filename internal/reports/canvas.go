@@ -225,14 +225,16 @@ func (c *canvas) bookmark(title string, level int) {
 
 // footers writes the last lines of all pages, once their number is known. The
 // library places things by the height of the newest page, hence the shift.
-func (c *canvas) footers(left string) {
+func (c *canvas) footers(name, rests string) {
 	newest, total := c.page.h, len(c.sizes)
 	for i, p := range c.sizes {
 		c.pdf.SetPage(i + 1)
 		c.font(c.set.fonts.regular, 1) // so that the next choice is written on this page
 		y := p.h - 10 + newest - p.h
-		c.text(left, regular, muted, p.left, y, sizeSmall, p.width()-25, 1)
-		c.textRight(number(int64(i+1))+" of "+number(int64(total)), regular, muted, p.w-p.right, y, sizeSmall, 25)
+		const pages = 25
+		left := c.set.fit(name, " · "+rests, sizeSmall, p.width()-pages)
+		c.text(left, regular, muted, p.left, y, sizeSmall, p.width()-pages, 1)
+		c.textRight(number(int64(i+1))+" of "+number(int64(total)), regular, muted, p.w-p.right, y, sizeSmall, pages)
 	}
 	c.pdf.SetPage(total)
 }

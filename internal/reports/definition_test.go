@@ -180,7 +180,7 @@ func TestValidateGivesAllFaults(t *testing.T) {
 func TestReportNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"operators": "", "to-collect": "", strings.Repeat("a", 100): "",
-		"collect":                `report collect: name "collect": must be none of check, collect, operator`,
+		"collect":                `report collect: name "collect": must be none of check, collect, evidence, operator`,
 		"operator":               `name "operator": must be none`,
 		"check":                  `name "check": must be none`,
 		strings.Repeat("a", 101): "report " + strings.Repeat("a", 100) + ": its name must have at most 100 letters",

@@ -71,11 +71,12 @@ func (s *Sealed) words() string {
 	return fmt.Sprintf("sealed by journal line %d, %s", s.Line, s.SHA256[:min(12, len(s.SHA256))])
 }
 
-// footer is what every page says of the report that it is from.
-func (r *Report) footer() string {
+// footer is what every page says of the report that it is from: what it is called,
+// which may be shortened, and what it rests on.
+func (r *Report) footer() (name, rests string) {
 	mask := ""
 	if r.Mask() != store.MaskFull {
 		mask = "mask " + r.Mask()
 	}
-	return joinWords(r.Title(), r.part.heading(), r.trust.snapshot, r.digest(), mask, r.sealed.words())
+	return joinWords(r.Title(), r.part.heading()), joinWords(r.trust.snapshot, r.digest(), mask, r.sealed.words())
 }

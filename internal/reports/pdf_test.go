@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"exporter/internal/store"
 )
 
 func TestPages(t *testing.T) {
@@ -81,6 +83,22 @@ func TestRowsOfPages(t *testing.T) {
 	most = 0
 	if text := pdfText(t, pdfOf(t, r)); strings.Count(text, "1571134600000000") < 30 {
 		t.Error("pdf_rows: 0 does not show all rows")
+	}
+}
+
+// TestFooterKeepsTheSeal shortens what a report is called before what it rests on.
+func TestFooterKeepsTheSeal(t *testing.T) {
+	r := handReport{rows: 14}.report(t)
+	r.mask, r.def.Title = store.MaskPseudonym, strings.Repeat("Access of 第三宿舍 & Sons ", 9)
+	pages := strings.Split(strings.TrimSuffix(pdfText(t, pdfOf(t, r)), "\f"), "\f")
+	for i, p := range pages {
+		if !strings.Contains(p, "… · 20260331T050000Z · 9f3c52d07ab1 · mask pseudonym · sealed by journal line 4118, 3f2a9c12ab34") {
+			t.Errorf("page %d: %s", i+1, p)
+		}
+	}
+	name, rests := r.footer()
+	if got := footerText(joinWords(cut(name, 60), rests)); !strings.HasSuffix(got, rests) || len(got) > 240 {
+		t.Errorf("a sheet's footer is %q", got)
 	}
 }
 

@@ -2,8 +2,11 @@ package reports
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,8 +65,50 @@ func siteOf(t testing.TB, st sandbox.State) storetest.Site {
 	return storetest.Site{Project: "1424615984265764001", At: siteAt, Rows: rows}
 }
 
-// reader publishes a site and opens it.
+// sites are the stores that readers share, each of one site, by what the site holds.
+var sites = struct {
+	sync.Mutex
+	dir    string
+	stores map[string]*store.Store
+}{stores: map[string]*store.Store{}}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if sites.dir, err = os.MkdirTemp("", "sites"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(sites.dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// reader opens a store that has just this site. It is published once, since nothing
+// that reads it changes it; one with a journal, which may change, each time.
 func reader(t testing.TB, site storetest.Site) *store.Reader {
+	t.Helper()
+	if site.Journal != "" {
+		return ownReader(t, site)
+	}
+	sites.Lock()
+	defer sites.Unlock()
+	key := fmt.Sprintf("%+v", site) // maps are printed in the order of their keys
+	st := sites.stores[key]
+	if st == nil {
+		var err error
+		if st, err = store.Open(filepath.Join(sites.dir, fmt.Sprint(len(sites.stores)))); err != nil {
+			t.Fatal(err)
+		}
+		storetest.Publish(t, st, site)
+		sites.stores[key] = st
+	}
+	return readerOf(t, st)
+}
+
+// ownReader publishes a site in a store of the test and opens it.
+func ownReader(t testing.TB, site storetest.Site) *store.Reader {
 	t.Helper()
 	st := storetest.Open(t)
 	storetest.Publish(t, st, site)

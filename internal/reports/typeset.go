@@ -353,6 +353,17 @@ func (t *typesetter) width(text string, s style, size float64) float64 {
 	return w / 1000 * size * mmPerPoint
 }
 
+// fit joins two texts on one line no wider than width; where they are wider, the
+// first is shortened.
+func (t *typesetter) fit(first, second string, size, width float64) string {
+	text := first + second
+	for rest := []rune(first); len(rest) > 0 && t.width(text, regular, size) > width; {
+		rest = rest[:len(rest)-1]
+		text = strings.TrimRight(string(rest), " ·") + "…" + second
+	}
+	return text
+}
+
 // emphasized splits text at ** into plain and emphasized pieces.
 func emphasized(text string, plain, strong piece) []piece {
 	var pieces []piece

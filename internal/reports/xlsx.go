@@ -135,7 +135,8 @@ func (b *workbook) page(sheet string, orientation string, high int) error {
 		Left: &side, Right: &side, Top: &top, Bottom: &top}); err != nil {
 		return err
 	}
-	left := footerText(b.r.footer())
+	name, rests := b.r.footer()
+	left := footerText(joinWords(cut(name, 60), rests))
 	return b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{OddFooter: "&L&8" + left + "&R&8&P of &N"})
 }
 

@@ -324,7 +324,7 @@ func TestSheetName(t *testing.T) {
 func TestSameBytes(t *testing.T) {
 	fonts := testFonts(t)
 	site := handSite(t)
-	one, two := reader(t, site), reader(t, site)
+	one, two := ownReader(t, site), ownReader(t, site)
 	for _, d := range Builtin() {
 		first, again := makeReport(t, one, d.Name, nil), makeReport(t, two, d.Name, nil)
 		for format, write := range map[string]func(*Report, *bytes.Buffer) error{

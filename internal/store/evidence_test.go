@@ -206,3 +206,30 @@ func TestEvidenceOfAnOlderStore(t *testing.T) {
 		t.Errorf("%d files and %d rows", len(files), n)
 	}
 }
+
+// Who was purged is in no masked page of what landed before, whatever still has it.
+func pagesOfThePurged(t *testing.T, st *store.Store, ids []string) {
+	kept := map[string][]string{}
+	files := rawFiles(t, st, day(1), day(3), ids[1], "p1")
+	for _, f := range files {
+		kept[f.Path] = fileLines(t, rawPath(st, f))
+	}
+	p, err := st.Purge(t.Context(), store.PurgeOptions{Person: siteIDs[2], Project: "p1", Started: day(4), ProgramVersion: "test",
+		Journal: filepath.Join(st.Dir(), "journal.ndjson")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Remove(p.Files); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(rawPath(st, files[0])); err != nil {
+		t.Fatal(err) // calls stay
+	}
+	m := pageMasker(t, st, p.Snapshot, store.MaskPseudonym)
+	for _, f := range files {
+		is := strings.Join(maskLines(t, m, f, kept[f.Path]...), "\n")
+		if found := hold([]byte(is), secrets(store.MaskPseudonym)); len(found) > 0 {
+			t.Errorf("%s: %q", f.Path, found)
+		}
+	}
+}

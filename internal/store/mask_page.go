@@ -52,7 +52,7 @@ type pageWriter struct {
 	text     []byte // the line
 	resource string
 	rows     int64    // as it says, or of its longest list of objects
-	hashes   [][2]int // where they stand in out
+	hashes   [][2]int // where they stand in out, without their quotes
 	scratch  []byte
 }
 
@@ -72,9 +72,8 @@ func (w *pageWriter) line(line []byte, fields map[string]pageField) error {
 		return errors.Join(err, errNoJSON)
 	}
 	for _, at := range slices.Backward(w.hashes) {
-		if w.rows < fewestRows {
-			w.out = slices.Replace(w.out, at[0], at[1], []byte(`"masked"`)...)
-		}
+		sum := w.m.hash(string(w.out[at[0]:at[1]]), w.rows)
+		w.out = slices.Replace(w.out, at[0], at[1], []byte(sum)...)
 	}
 	return nil
 }
@@ -259,7 +258,7 @@ func (w *pageWriter) string(quoted []byte, field pageField) error {
 		w.out = append(w.out, quoted...)
 		return nil
 	case field.fate == hashed:
-		w.hashes = append(w.hashes, [2]int{len(w.out), len(w.out) + len(quoted)})
+		w.hashes = append(w.hashes, [2]int{len(w.out) + 1, len(w.out) + 1 + len(raw)})
 		w.out = append(w.out, quoted...)
 		return nil
 	case field.fate == named:

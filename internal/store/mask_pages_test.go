@@ -25,7 +25,7 @@ func TestMaskedPages(t *testing.T) {
 		p := &maskedPages{st, ids, mask, pageMasker(t, st, ids[1], mask)}
 		for name, test := range map[string]func(*testing.T){
 			"hold no secret": p.holdNoSecret, "are read as the masked copy": p.areTheCopy, "keep their shape": p.keepShape,
-			"of any spelling": p.ofAnySpelling, "of harm": p.ofHarm, "same bytes": p.sameBytes, "hashes": p.hashes,
+			"of any spelling": p.ofAnySpelling, "of harm": p.ofHarm, "same bytes": p.sameBytes, "hashes": p.hashes, "ledger": p.ledger,
 		} {
 			t.Run(name+" "+mask, test)
 		}
@@ -348,29 +348,32 @@ func (p *maskedPages) hashes(t *testing.T) {
 	}
 }
 
-// Who was purged is in no masked page of what landed before, whatever still has it.
-func pagesOfThePurged(t *testing.T, st *store.Store, ids []string) {
-	kept := map[string][]string{}
-	files := rawFiles(t, st, day(1), day(3), ids[1], "p1")
-	for _, f := range files {
-		kept[f.Path] = fileLines(t, rawPath(st, f))
+// What was asked by an id stays, whatever else is in a key is masked: in the pages, the
+// calls and the ledger alike. So are the hashes.
+func (p *maskedPages) ledger(t *testing.T) {
+	f := store.EvidenceFile{Path: "20000101T000000Z/p1/calls.ndjson.zst", Project: "p1", Resource: "calls", There: true}
+	call := func(resource, key string, rows int) string {
+		return fmt.Sprintf(`{"resource":%q,"key":%q,"rows":%d,"body_sha256":"abc","landed_sha256":"abc"}`, resource, key, rows)
 	}
-	p, err := st.Purge(t.Context(), store.PurgeOptions{Person: siteIDs[2], Project: "p1", Started: day(4), ProgramVersion: "test",
-		Journal: filepath.Join(st.Dir(), "journal.ndjson")})
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(rawPath(p.st, f)), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := st.Remove(p.Files); err != nil {
+	storetest.Land(t, rawPath(p.st, f), call("records", siteIDs[0], 3), call("tie_outs", "name=Quirin Zwolle", 100))
+	lines := fileLines(t, rawPath(p.st, f))
+	is := maskLines(t, p.m, f, lines...)
+	var ledger bytes.Buffer
+	if err := p.st.WriteCalls(t.Context(), []store.EvidenceFile{f}, p.m, &ledger); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(rawPath(st, files[0])); err != nil {
-		t.Fatal(err) // calls stay
+	rows := strings.Split(ledger.String(), "\n")
+	if is[0] != strings.ReplaceAll(lines[0], `"abc"`, `"masked"`) ||
+		!strings.Contains(rows[1], siteIDs[0]) || !strings.HasSuffix(rows[1], ",masked,masked") {
+		t.Errorf("by an id: %s, %s", is[0], rows[1])
 	}
-	m := pageMasker(t, st, p.Snapshot, store.MaskPseudonym)
-	for _, f := range files {
-		is := strings.Join(maskLines(t, m, f, kept[f.Path]...), "\n")
-		if found := hold([]byte(is), secrets(store.MaskPseudonym)); len(found) > 0 {
-			t.Errorf("%s: %q", f.Path, found)
-		}
+	name := parse(t, is[1])["key"].(string)
+	page := maskLines(t, p.m, store.EvidenceFile{Path: "x", Project: "p1", Resource: "tie_outs"}, `{"line":1,"key":"name=Quirin Zwolle","response":{}}`)[0]
+	if strings.Contains(name, "Quirin") || !strings.HasPrefix(name, "name=") || parse(t, page)["key"] != name ||
+		!strings.Contains(rows[2], ","+name+",") || !strings.HasSuffix(rows[2], ",abc,abc") {
+		t.Errorf("by a name: %s, %s, %s", is[1], page, rows[2])
 	}
 }

@@ -20,25 +20,34 @@ import (
 func Tools(t testing.TB, names ...string) string {
 	t.Helper()
 	bin := t.TempDir()
+	if err := LinkTools(bin, names...); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// LinkTools is [Tools] for a folder that is there.
+func LinkTools(bin string, names ...string) error {
 	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err == nil {
 			err = os.Symlink(path, filepath.Join(bin, name))
 		}
 		if err != nil {
-			t.Fatalf("%v (make test-tools installs it)", err)
+			return fmt.Errorf("%w (make test-tools installs what the tests use)", err)
 		}
 	}
-	return bin
+	return nil
 }
 
 // The programs that VERIFY.txt needs, beside a shell.
 var (
-	Linux = []string{"sha256sum", "cut", "sort", "comm", "mktemp", "rm", "head", "find", "grep", "sed", "ssh-keygen", "openssl", "zstd"}
+	Linux = []string{"sha256sum", "cut", "sort", "comm", "mktemp", "rm", "head", "find", "grep", "sed",
+		"ssh-keygen", "openssl", "zstd"}
 	MacOS = append([]string{"shasum", "perl"}, Linux[1:]...)
 )
 
-// step is step: the tests of that package use this one.
+// step is evidence.Step: that package's own tests use this one.
 type step = struct {
 	Title, Command string
 	Answer         []string
@@ -76,7 +85,8 @@ func follow(ctx context.Context, s step, dir, bin, before string) error {
 		return fmt.Errorf("%w\n%s%s", err, &stdout, &stderr)
 	}
 	if !good(s, stdout.String()) {
-		return fmt.Errorf("the answer is\n%s%swhere the good one is\n%s", &stdout, &stderr, strings.Join(s.Answer, "\n"))
+		return fmt.Errorf("the answer is\n%s%swhere the good one is\n%s", &stdout, &stderr,
+			strings.Join(s.Answer, "\n"))
 	}
 	return nil
 }

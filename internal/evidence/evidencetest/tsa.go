@@ -1,7 +1,8 @@
 package evidencetest
 
 import (
-	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,13 +13,13 @@ import (
 	"testing"
 )
 
-// TSA is a time-stamping server on loopback (RFC 3161), made of openssl. It ends
-// with the test.
+// TSA is a time-stamping server on loopback (RFC 3161), made of openssl.
 type TSA struct {
-	URL   string
-	Roots []byte // PEM
-	dir   string
-	mu    sync.Mutex // openssl counts its stamps in a file
+	URL    string
+	Roots  []byte // PEM
+	dir    string
+	server *httptest.Server
+	mu     sync.Mutex // openssl counts its stamps in a file
 }
 
 // tsaConfig is for openssl: a root, an authority below it, which the stamps carry, and
@@ -54,46 +55,62 @@ ess_cert_id_chain = no
 ess_cert_id_alg = sha256
 `
 
-// NewTSA starts a server. subject is the common name of its root: two servers that
-// have the same still have other keys.
+// NewTSA starts a server that ends with the test. subject is a part of the name of its
+// root: two servers that have the same still have other keys.
 func NewTSA(t testing.TB, subject string) *TSA {
 	t.Helper()
-	s := &TSA{dir: t.TempDir()}
-	for name, text := range map[string]string{"openssl.cnf": tsaConfig, "serial": "01\n"} {
-		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	issue := func(name, from, extensions string) {
-		s.openssl(t, "req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-			"-nodes", "-keyout", name+".key", "-out", name+".csr", "-subj", "/O=Example/CN="+subject+" "+name)
-		by := []string{"-CA", from + ".pem", "-CAkey", from + ".key", "-CAcreateserial"}
-		if name == from {
-			by = []string{"-signkey", name + ".key"}
-		}
-		s.openssl(t, append([]string{"x509", "-req", "-in", name + ".csr", "-days", "365",
-			"-extfile", "openssl.cnf", "-extensions", extensions, "-out", name + ".pem"}, by...)...)
-	}
-	issue("root", "root", "authority")
-	issue("middle", "root", "authority")
-	issue("tsa", "middle", "stamps")
-	var err error
-	if s.Roots, err = os.ReadFile(filepath.Join(s.dir, "root.pem")); err != nil {
+	s, err := StartTSA(t.TempDir(), subject)
+	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(s.stamp))
-	t.Cleanup(server.Close)
-	s.URL = server.URL
+	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *TSA) openssl(t testing.TB, args ...string) {
-	t.Helper()
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = s.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("openssl %q: %v\n%s", args, err, out)
+// StartTSA starts a server that keeps its files in dir and ends with [TSA.Close].
+func StartTSA(dir, subject string) (*TSA, error) {
+	s := &TSA{dir: dir}
+	for name, text := range map[string]string{"openssl.cnf": tsaConfig, "serial": "01\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
 	}
+	err := errors.Join(s.issue("root", "root", "authority", subject),
+		s.issue("middle", "root", "authority", subject), s.issue("tsa", "middle", "stamps", subject))
+	if err != nil {
+		return nil, err
+	}
+	if s.Roots, err = os.ReadFile(filepath.Join(dir, "root.pem")); err != nil {
+		return nil, err
+	}
+	s.server = httptest.NewServer(http.HandlerFunc(s.stamp))
+	s.URL = s.server.URL
+	return s, nil
+}
+
+// Close ends the server.
+func (s *TSA) Close() { s.server.Close() }
+
+// issue makes a key and its certificate, signed by that of from.
+func (s *TSA) issue(name, from, extensions, subject string) error {
+	by := []string{"-CA", from + ".pem", "-CAkey", from + ".key", "-CAcreateserial"}
+	if name == from {
+		by = []string{"-signkey", name + ".key"}
+	}
+	for _, args := range [][]string{
+		{"req", "-new", "-config", "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+			"-nodes", "-keyout", name + ".key", "-out", name + ".csr",
+			"-subj", "/O=Example/CN=" + subject + " " + name},
+		append([]string{"x509", "-req", "-in", name + ".csr", "-days", "365",
+			"-extfile", "openssl.cnf", "-extensions", extensions, "-out", name + ".pem"}, by...),
+	} {
+		cmd := exec.Command("openssl", args...)
+		cmd.Dir = s.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("openssl %q: %w\n%s", args, err, out)
+		}
+	}
+	return nil
 }
 
 // stamp answers a query with what openssl makes of it.
@@ -105,9 +122,9 @@ func (s *TSA) stamp(w http.ResponseWriter, r *http.Request) {
 		err = os.WriteFile(filepath.Join(s.dir, "query.tsq"), query, 0o600)
 	}
 	if err == nil {
-		var failed bytes.Buffer
-		cmd := exec.CommandContext(r.Context(), "openssl", "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "reply.tsr")
-		cmd.Dir, cmd.Stderr = s.dir, &failed
+		cmd := exec.CommandContext(r.Context(), "openssl", "ts", "-reply", "-config", "openssl.cnf",
+			"-queryfile", "query.tsq", "-out", "reply.tsr")
+		cmd.Dir = s.dir
 		err = cmd.Run()
 	}
 	var reply []byte
