@@ -63,7 +63,7 @@ func TestEvidenceSaysWhatIsMissing(t *testing.T) {
 	}
 	dir := s.path("out/evidence-2026-03-01-2026-03-03-full")
 	v := s.verify(t, 0, dir)
-	readme, gone := readText(t, filepath.Join(dir, "data/README.txt")), readText(t, filepath.Join(dir, "data/ledger/raw_gone.csv"))
+	readme, gone := readText(t, filepath.Join(dir, "data/README.txt")), readText(t, filepath.Join(dir, "data/ledger/raw_files.csv"))
 	if v.Info["Verdict"] != "incomplete: 1 day of 3 without a whole snapshot" || v.Info["Missing-Days"] != "2026-03-01" ||
 		!strings.Contains(readme, "2026-03-01  before the first snapshot") {
 		t.Errorf("%v\n%s", v.Info, readme)

@@ -95,3 +95,22 @@ func TestEvidenceTogether(t *testing.T) {
 		t.Errorf("%d entries", entries)
 	}
 }
+
+// Where retention let the file of the period's snapshot go, the later one stands for
+// it, and that is said; the numbers are those of the day.
+func TestEvidenceOfLaterFile(t *testing.T) {
+	t.Parallel()
+	s := newEvidenceSite(t)
+	before := s.column(t, "SELECT count(*) FROM permissions", "--snapshot", "20260302T010000Z")[0]
+	s.run(t, 0, "snapshots", "prune", "--keep-daily", "0", "--keep-monthly", "0")
+	s.run(t, 0, "evidence", "create", "--from", "2026-03-02", "--to", "2026-03-02", "--mask", "full", "--report", "expiring-permissions", "--out", s.path("out"))
+	dir := s.path("out/evidence-2026-03-02-2026-03-02-full")
+	v := s.verify(t, 0, dir)
+	readme := readText(t, filepath.Join(dir, "data/README.txt"))
+	if v.Info["Snapshot"] != "20260302T010000Z" || v.Digests != 1 || !strings.Contains(readme, "The file of snapshot 20260302T010000Z was let go by retention") {
+		t.Errorf("%+v\n%s", v, readme)
+	}
+	if !regexp.MustCompile(`population/permissions.csv +` + before + ` rows`).MatchString(readme) {
+		t.Errorf("not %s permissions:\n%s", before, readme)
+	}
+}
