@@ -57,11 +57,11 @@ func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidence
 		p.name += "-" + f.project
 	}
 	all, err := st.Snapshots(ctx)
-	if len(all) == 0 && err == nil {
-		return nil, &hintError{fmt.Errorf("%w: the store is empty", store.ErrNotPublished), "make one: exporter collect"}
+	if err != nil { // a damaged file may be that of the period
+		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, err
+		return nil, &hintError{fmt.Errorf("%w: the store is empty", store.ErrNotPublished), "make one: exporter collect"}
 	}
 	return p, p.choose(all)
 }
