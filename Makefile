@@ -42,7 +42,7 @@ fuzz:
 # months of serve. SEED chooses the chains of kills, and the months.
 SEED ?= 1
 nightly: test-tools
-	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestOutboxKill|TestSlotKill|TestPublishKill|TestBundleKill|TestPairsOfFaults|TestInterruption|TestMonthOfServe)$$' -v -nightly -seed $(SEED) -timeout 3h
+	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestOutboxKill|TestSlotKill|TestPublishKill|TestBundleKill|TestEvidenceKill|TestPairsOfFaults|TestInterruption|TestMonthOfServe)$$' -v -nightly -seed $(SEED) -timeout 3h
 
 # bench measures speed and memory, and prints a table of the figures with their
 # aims. It wants two cores for itself; BENCH=Figures/million is a part of it.

@@ -15,7 +15,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // tests: differences
 	github.com/hiddeco/sshsig v0.2.0 // signatures that ssh-keygen -Y verify takes
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables on the terminal; knows wide characters
-	github.com/klauspost/compress v1.20.3 // zstd of landed pages, deflate of workbooks
+	github.com/klauspost/compress v1.20.3 // zstd of landed pages, deflate of workbooks and bundles
 	github.com/landlock-lsm/go-landlock v0.11.0 // what a query may reach, kept by the kernel
 	github.com/notaryproject/tspclient-go v1.0.0 // time stamps (RFC 3161)
 	github.com/prometheus/client_golang v1.25.0 // metrics of serve

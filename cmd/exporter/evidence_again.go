@@ -23,6 +23,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"exporter/internal/evidence"
+	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -77,7 +78,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 		return err
 	}
 	if x.journal != nil {
-		if err := x.digests(ctx); err != nil {
+		if err := errors.Join(x.digests(ctx), x.pages(ctx)); err != nil {
 			return err
 		}
 	}
@@ -87,6 +88,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 			x.differs(name, "nothing that the bundle holds makes it")
 		}
 	}
+	r.NotMadeAgain = append(r.NotMadeAgain, "README.txt, population/schema.json, ledger/raw_files.csv: the signature alone speaks for them")
 	slices.SortFunc(r.Findings, func(a, b evidence.Finding) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
@@ -231,6 +233,7 @@ func (x *again) ledgers(ctx context.Context) error {
 	if err := f.Close(); err != nil || x.journal == nil {
 		return err
 	}
+	x.witnesses()
 	zone, err := time.LoadLocation(x.from.Timezone)
 	if err != nil {
 		return err
@@ -260,6 +263,18 @@ func (x *again) ledgers(ctx context.Context) error {
 	}
 	x.same("ledger/calls.csv", hex.EncodeToString(h.Sum(nil)))
 	return nil
+}
+
+// witnesses compares the logs of watched collections with the journal.
+func (x *again) witnesses() {
+	for name, sum := range x.sums {
+		of, ok := strings.CutPrefix(name, "witness/")
+		if ok && !slices.ContainsFunc(x.journal.entries, func(e journal.Entry) bool {
+			return e.Kind == "witness" && member(e.Detail, "sha256") == sum && member(e.Detail, "snapshot") == strings.TrimSuffix(of, ".txt")
+		}) {
+			x.differs(name, "no line of the journal has its SHA-256")
+		}
+	}
 }
 
 // rawFiles are the bundle's raw pages as [store.Store.RawFiles] lists them.

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"exporter/internal/evidence"
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -120,31 +114,32 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if err != nil {
 		return err
 	}
-	if err := cfg.journal(a.now).Writable(); err != nil {
-		return explainDisk(err)
-	}
 	plan, err := planEvidence(ctx, cfg, st, f, a.now())
 	if err != nil {
 		return err
 	}
-	if err := seal.enterKey(cfg, a.now); err != nil {
-		return err
+	if err := cfg.journal(a.now).Writable(); err != nil {
+		return explainDisk(err)
 	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
-	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return explainOut(err)
 	}
-	if b.w, err = evidence.Create(f.out, plan.name); err != nil {
+	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
+		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
+			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
+	} else if errors.Is(err, evidence.ErrHeld) {
+		return &hintError{err, "wait for it; its bundle will stand there"}
+	} else if err != nil {
 		return explainOut(err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(explainOut(err), b.w.Discard())
-		}
-	}()
+	defer func() { err = errors.Join(explainOut(err), b.w.Discard()) }()
+	if err := seal.enterKey(cfg, a.now); err != nil {
+		return err
+	}
+	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
@@ -157,313 +152,6 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	}
 	a.saySealed(b, sealed, seal, a.now().Sub(began))
 	return b.announce(ctx, sealed, seal)
-}
-
-// evidencePlan is which period and snapshots a bundle is of.
-type evidencePlan struct {
-	name     string
-	from, to time.Time // the first moment of the period, and the last
-	zone     *time.Location
-	project  string
-	snapshot string // the last whole one of the period
-	since    string // the last whole one before the period, else the first in it; "" for none
-	verdict  string // of snapshot
-	missing  []missingDay
-	today    time.Time
-}
-
-// missingDay is a day of the period that has no whole snapshot.
-type missingDay struct{ day, why string }
-
-const hintPeriod = "days of the store's time zone, as: --from 2026-01-01 --to 2026-03-31"
-
-// planEvidence chooses the snapshots of a period.
-func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidenceFlags, now time.Time) (*evidencePlan, error) {
-	p := &evidencePlan{zone: cfg.zone, project: f.project, today: now}
-	for _, x := range []struct {
-		flag, value string
-		to          *time.Time
-	}{{"--from", f.from, &p.from}, {"--to", f.to, &p.to}} {
-		if x.value == "" {
-			return nil, usage(fmt.Errorf("evidence create: %s is missing", x.flag), hintPeriod)
-		}
-		t, err := time.ParseInLocation(time.DateOnly, x.value, cfg.zone)
-		if err != nil {
-			return nil, usage(fmt.Errorf("%s %s: not a day", x.flag, x.value), hintPeriod)
-		}
-		*x.to = t
-	}
-	if p.to.Before(p.from) {
-		return nil, usage(fmt.Errorf("--to %s is before --from %s", f.to, f.from), hintPeriod)
-	}
-	if p.from.After(now) {
-		return nil, usage(fmt.Errorf("--from %s is in the future", f.from), hintPeriod)
-	}
-	p.to = p.to.AddDate(0, 0, 1).Add(-time.Millisecond)
-	p.name = "evidence-" + f.from + "-" + f.to + "-" + f.mask
-	if f.project != "" {
-		p.name += "-" + f.project
-	}
-	all, err := st.Snapshots(ctx)
-	if len(all) == 0 && err == nil {
-		return nil, &hintError{fmt.Errorf("%w: the store is empty", store.ErrNotPublished), "make one: exporter collect"}
-	}
-	if len(all) == 0 {
-		return nil, err
-	}
-	return p, p.choose(all)
-}
-
-// wholeSnapshot is a snapshot of which every project is whole.
-type wholeSnapshot struct {
-	id, verdict string
-	at          time.Time
-}
-
-// choose finds the last whole snapshot of the period, and the one that changes are
-// told since.
-func (p *evidencePlan) choose(all []store.Snapshot) error {
-	by := map[string]*wholeSnapshot{}
-	var ids []string
-	for _, s := range all {
-		if p.project != "" && s.Project != p.project {
-			continue
-		}
-		w := by[s.ID]
-		if w == nil {
-			w = &wholeSnapshot{id: s.ID, verdict: store.Complete}
-			by[s.ID] = w
-			ids = append(ids, s.ID)
-		}
-		at := s.ServerTime
-		if at.IsZero() {
-			at = s.Started
-		}
-		if at.After(w.at) {
-			w.at = at
-		}
-		if s.Verdict == store.Partial || s.Verdict == store.CompleteWithDrift && w.verdict == store.Complete {
-			w.verdict = s.Verdict
-		}
-	}
-	if len(ids) == 0 {
-		return usage(fmt.Errorf("%w: project %s", store.ErrNotPublished, p.project), "what there is: exporter snapshots list")
-	}
-	slices.Sort(ids)
-	var whole []*wholeSnapshot
-	within := 0
-	for _, id := range ids {
-		w := by[id]
-		if inside := !w.at.Before(p.from) && !w.at.After(p.to); inside {
-			within++
-		}
-		if w.verdict != store.Partial {
-			whole = append(whole, w)
-		}
-	}
-	var first, last, before *wholeSnapshot
-	for _, w := range whole {
-		switch {
-		case w.at.Before(p.from):
-			before = w
-		case !w.at.After(p.to):
-			last = w
-			first = cmp.Or(first, w)
-		}
-	}
-	if last == nil {
-		return p.nothing(whole, within)
-	}
-	p.snapshot, p.verdict = last.id, last.verdict
-	switch {
-	case before != nil:
-		p.since = before.id
-	case first != last:
-		p.since = first.id
-	}
-	return nil
-}
-
-// nothing says that the period has no whole snapshot, and when there were some.
-func (p *evidencePlan) nothing(whole []*wholeSnapshot, within int) error {
-	what := "no snapshot"
-	if within > 0 {
-		what = fmt.Sprintf("no whole snapshot, only %s in part", plural(int64(within), "snapshot"))
-	}
-	hint := "no snapshot of the store is whole: exporter snapshots show"
-	if len(whole) > 0 {
-		day := func(w *wholeSnapshot) string { return w.at.In(p.zone).Format(time.DateOnly) }
-		hint = fmt.Sprintf("there are whole ones from %s to %s: exporter snapshots list", day(whole[0]), day(whole[len(whole)-1]))
-	}
-	return &hintError{fmt.Errorf("%w: the period %s to %s has %s", store.ErrNotPublished,
-		p.from.Format(time.DateOnly), p.to.Format(time.DateOnly), what), hint}
-}
-
-// days counts the days of the period up to a moment.
-func (p *evidencePlan) days(until time.Time) int {
-	n := 0
-	for d := p.from; !d.After(until) && !d.After(p.to); d = d.AddDate(0, 0, 1) {
-		n++
-	}
-	return n
-}
-
-// words is the verdict on the period.
-func (p *evidencePlan) words() string {
-	var parts []string
-	if n := len(p.missing); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), p.days(p.end())))
-	}
-	if p.to.Sub(p.today) > 24*time.Hour {
-		parts = append(parts, "the period goes on after "+p.today.In(p.zone).Format(time.DateOnly))
-	}
-	if len(parts) > 0 {
-		return "incomplete: " + strings.Join(parts, "; ")
-	}
-	return "complete"
-}
-
-// end is the end of the period, or now where that is earlier.
-func (p *evidencePlan) end() time.Time {
-	if p.to.After(p.today) {
-		return p.today
-	}
-	return p.to
-}
-
-// sealer is what a bundle is sealed with.
-type sealer struct {
-	key       *evidence.Key
-	identity  string
-	namespace string
-	config    evidenceConfig
-	roots     []byte
-	stamped   time.Time
-}
-
-const hintKeygen = "make one: exporter evidence keygen; then name it in reports.yaml, evidence: {key: FILE, identity: NAME@DOMAIN}"
-
-// openSeal opens the key, and what else a seal needs.
-func (a *app) openSeal(cfg *config, path string) (*sealer, error) {
-	e := cfg.Evidence
-	path = cmp.Or(path, e.Key)
-	if path == "" {
-		return nil, usage(errors.New("evidence create: no key to sign with"), hintKeygen)
-	}
-	if e.Identity == "" {
-		return nil, usage(errors.New("evidence create: evidence.identity is missing: whose key it is"), hintKeygen)
-	}
-	s := &sealer{identity: e.Identity, config: e}
-	var err error
-	if s.namespace, err = evidence.Namespace(e.Identity); err != nil {
-		return nil, &exitError{exitUsage, err}
-	}
-	if s.key, err = evidence.OpenKey(path, []byte(e.Passphrase)); errors.Is(err, os.ErrNotExist) {
-		return nil, usage(err, hintKeygen)
-	} else if err != nil {
-		return nil, &exitError{exitUsage, err}
-	}
-	if e.Timestamp.Roots != "" {
-		if s.roots, err = os.ReadFile(e.Timestamp.Roots); err != nil {
-			return nil, &exitError{exitUsage, fmt.Errorf("evidence.timestamp.roots: %w", err)}
-		}
-	}
-	return s, nil
-}
-
-// enterKey tells the journal when another key signs than the last time.
-func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
-	last := ""
-	_, err := journal.Read(cfg.journalPath(), func(e journal.Entry) error {
-		if e.Kind == "key" {
-			last = member(e.Detail, "fingerprint")
-		}
-		return nil
-	})
-	var broken *journal.Broken
-	if err != nil && !errors.As(err, &broken) || last == s.key.Fingerprint() {
-		return err
-	}
-	entry := map[string]any{"action": "used", "fingerprint": s.key.Fingerprint(), "identity": s.identity}
-	if last != "" {
-		entry["previous"] = last
-	}
-	_, err = cfg.journal(now).Append("key", entry)
-	return explainDisk(err)
-}
-
-// sign signs the tag manifest, and has the signature stamped.
-func (s *sealer) sign(ctx context.Context, manifest []byte) (map[string][]byte, error) {
-	const name = "tagmanifest-sha256.txt.sig"
-	signature, err := s.key.Sign(s.namespace, manifest)
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{name: signature}
-	if t := s.config.Timestamp; t.URL != "" {
-		client := &http.Client{Timeout: time.Minute}
-		stamp, err := evidence.RequestTimestamp(ctx, client, t.URL, signature, s.roots)
-		if err != nil {
-			return nil, &hintError{fmt.Errorf("time stamp: %w", err), "see evidence.timestamp in reports.yaml; without it bundles are signed but not stamped"}
-		}
-		if s.stamped, err = evidence.CheckTimestamp(stamp, signature, s.roots); err != nil {
-			return nil, err
-		}
-		files[name+".tsr"] = stamp
-	}
-	return files, nil
-}
-
-// seal closes the bundle.
-func (b *bundle) seal(ctx context.Context, s *sealer) (evidence.Sealed, error) {
-	at := b.app.now().UTC().Truncate(time.Second)
-	tags := map[string][]byte{"allowed_signers": []byte(s.key.AllowedSigner(s.identity, s.namespace, at.AddDate(0, 0, -1)) + "\n")}
-	if s.roots != nil {
-		tags["tsa-roots.pem"] = s.roots
-	}
-	tags["VERIFY.txt"] = evidence.VerifyText(b.verifyFacts(s, at))
-	o := evidence.Seal{Info: b.info(s, at), Tags: tags, At: at, Zip: true,
-		Sign: func(manifest []byte) (map[string][]byte, error) { return s.sign(ctx, manifest) }}
-	if len(s.config.Recipients) > 0 {
-		o.Encrypt = func(w io.Writer) (io.WriteCloser, error) { return evidence.Encrypt(w, s.config.Recipients) }
-	}
-	return b.w.Seal(ctx, o)
-}
-
-// info is bag-info.txt.
-func (b *bundle) info(s *sealer, at time.Time) []evidence.Field {
-	p := b.plan
-	var list []evidence.Field
-	add := func(label, value string) {
-		if value != "" {
-			list = append(list, evidence.Field{Label: label, Value: value})
-		}
-	}
-	add("Source-Organization", s.config.Organization)
-	add("Bagging-Date", at.Format(time.DateOnly))
-	add("Bag-Software-Agent", "exporter "+version)
-	add("Bundle-Format", "1")
-	add("Run", at.Format(runLayout))
-	add("Period-Start", p.from.Format(time.DateOnly))
-	add("Period-End", p.to.Format(time.DateOnly))
-	add("Timezone", b.from.Timezone)
-	add("Project", p.project)
-	add("Snapshot", p.snapshot)
-	add("As-Of", b.from.AsOf.UTC().Format(time.RFC3339))
-	add("Since", p.since)
-	add("Mask", b.from.Mask)
-	add("Verdict", p.words())
-	var days []string
-	for _, m := range p.missing {
-		days = append(days, m.day)
-	}
-	add("Missing-Days", strings.Join(days, ", "))
-	add("Raw-Pages", b.rawWords())
-	add("Journal-Length", strconv.FormatInt(b.log.head.Seq, 10))
-	add("Journal-Head", b.log.head.SHA256)
-	add("Signer", s.identity)
-	add("Namespace", s.namespace)
-	return list
 }
 
 // enter enters the bundle in the journal.

@@ -10,7 +10,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"exporter/internal/evidence"
@@ -41,10 +40,8 @@ func (b *bundle) findExample(ctx context.Context, p store.Place) (_ *evidence.Ve
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	const column = "access_auth_id"
-	for _, name := range b.csvs("reports/") {
-		if strings.Count(path.Base(name), ".") > 1 { // the first section of each report
-			continue
-		}
+	for _, m := range b.made {
+		name := path.Join("reports", m.definition.Name, m.definition.Name+".csv")
 		id, err := b.firstOf(name, column)
 		if err != nil {
 			return nil, err

@@ -29,10 +29,14 @@ type bundleJournal struct {
 	removed map[string]string // by path below the store's folder: why it is gone
 }
 
-// readBundleJournal reads the whole chain. Entries of bundles that nothing follows
-// are left out, so that a bundle made again from the same store is the same.
+// readBundleJournal reads the whole chain. Entries of bundles, and of the mails that
+// tell of them, that nothing else follows are left out, so that a bundle made again
+// from the same store is the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
 	facts, _, err := journalFacts(path)
+	if b, ok := errors.AsType[*journal.Broken](err); ok && b.Torn {
+		return nil, &hintError{err, "a loss of power left that line; what writes next sets it aside and says so: exporter collect"}
+	}
 	if err != nil {
 		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
 	}
@@ -61,7 +65,7 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 		j.hashes = append(j.hashes, lineHash(line))
 	}
 	n := len(j.entries)
-	for n > 0 && j.entries[n-1].Kind == evidenceKind {
+	for n > 0 && ofBundle(j.entries[n-1]) {
 		n--
 	}
 	j.entries, j.lines, j.hashes = j.entries[:n], j.lines[:n], j.hashes[:n]
@@ -71,25 +75,37 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 	return j, nil
 }
 
-// sealed is the line that names a snapshot; of several projects the last.
+// ofBundle says whether an entry is that of a bundle, or of a mail that tells of one.
+func ofBundle(e journal.Entry) bool {
+	return e.Kind == evidenceKind || e.Kind == "mail" && member(e.Detail, "report") == announceReport
+}
+
+// sealed is the line that names a snapshot; of several projects the last. Of one
+// project the first counts, as in [readSeals].
 func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
 	var found *reports.Sealed
+	seen := map[string]bool{}
 	for i, e := range j.entries {
-		if e.Kind == "snapshot" && member(e.Detail, "snapshot") == snapshot && (project == "" || member(e.Detail, "project") == project) {
+		if e.Kind != "snapshot" || member(e.Detail, "snapshot") != snapshot {
+			continue
+		}
+		p := member(e.Detail, "project")
+		if !seen[p] && (project == "" || p == project) {
 			found = &reports.Sealed{Line: e.Seq, SHA256: j.hashes[i]}
 		}
+		seen[p] = true
 	}
 	return found
 }
 
 // digest is that which the journal has for a project of a snapshot; "" for none.
-func (j *bundleJournal) digest(snapshot, project string) (found string) {
+func (j *bundleJournal) digest(snapshot, project string) string {
 	for _, e := range j.entries {
 		if e.Kind == "snapshot" && member(e.Detail, "snapshot") == snapshot && member(e.Detail, "project") == project {
-			found = member(e.Detail, "digest")
+			return member(e.Detail, "digest")
 		}
 	}
-	return found
+	return ""
 }
 
 // member is a text member of a JSON object; "" where there is none.

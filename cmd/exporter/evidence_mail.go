@@ -39,8 +39,12 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 	if err != nil {
 		return fmt.Errorf("the bundle is sealed, but nobody was told: mail: %w", explainDisk(err))
 	}
-	if _, err := b.app.sendOutbox(ctx, b.cfg, outbox); err != nil {
+	sent, err := b.app.sendOutbox(ctx, b.cfg, outbox)
+	if err != nil {
 		return fmt.Errorf("the bundle is sealed; the mail that tells of it waits: %w", err)
+	}
+	if sent.waiting+sent.refused > 0 {
+		return &exitError{exitPart, &hintError{fmt.Errorf("the bundle is sealed; of the mails that tell of it: %s", sent), "see: exporter outbox"}}
 	}
 	fmt.Fprintf(b.app.stderr, "Told %s by mail\n", strings.Join(s.config.Announce, ", "))
 	return nil

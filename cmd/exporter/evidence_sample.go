@@ -74,7 +74,8 @@ func (f *sampleFlags) check(c *cobra.Command, args []string) error {
 	case f.n < 1:
 		return usage(fmt.Errorf("--n %d: must be 1 or more", f.n), "for example: --n 25")
 	case f.seed == "":
-		return usage(errors.New("--seed is not given"), "the auditor names it, as --seed 8812: who makes the report must not choose it")
+		return usage(errors.New("--seed is not given"),
+			"the auditor names it, as --seed 8812: who makes the report must not choose it")
 	case strings.ContainsFunc(f.seed, unicode.IsControl):
 		return usage(errors.New("--seed has a control character"), "a seed is one line of text")
 	case !slices.Contains([]string{"table", "csv", "json"}, f.format):
@@ -82,7 +83,8 @@ func (f *sampleFlags) check(c *cobra.Command, args []string) error {
 	}
 	for _, name := range []string{"as-of", "snapshot", "project", "set", "mask"} {
 		if len(args) > 0 && c.Flags().Changed(name) {
-			return usage(fmt.Errorf("--%s of a bundle", name), "a bundle has its reports as they were sealed; leave the flag out")
+			return usage(fmt.Errorf("--%s of a bundle", name),
+				"a bundle has its reports as they were sealed; leave the flag out")
 		}
 	}
 	return nil
@@ -147,7 +149,8 @@ func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err er
 		return err
 	}
 	if err := replaceFile(f.outFile, b.Bytes()); err != nil {
-		return &hintError{fmt.Errorf("evidence sample: %w", err), "--out names a file in a folder that is there and writable for this account"}
+		return &hintError{fmt.Errorf("evidence sample: %w", err),
+			"--out names a file in a folder that is there and writable for this account"}
 	}
 	fmt.Fprintf(a.stderr, "%s: %s\n", f.outFile, plural(int64(len(s.Sample)), "row"))
 	return nil
@@ -181,13 +184,16 @@ func (s *auditSample) take(drawn reports.Sample) {
 	for _, r := range drawn.Chosen {
 		s.Sample = append(s.Sample, sampleRow{r.Number, r.SHA256, r.Values})
 	}
-	s.Method = "rows are numbered from 1 as in the csv; the sample are those whose SHA-256 of SEED:NUMBER, without a newline, sorts first"
-	s.Command = fmt.Sprintf(`SEED=%s; seq 1 %d | while read -r i; do printf '%%s %%s\n' "$(printf '%%s:%%s' "$SEED" "$i" | sha256sum | cut -c1-64)" "$i"; done | LC_ALL=C sort | head -n %d`,
+	s.Method = "rows are numbered from 1 as in the csv; " +
+		"the sample are those whose SHA-256 of SEED:NUMBER, without a newline, sorts first"
+	s.Command = fmt.Sprintf(`SEED=%s; seq 1 %d | while read -r i; do printf '%%s %%s\n' `+
+		`"$(printf '%%s:%%s' "$SEED" "$i" | sha256sum | cut -c1-64)" "$i"; done | LC_ALL=C sort | head -n %d`,
 		shell(s.Seed), s.Rows, s.N)
 }
 
 // sampleStore makes the csv of a report's section in dir.
-func (a *app) sampleStore(ctx context.Context, s *auditSample, dir string, f *sampleFlags) (err error) {
+func (a *app) sampleStore(ctx context.Context, s *auditSample, dir string,
+	f *sampleFlags) (err error) {
 	cfg, err := a.loadReports(ctx, false)
 	if err != nil {
 		return err
@@ -240,7 +246,8 @@ func (s *auditSample) choose(names []string, section, first string) (string, err
 	var sections []string
 	for _, name := range names {
 		have := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(name, s.Report), ".csv"), ".")
-		if have == "" && (section == "" || strings.EqualFold(section, first)) || have != "" && have == word {
+		isFirst := have == "" && (section == "" || strings.EqualFold(section, first))
+		if isFirst || have != "" && have == word {
 			if s.Section = have; have == "" {
 				s.Section = first
 			}
@@ -256,7 +263,8 @@ func (s *auditSample) choose(names []string, section, first string) (string, err
 }
 
 // fromBundle takes the csv of a report's section out of a bundle, to dir.
-func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string, f *sampleFlags) (err error) {
+func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string,
+	f *sampleFlags) (err error) {
 	b, err := evidence.Open(bundle)
 	if err != nil {
 		return usage(err, "name an evidence bundle: its folder, or its zip")
@@ -281,10 +289,8 @@ func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string, f *sam
 			didYouMean(reports.Nearest(f.report, known), "it has "+strings.Join(slices.Compact(known), ", ")))
 	}
 	first := f.report
-	for _, d := range reports.Builtin() {
-		if d.Name == f.report {
-			first = d.SheetNames()[0]
-		}
+	if d, err := (&again{bundle: b}).definition(f.report); err == nil && len(d.Sections) > 0 {
+		first = d.SheetNames()[0]
 	}
 	name, err := s.choose(names, f.section, first)
 	if err != nil {
@@ -303,7 +309,8 @@ func (s *auditSample) head() string {
 	var b strings.Builder
 	drawn := fmt.Sprintf("%s of %s", plural(int64(len(s.Sample)), "row"), count(int64(s.Rows)))
 	if s.N > s.Rows {
-		drawn = fmt.Sprintf("all %s: there are fewer than %s", plural(int64(s.Rows), "row"), count(int64(s.N)))
+		drawn = fmt.Sprintf("all %s: there are fewer than %s", plural(int64(s.Rows), "row"),
+			count(int64(s.N)))
 	}
 	for _, x := range [][2]string{
 		{"sample", drawn + ", seed " + s.Seed},

@@ -132,7 +132,8 @@ func (a *app) locate(t *traced, src *traceSource, place string) (reports.Located
 	}
 	w, err := reports.OpenWorkbook(t.File)
 	if errors.Is(err, reports.ErrNotOurs) {
-		return reports.LocatedRow{}, usage(fmt.Errorf("%s: %w", t.File, err), "name a workbook or csv that report or evidence create has written")
+		return reports.LocatedRow{}, usage(fmt.Errorf("%s: %w", t.File, err),
+			"name a workbook or csv that report or evidence create has written")
 	}
 	if err != nil {
 		return reports.LocatedRow{}, err
@@ -141,7 +142,8 @@ func (a *app) locate(t *traced, src *traceSource, place string) (reports.Located
 	return row, errors.Join(err, w.Close())
 }
 
-func (t *traced) workbookRow(w *reports.Workbook, src *traceSource, place string) (reports.LocatedRow, error) {
+func (t *traced) workbookRow(w *reports.Workbook, src *traceSource,
+	place string) (reports.LocatedRow, error) {
 	t.Report, t.Snapshot, t.AsOf, t.Mask = w.Report, w.Snapshot, w.AsOf, w.Mask
 	if m := cellPlace.FindStringSubmatch(place); m != nil && m[1] != "" {
 		return t.cellRow(w, m)
@@ -168,9 +170,11 @@ func (t *traced) workbookRow(w *reports.Workbook, src *traceSource, place string
 		for _, r := range found {
 			at = append(at, cellOf(r.Sheet, fmt.Sprintf("A%d", r.Number)))
 		}
-		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the key %q", len(found), place), "name one by its cell: "+strings.Join(at, ", "))
+		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the key %q", len(found), place),
+			"name one by its cell: "+strings.Join(at, ", "))
 	case len(keys) == 0:
-		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key", w.Report), "name a cell, as "+exampleCell(w))
+		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key", w.Report),
+			"name a cell, as "+exampleCell(w))
 	}
 	return reports.LocatedRow{}, usage(fmt.Errorf("no row has the key %q", place),
 		"keys are "+strings.Join(keys, "; ")+"; or name a cell, as "+exampleCell(w))
@@ -194,7 +198,8 @@ func (t *traced) cellRow(w *reports.Workbook, m []string) (reports.LocatedRow, e
 	if inner, ok := strings.CutPrefix(sheet, "'"); ok && strings.HasSuffix(inner, "'") {
 		sheet = strings.ReplaceAll(strings.TrimSuffix(inner, "'"), "''", "'")
 	}
-	if i := slices.IndexFunc(w.Sheets, func(s string) bool { return strings.EqualFold(s, sheet) }); i >= 0 {
+	same := func(s string) bool { return strings.EqualFold(s, sheet) }
+	if i := slices.IndexFunc(w.Sheets, same); i >= 0 {
 		sheet = w.Sheets[i]
 	} else {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s has no sheet %q", t.File, sheet),
@@ -206,16 +211,19 @@ func (t *traced) cellRow(w *reports.Workbook, m []string) (reports.LocatedRow, e
 		return row, err
 	}
 	if n := w.Rows(sheet); row.Section != "" && number > n+1 {
-		return row, usage(fmt.Errorf("sheet %s has %s, and so no line %d", sheet, plural(int64(n), "row"), number), "name a cell of a row, as "+exampleCell(w))
+		return row, usage(fmt.Errorf("sheet %s has %s, and so no line %d", sheet, plural(int64(n), "row"), number),
+			"name a cell of a row, as "+exampleCell(w))
 	}
 	i := slices.IndexFunc(row.Cells, func(c reports.LocatedCell) bool { return c.Ref == ref })
 	if i < 0 && row.Section == "" && len(row.Cells) > 0 {
-		return row, usage(fmt.Errorf("%s is empty", cellOf(sheet, ref)), "name a cell of a row, as "+exampleCell(w))
+		return row, usage(fmt.Errorf("%s is empty", cellOf(sheet, ref)),
+			"name a cell of a row, as "+exampleCell(w))
 	}
 	if i < 0 {
 		what := fmt.Sprintf("sheet %s has no row %d", sheet, number)
 		if len(row.Cells) > 0 {
-			what = fmt.Sprintf("sheet %s ends at column %s", sheet, strings.TrimRight(row.Cells[len(row.Cells)-1].Ref, "0123456789"))
+			what = fmt.Sprintf("sheet %s ends at column %s", sheet,
+				strings.TrimRight(row.Cells[len(row.Cells)-1].Ref, "0123456789"))
 		}
 		return row, usage(errors.New(what), "name a cell with a value, as "+exampleCell(w))
 	}
@@ -228,14 +236,22 @@ func (t *traced) cellRow(w *reports.Workbook, m []string) (reports.LocatedRow, e
 func (t *traced) describe(row reports.LocatedRow) {
 	switch {
 	case row.Section != "" && row.Number == 1:
-		t.Notes = append(t.Notes, "this is the head of a column; the sheet Method says what the column means")
+		t.Notes = append(t.Notes,
+			"this is the head of a column; the sheet Method says what the column means")
 	case row.Section != "":
 	case row.Sheet == "Method":
-		t.Notes = append(t.Notes, "the sheet Method says how the workbook was made; what it says of the snapshot: exporter snapshots show "+t.Snapshot)
+		t.Notes = append(t.Notes,
+			"the sheet Method says how the workbook was made; what it says of the snapshot: "+
+				"exporter snapshots show "+t.Snapshot)
 	case row.Sheet == "Matrix":
-		t.Notes = append(t.Notes, "a cell of the matrix counts rows; the rows are on the other sheets, and the query is printed by: exporter report --explain "+t.Report)
+		t.Notes = append(t.Notes,
+			"a cell of the matrix counts rows; the rows are on the other sheets, and the query is printed by: "+
+				"exporter report --explain "+t.Report)
 	default:
-		t.Notes = append(t.Notes, "the first page says what the summary's query gives, which reads the whole snapshot, or repeats rows of the other sheets: trace the rows there; the query is printed by: exporter report --explain "+t.Report)
+		t.Notes = append(t.Notes,
+			"the first page says what the summary's query gives, which reads the whole snapshot, or repeats "+
+				"rows of the other sheets: trace the rows there; the query is printed by: "+
+				"exporter report --explain "+t.Report)
 	}
 }
 
@@ -243,18 +259,22 @@ func (t *traced) describe(row reports.LocatedRow) {
 func (t *traced) csvRow(place string) (reports.LocatedRow, error) {
 	number, err := strconv.Atoi(place)
 	if err != nil || number < 1 {
-		return reports.LocatedRow{}, usage(fmt.Errorf("%q is not the number of a row", place), "of a csv name the row by its number, the first after the header is 1")
+		return reports.LocatedRow{}, usage(fmt.Errorf("%q is not the number of a row", place),
+			"of a csv name the row by its number, the first after the header is 1")
 	}
 	if t.Snapshot == "" {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s: the journal knows no such file", t.File),
-			"which snapshot a csv was made from is known by its SHA-256 alone: trace one that was not changed, or the xlsx, which names its snapshot")
+			"which snapshot a csv was made from is known by its SHA-256 alone: "+
+				"trace one that was not changed, or the xlsx, which names its snapshot")
 	}
 	row, rows, err := reports.CSVRow(t.File, number)
 	if err != nil {
-		return row, usage(fmt.Errorf("%s: %w", t.File, err), "of formats with rows trace the xlsx or the csv")
+		return row, usage(fmt.Errorf("%s: %w", t.File, err),
+			"of formats with rows trace the xlsx or the csv")
 	}
 	if len(row.Cells) == 0 {
-		return row, usage(fmt.Errorf("%s has no row %d", t.File, number), "it has "+plural(int64(rows), "row"))
+		return row, usage(fmt.Errorf("%s has no row %d", t.File, number),
+			"it has "+plural(int64(rows), "row"))
 	}
 	return row, nil
 }

@@ -41,7 +41,8 @@ func (a *app) printTrace(t *traced) error {
 		pair("note", n)
 	}
 	for i, s := range t.Steps {
-		fmt.Fprintf(&b, "\n%s\n", paint(a.stdout, text.Bold, fmt.Sprintf("%d. %s %s", i+1, s.Table, printable(keyWords(s.Key)))))
+		fmt.Fprintf(&b, "\n%s\n", paint(a.stdout, text.Bold, fmt.Sprintf("%d. %s %s", i+1, s.Table,
+			printable(keyWords(s.Key)))))
 		a.printStep(pair, s)
 		a.see(&b, t, s.See)
 	}
@@ -67,7 +68,8 @@ func (a *app) printStep(pair func(name, value string), s traceStep) {
 	pair("hash", strings.TrimPrefix(s.SHA256+": "+s.Hash, ": "))
 	if c := s.Call; c != nil {
 		pair("response", fmt.Sprintf("%s, page %d, tid %s", c.Operation, c.Page, c.TID))
-		pair("time", fmt.Sprintf("t %d, which is %s by the cloud's clock", c.T, time.UnixMilli(c.T).In(a.zone).Format(time.RFC3339Nano)))
+		pair("time", fmt.Sprintf("t %d, which is %s by the cloud's clock", c.T,
+			time.UnixMilli(c.T).In(a.zone).Format(time.RFC3339Nano)))
 	}
 	pair("member", s.Member)
 	if len(s.Item) > maxItem {

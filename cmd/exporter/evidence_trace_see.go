@@ -36,7 +36,7 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 	for _, v := range source.Key {
 		where[v.Column] = textOf(v)
 	}
-	if population := path.Join("data/population", source.Table+".csv"); s.bundle != "" && s.has(population) {
+	if population := s.population(source.Table); population != "" {
 		return "grep -n " + shell(textOf(source.Key[0])) + " " + population
 	}
 	for _, v := range append(slices.Clone(received), source.Key...) {
@@ -45,7 +45,34 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 		}
 	}
 	columns = append(columns, "first_snapshot", "closed_snapshot", "landed_snapshot", "landed_line")
-	return s.sql(t, "SELECT "+strings.Join(columns, ", ")+" FROM base."+source.Table+" WHERE "+conditions(where))
+	list := strings.Join(columns, ", ")
+	return s.sql(t, "SELECT "+list+" FROM base."+source.Table+" WHERE "+conditions(where))
+}
+
+// population is the csv of a bundle that has the rows of a table; "" in a store, and
+// where there is none.
+func (s *traceSource) population(table string) string {
+	if table == "task_details" { // beside what the list of tasks says
+		table = "tasks"
+	}
+	name := path.Join("data/population", table+".csv")
+	if s.bundle == "" || !s.has(name) {
+		return ""
+	}
+	return name
+}
+
+// all shows every row that a way leads to.
+func (s *traceSource) all(t *traced, table string, where map[string]string) string {
+	population := s.population(table)
+	if population == "" {
+		return s.sql(t, "SELECT * FROM base."+table+" WHERE "+conditions(where)+current(t.Snapshot))
+	}
+	see := []string{"cat " + population}
+	for _, c := range slices.Sorted(maps.Keys(where)) {
+		see = append(see, "grep "+shell(where[c]))
+	}
+	return strings.Join(see, " | ")
 }
 
 // has reports whether the bundle has a file.
@@ -55,7 +82,8 @@ func (s *traceSource) has(name string) bool {
 }
 
 // pageCommands show the line of the page, its hash, and the call.
-func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, page store.Page) []string {
+func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source,
+	page store.Page) []string {
 	if page.Response == nil {
 		return nil
 	}
@@ -72,10 +100,16 @@ func (s *traceSource) pageCommands(t *traced, x traceStep, source store.Source, 
 		return see
 	}
 	if s.bundle == "" || t.Mask == store.MaskFull {
-		see = append(see, line+` | LC_ALL=C awk '{i = index($0, "\"response\":"); print substr($0, i + 11, length($0) - i - 11)}' | tr -d '\n' | sha256sum`)
+		see = append(see, line+responseOnly+" | sha256sum")
 	}
-	return append(see, fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.CallPath)), page.CallLine))
+	call := fmt.Sprintf("zstd -dc %s | sed -n %dp", shell(s.path(page.CallPath)), page.CallLine)
+	return append(see, call)
 }
+
+// responseOnly takes the response out of a landed line, of which it is the last
+// member, as its bytes were hashed.
+const responseOnly = ` | LC_ALL=C awk '{i = index($0, "\"response\":"); ` +
+	`print substr($0, i + 11, length($0) - i - 11)}' | tr -d '\n'`
 
 // path is a file's path for the commands.
 func (s *traceSource) path(name string) string {
@@ -115,7 +149,8 @@ func (s *traceSource) journalCommands(t *traced) []string {
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
 	if line, ok := row.Value("journal_line"); ok {
-		see = append(see, fmt.Sprintf("sed -n %sp %s", strings.ReplaceAll(line, ",", ""), shell(s.path("journal.ndjson"))))
+		number := strings.ReplaceAll(line, ",", "")
+		see = append(see, fmt.Sprintf("sed -n %sp %s", number, shell(s.path("journal.ndjson"))))
 	}
 	project, ok := row.Value("project_id")
 	resource, walked := row.Value("resource")
@@ -127,9 +162,19 @@ func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 		snapshot = in
 	}
 	for _, name := range []string{"walks", "calls"} {
-		see = append(see, fmt.Sprintf("zstd -dc %s | grep %s", shell(s.path(store.RawPath(snapshot, project, name))), shell(`"resource":"`+resource+`"`)))
+		file := shell(s.path(s.raw(snapshot, project, name)))
+		see = append(see, "zstd -dc "+file+" | grep "+shell(`"resource":"`+resource+`"`))
 	}
 	return see
+}
+
+// raw is where a file of raw pages is.
+func (s *traceSource) raw(snapshot, project, name string) string {
+	p := store.RawPath(snapshot, project, name)
+	if safe := s.safe(); safe != nil {
+		p = safe(p)
+	}
+	return p
 }
 
 // queries are the commands that show the query of a section.
@@ -139,7 +184,7 @@ func (s *traceSource) queries(t *traced) []string {
 	}
 	for _, d := range s.definitions {
 		for _, x := range d.Sections {
-			if d.Name == t.Report && x.Title == t.Section {
+			if d.Name == t.Report && x.Title == t.Section && s.has("data/queries/"+x.Query) {
 				return []string{"cat data/queries/" + shell(x.Query)}
 			}
 		}
@@ -157,7 +202,8 @@ func itemPattern(source store.Source, x traceStep) string {
 		member := regexp.MustCompile(`"\w+" ?: ?"?` + regexp.QuoteMeta(*v.Value) + `"?`)
 		for _, text := range member.FindAllString(x.Item, -1) {
 			pattern := `{[^{}]*` + basicRegexp.Replace(text) + `[^{}]*}`
-			if got := regexp.MustCompile(`\{[^{}]*` + regexp.QuoteMeta(text) + `[^{}]*\}`).FindString(x.Item); got == x.Item {
+			same := regexp.MustCompile(`\{[^{}]*` + regexp.QuoteMeta(text) + `[^{}]*\}`)
+			if same.FindString(x.Item) == x.Item {
 				return pattern
 			}
 		}
@@ -166,7 +212,8 @@ func itemPattern(source store.Source, x traceStep) string {
 }
 
 // basicRegexp escapes what a basic regular expression reads as more than itself.
-var basicRegexp = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `[`, `\[`, `]`, `\]`, `*`, `\*`, `^`, `\^`, `$`, `\$`)
+var basicRegexp = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `[`, `\[`, `]`, `\]`, `*`, `\*`,
+	`^`, `\^`, `$`, `\$`)
 
 // conditions are column and value pairs as SQL.
 func conditions(where map[string]string) string {

@@ -73,7 +73,8 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for dir := filepath.Dir(absolute); s.bundle == "" && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(absolute); s.bundle == "" &&
+		dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
 			s.bundle = dir
 		}
@@ -98,22 +99,27 @@ func (s *traceSource) ofStore(a *app) (err error) {
 	return nil
 }
 
-func (s *traceSource) ofBundle(a *app) error {
+func (s *traceSource) ofBundle(a *app) (err error) {
 	b, err := evidence.Open(s.bundle)
 	if err != nil {
 		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	s.info = b.Info()
 	for _, f := range b.Manifest() {
 		s.manifest[f.Path] = f.SHA256
-	}
-	if err := b.Close(); err != nil {
-		return err
+		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
+			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
+			if err != nil {
+				return usage(fmt.Errorf("%s: %w", f.Path, err), "exporter evidence verify says what is wrong")
+			}
+			s.definitions = append(s.definitions, d)
+		}
 	}
 	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
 		a.zone = zone
 	}
-	s.root, s.definitions = filepath.Join(s.bundle, "data"), reports.Builtin()
+	s.root = filepath.Join(s.bundle, "data")
 	s.journal = filepath.Join(s.root, "journal.ndjson")
 	return nil
 }
@@ -205,7 +211,8 @@ func (s *traceSource) known(t *traced) error {
 	}
 	l, ok := s.made[t.SHA256]
 	if !ok {
-		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, or made by another store; what follows is what it shows now"
+		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, " +
+			"or made by another store; what follows is what it shows now"
 		return nil
 	}
 	t.Known, t.KnownBy = true, fmt.Sprintf("as made, by %v of %s", l, l.At.UTC().Format(time.RFC3339))
@@ -223,10 +230,12 @@ func (s *traceSource) inManifest(t *traced) error {
 	if err != nil {
 		return err
 	}
-	t.KnownBy = "the bundle's manifest has another SHA-256 for it: it was changed after the bundle was sealed; what follows is what it shows now"
+	t.KnownBy = "the bundle's manifest has another SHA-256 for it: " +
+		"it was changed after the bundle was sealed; what follows is what it shows now"
 	switch sum, listed := s.manifest[filepath.ToSlash(name)]; {
 	case !listed:
-		t.KnownBy = "the bundle's manifest has no such file: it was added after the bundle was sealed; what follows is what it shows"
+		t.KnownBy = "the bundle's manifest has no such file: " +
+			"it was added after the bundle was sealed; what follows is what it shows"
 	case sum == t.SHA256:
 		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
 	}
@@ -258,9 +267,11 @@ func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
 
 func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
 	if t.Snapshot != s.info.Value("Snapshot") {
-		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot, s.info.Value("Snapshot")), "trace a file of data/reports")
+		return usage(fmt.Errorf("%s is of snapshot %s, the bundle of %s", t.File, t.Snapshot,
+			s.info.Value("Snapshot")), "trace a file of data/reports")
 	}
-	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"), Snapshot: t.Snapshot,
+	place := store.Place{File: filepath.Join(s.root, "snapshot", t.Snapshot+".duckdb"),
+		Snapshot: t.Snapshot,
 		Timezone: cmp.Or(s.info.Value("Timezone"), "UTC"), Mask: t.Mask}
 	if _, err := os.Stat(place.File); err != nil {
 		return &exitError{exitMismatch, err}
@@ -274,7 +285,7 @@ func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.
 	name := store.RawPath(source.Landed, source.Project, source.Table)
 	to := filepath.Join(s.work, filepath.FromSlash(name))
 	if _, err := os.Stat(to); err == nil {
-		return source.Page(s.work)
+		return source.Page(s.work, nil)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return store.Page{}, err
@@ -287,11 +298,20 @@ func (s *traceSource) masked(ctx context.Context, source store.Source) (_ store.
 	if err != nil {
 		return store.Page{}, errors.Join(err, out.Close())
 	}
-	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed, Project: source.Project, Resource: source.Table, There: true}
+	file := store.EvidenceFile{Path: strings.TrimPrefix(name, "raw/"), Snapshot: source.Landed,
+		Project: source.Project, Resource: source.Table, There: true}
 	if err := errors.Join(s.masker.Mask(ctx, file, in, out), in.Close(), out.Close()); err != nil {
 		return store.Page{}, err
 	}
-	return source.Page(s.work)
+	return source.Page(s.work, nil)
+}
+
+// safe is how paths of the store are named here, nil for as they are.
+func (s *traceSource) safe() func(string) string {
+	if s.bundle == "" {
+		return nil
+	}
+	return evidence.SafePath
 }
 
 // sealed says which line of the journal names a snapshot.

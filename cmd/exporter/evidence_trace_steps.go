@@ -77,7 +77,8 @@ func waysOf(r reports.LocatedRow) []way {
 		add(true, "issue_infos", "auth_task_record_id")
 	}
 	permission := "access_auth_id"
-	if subject, ok := r.Value("subject_id"); ok && !has(permission) && !isOneOf(r, subject, "person_id", "access_control_channel_id") {
+	subject, ok := r.Value("subject_id")
+	if ok && !has(permission) && !isOneOf(r, subject, "person_id", "access_control_channel_id") {
 		permission = "access_auth_id=subject_id" // of a change
 	}
 	_, column, renamed := strings.Cut(permission, "=")
@@ -107,7 +108,10 @@ func waysOf(r reports.LocatedRow) []way {
 
 // isOneOf reports whether one of a row's columns has a value.
 func isOneOf(r reports.LocatedRow, value string, columns ...string) bool {
-	return slices.ContainsFunc(columns, func(c string) bool { v, ok := r.Value(c); return ok && v == value })
+	return slices.ContainsFunc(columns, func(c string) bool {
+		v, ok := r.Value(c)
+		return ok && v == value
+	})
 }
 
 // follow follows the ids of a row into the snapshot and from there to the responses.
@@ -126,11 +130,13 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 			return err
 		}
 		if len(list) == 0 && !w.optional {
-			t.Notes = append(t.Notes, fmt.Sprintf("the snapshot has no row in %s for %s: a purge takes rows, and a workbook can be changed", w.table, conditions(where)))
+			t.Notes = append(t.Notes, fmt.Sprintf("the snapshot has no row in %s for %s: "+
+				"a purge takes rows, and a workbook can be changed", w.table, conditions(where)))
 		}
 		if n > int64(len(list)) {
-			t.Notes = append(t.Notes, fmt.Sprintf("this row stands for %s of %s; the first %d are followed, all of them: %s", plural(n, "row"), w.table, len(list),
-				s.sql(t, "SELECT * FROM base."+w.table+" WHERE "+conditions(where)+current(t.Snapshot))))
+			all := s.all(t, w.table, where)
+			t.Notes = append(t.Notes, fmt.Sprintf("this row stands for %s of %s; the first %d are followed, all of them: %s",
+				plural(n, "row"), w.table, len(list), all))
 		}
 		for _, source := range list {
 			if err := s.step(ctx, t, source); err != nil {
@@ -139,13 +145,17 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 		}
 	}
 	// What the cell itself is made of comes first.
-	slices.SortStableFunc(t.Steps, func(a, b traceStep) int { return min(1, len(b.Received)) - min(1, len(a.Received)) })
+	slices.SortStableFunc(t.Steps, func(a, b traceStep) int {
+		return min(1, len(b.Received)) - min(1, len(a.Received))
+	})
 	if len(t.Steps) > 0 {
 		return nil
 	}
-	why := "the row has no id of the cloud's to follow: it counts rows, or says what the collection, a register or the journal does; its query shows from what"
+	why := "the row has no id of the cloud's to follow: it counts rows, " +
+		"or says what the collection, a register or the journal does; its query shows from what"
 	if len(ways) > 0 {
-		why = "nothing that the cloud sent is behind the ids of this row: a register names it, or it is what is missing; its query shows from what"
+		why = "nothing that the cloud sent is behind the ids of this row: " +
+			"a register names it, or it is what is missing; its query shows from what"
 	}
 	t.Notes = append(t.Notes, why)
 	t.See = s.behind(t, row)
@@ -154,9 +164,10 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 
 // step adds a row of the snapshot and what it was read from.
 func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) error {
-	x := traceStep{Table: source.Table, Project: source.Project, Key: source.Key, Received: receivedFor(t, source),
-		First: source.First, Seen: source.Seen, Closed: source.Closed, Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed)}
-	page, err := source.Page(s.root)
+	x := traceStep{Table: source.Table, Project: source.Project, Key: source.Key,
+		Received: receivedFor(t, source), First: source.First, Seen: source.Seen, Closed: source.Closed,
+		Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed)}
+	page, err := source.Page(s.root, s.safe())
 	x.File = page.Path
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -169,7 +180,8 @@ func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) 
 			return err
 		}
 	}
-	x.See = append([]string{s.rowCommand(t, source, x.Received)}, s.pageCommands(t, x, source, page)...)
+	x.See = append(x.See, s.rowCommand(t, source, x.Received))
+	x.See = append(x.See, s.pageCommands(t, x, source, page)...)
 	t.Steps = append(t.Steps, x)
 	return nil
 }
@@ -185,7 +197,8 @@ func (s *traceSource) gone(t *traced, path string) string {
 }
 
 // page says what is known of a page that is there.
-func (s *traceSource) page(ctx context.Context, t *traced, x *traceStep, source store.Source, page store.Page) error {
+func (s *traceSource) page(ctx context.Context, t *traced, x *traceStep, source store.Source,
+	page store.Page) error {
 	sum := sha256.Sum256(page.Response)
 	x.SHA256, x.Call, x.Member, x.Item = hex.EncodeToString(sum[:]), page.Call, page.Member, string(page.Item)
 	x.Hash = s.compare(t, page, x.SHA256)
@@ -220,7 +233,8 @@ const differs = "not "
 func (s *traceSource) compare(t *traced, page store.Page, sum string) string {
 	if s.bundle != "" {
 		file := "data/" + page.Path
-		if got, err := fileSHA256(filepath.Join(s.bundle, filepath.FromSlash(file))); err != nil || got != s.manifest[file] {
+		got, err := fileSHA256(filepath.Join(s.bundle, filepath.FromSlash(file)))
+		if err != nil || got != s.manifest[file] {
 			return differs + "as it was sealed: its file's SHA-256 is not that of the manifest"
 		}
 		if t.Mask != store.MaskFull {
@@ -240,9 +254,10 @@ func (s *traceSource) compare(t *traced, page store.Page, sum string) string {
 // not say so.
 var receivedAs = map[string][]string{
 	"person": {"name"}, "holder": {"name"}, "channel": {"access_control_channel_name"},
-	"device": {"business_device_name"}, "organizations": {"structure_ids", "structure_names"}, "permanent": {"auth_end_time"},
+	"device": {"business_device_name"}, "organizations": {"structure_ids", "structure_names"},
+	"permanent": {"auth_end_time"},
 	"days_left": {"auth_end_time"}, "days_over": {"auth_end_time"}, "valid_since": {"auth_start_time"},
-	"missing": {"auth_num", "success_num"}, "last_status": {"issue_status"}, "task_start": {"task_start_time"},
+	"missing": {"auth_num", "success_num"}, "last_status": {"issue_status"},
 }
 
 // receivedFor are the values of a source that the cell is made of.
@@ -253,7 +268,8 @@ func receivedFor(t *traced, source store.Source) []store.Received {
 	c := t.Cell.Column
 	names := append([]string{c, c + "_time", strings.TrimSuffix(c, "_text")}, receivedAs[c]...)
 	if credential, ok := strings.CutSuffix(c, "_state"); ok {
-		names = append(names, "total_"+credential+"_num", "auth_"+credential+"_num", credential+"_issue_status")
+		names = append(names, "total_"+credential+"_num", "auth_"+credential+"_num",
+			credential+"_issue_status")
 	}
 	var list []store.Received
 	for _, v := range source.Values {

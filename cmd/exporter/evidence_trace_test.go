@@ -2,24 +2,19 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"exporter/internal/evidence"
 )
 
 // shownTrace is what seeTrace reads of evidence trace --json.
@@ -58,7 +53,7 @@ func seeTrace(ts *testscript.TestScript, neg bool, args []string) {
 		for _, c := range s.Commands {
 			shown = append(shown, runInBash(ts, t.Bundle, c))
 		}
-		line := landedLine(ts, filepath.Join(ts.MkAbs(args[1]), filepath.FromSlash(s.File)), s.Line)
+		line := tracedLine(ts, filepath.Join(ts.MkAbs(args[1]), filepath.FromSlash(s.File)), s.Line)
 		response := line[strings.Index(line, `"response":`)+len(`"response":`) : len(line)-1]
 		sum := sha256.Sum256([]byte(response))
 		item := memberAt(ts, response, s.Member)
@@ -116,8 +111,8 @@ func runInBash(ts *testscript.TestScript, bundle, command string) string {
 	return ts.ReadFile("stdout")
 }
 
-// landedLine is a line of a zstd file.
-func landedLine(ts *testscript.TestScript, path string, number int64) string {
+// tracedLine is a line of a zstd file.
+func tracedLine(ts *testscript.TestScript, path string, number int64) string {
 	text, err := os.ReadFile(path)
 	ts.Check(err)
 	unpack, err := zstd.NewReader(nil)
@@ -145,52 +140,6 @@ func memberAt(ts *testscript.TestScript, response, path string) string {
 		value = object[part]
 	}
 	return string(value)
-}
-
-// handBundle is `handbundle NAME STORE REPORTS POPULATION`: it makes an unsigned bundle
-// of the newest snapshot of a store in the working folder.
-func handBundle(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 4 {
-		ts.Fatalf("usage: handbundle NAME STORE REPORTS POPULATION")
-	}
-	w, err := evidence.Create(ts.MkAbs("."), args[0])
-	ts.Check(err)
-	data := ts.MkAbs(args[1])
-	add := func(below, root string) {
-		ts.Check(filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
-				return err
-			}
-			name, err := filepath.Rel(root, path)
-			if err != nil {
-				return err
-			}
-			return w.Copy(below+"/"+filepath.ToSlash(name), path)
-		}))
-	}
-	add("raw", filepath.Join(data, "raw"))
-	add("population", ts.MkAbs(args[3]))
-	files, err := filepath.Glob(filepath.Join(data, "snapshots", "*Z.duckdb"))
-	ts.Check(err)
-	newest := files[len(files)-1]
-	ts.Check(w.Copy("snapshot/"+filepath.Base(newest), newest))
-	ts.Check(w.Copy("journal.ndjson", filepath.Join(data, "journal.ndjson")))
-	reports, err := os.ReadDir(ts.MkAbs(args[2]))
-	ts.Check(err)
-	for _, e := range reports {
-		folder, _, _ := strings.Cut(e.Name(), ".")
-		ts.Check(w.Copy("reports/"+folder+"/"+e.Name(), filepath.Join(ts.MkAbs(args[2]), e.Name())))
-	}
-	_, err = w.Seal(context.Background(), evidence.Seal{
-		Info: evidence.Info{{Label: "Bundle-Format", Value: "1"}, {Label: "Run", Value: "20260401T010000Z"},
-			{Label: "Timezone", Value: "Asia/Shanghai"},
-			{Label: "Snapshot", Value: strings.TrimSuffix(filepath.Base(newest), ".duckdb")},
-			{Label: "Mask", Value: "full"}, {Label: "Journal-Length", Value: "1"}, {Label: "Journal-Head", Value: strings.Repeat("0", 64)},
-			{Label: "Signer", Value: "evidence@example.com"}, {Label: "Namespace", Value: "access-evidence@example.com"}},
-		Tags: map[string][]byte{"VERIFY.txt": []byte("none\n"), "allowed_signers": []byte("none\n")},
-		Sign: func([]byte) (map[string][]byte, error) { return map[string][]byte{}, nil },
-		At:   time.Date(2026, 4, 1, 1, 0, 0, 0, time.UTC), Zip: true})
-	ts.Check(err)
 }
 
 // editPage is `editpage PATTERN OLD NEW`: it replaces a text in a zstd file.

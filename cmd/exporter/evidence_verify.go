@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,9 @@ type verifiedBundle struct {
 func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerifyFlags) (err error) {
 	if f.format != "table" && f.format != "json" {
 		return usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
+	}
+	if err := evidence.CheckAnchors(f.anchors); err != nil {
+		return &exitError{exitUsage, err}
 	}
 	began := a.now()
 	o := evidence.VerifyOptions{Anchors: f.anchors, Now: a.now()}
@@ -160,7 +164,7 @@ func decryptTo(plain, path string, key []byte) error {
 	defer from.Close()
 	r, err := evidence.Decrypt(from, key, nil)
 	if err != nil {
-		return err
+		return usage(err, "--decrypt-key is the age identity or the ssh key, without a passphrase, of one that it is encrypted to")
 	}
 	to, err := os.OpenFile(plain, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -174,6 +178,9 @@ func decryptTo(plain, path string, key []byte) error {
 func explainBundle(err error) error {
 	if _, ok := errors.AsType[*evidence.Refused](err); ok {
 		return &exitError{exitMismatch, &hintError{err, "it is not as exporter seals bundles: nothing of it was read further"}}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return &exitError{exitUsage, err}
 	}
 	return err
 }
@@ -198,6 +205,9 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
 	}
 	line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	for _, x := range r.AnchorsFound {
+		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
+	}
 	if r.MadeAgain > 0 {
 		line("made again", "%s from the snapshot and the journal, all the same", plural(int64(r.MadeAgain), "file"))
 	}

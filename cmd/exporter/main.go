@@ -65,21 +65,24 @@ type app struct {
 
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, zone: time.UTC}
+	return (&app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, zone: time.UTC}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "exporter: interrupted; nothing half-made is left")
+		fmt.Fprintln(a.stderr, "exporter: interrupted; nothing half-made is left")
 		return exitInterrupted
 	}
-	printError(stderr, err)
+	printError(a.stderr, err)
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return exit.status

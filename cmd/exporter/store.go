@@ -74,13 +74,14 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 	slices.SortFunc(snapshots, func(a, b store.Snapshot) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Project, b.Project))
 	})
+	j := cfg.journal(now)
 	for _, s := range snapshots {
 		// What stands behind a break is not known, and must not be entered twice.
 		hidden := broken != nil && !broken.Torn && s.ID != snapshots[len(snapshots)-1].ID
 		if known[s.ID+" "+s.Project] || hidden {
 			continue
 		}
-		_, err := cfg.journal(now).Append("snapshot", map[string]any{
+		_, err := j.Append("snapshot", map[string]any{
 			"snapshot": s.ID, "project": s.Project, "verdict": s.Verdict, "rows": s.Rows, "digest": s.Digest,
 			"program_version": s.ProgramVersion, "kind": s.Kind,
 		})

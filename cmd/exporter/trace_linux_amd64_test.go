@@ -69,10 +69,10 @@ var parts = []struct {
 	{"work", regexp.MustCompile(`^\.\./copy/\.publishing$`)},
 	{"log", regexp.MustCompile(`^\.\./copy/analysts\.duckdb\.wal$`)},
 	{"copy", regexp.MustCompile(`^\.\./copy`)},
-	{"zip", regexp.MustCompile(`^\.evidence\.part/evidence\.zip$`)},
-	{"payload", regexp.MustCompile(`^\.evidence\.part/evidence/data`)},
-	{"bag", regexp.MustCompile(`^\.evidence\.part`)},
-	{"folder", regexp.MustCompile(`^\.$`)},
+	{"zip", regexp.MustCompile(`^(\.\./bundles/)?\.evidence[^/]*\.part/[^/]*\.zip$`)},
+	{"payload", regexp.MustCompile(`^(\.\./bundles/)?\.evidence[^/]*\.part/[^/]*/data`)},
+	{"bag", regexp.MustCompile(`^(\.\./bundles/)?\.evidence[^/]*\.part`)},
+	{"folder", regexp.MustCompile(`^(\.\./bundles|\.)$`)},
 }
 
 // tracee is a program that is followed from one system call to the next.

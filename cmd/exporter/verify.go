@@ -187,7 +187,10 @@ func journalFacts(path string) (*store.JournalFacts, journal.Head, error) {
 		}
 		switch e.Kind {
 		case "snapshot":
-			f.Digests[[2]string{detail.Snapshot, detail.Project}] = detail.Digest
+			at := [2]string{detail.Snapshot, detail.Project}
+			if _, ok := f.Digests[at]; !ok { // who adds another line later cannot take it back
+				f.Digests[at] = detail.Digest
+			}
 		case "prune", "purge":
 			why := "removed by retention"
 			if e.Kind == "purge" {

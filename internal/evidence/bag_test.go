@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"exporter/internal/evidence/evidencetest"
 	"exporter/internal/journal"
 )
 
@@ -251,6 +253,32 @@ diff <(find data -type f | LC_ALL=C sort) <(cut -c67- manifest-sha256.txt)`
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
+// Who follows VERIFY.txt, without this program, finds a bundle of this package in
+// order, masked or not.
+func TestFollowed(t *testing.T) {
+	bin := evidencetest.Tools(t, evidencetest.Linux...)
+	for _, mask := range []string{"full", "standard"} {
+		key, signers := newKey(t)
+		files := payload(t, mask)
+		s := seal(key, signers, mask, files["journal.ndjson"])
+		stamp(t, &s)
+		length, err := strconv.ParseInt(s.Info.Value("Journal-Length"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Tags["VERIFY.txt"] = VerifyText(VerifyFacts{
+			Name: "evidence-2026", Identity: identity, Namespace: namespace, Fingerprint: key.Fingerprint(),
+			Sealed: sealedAt, Stamped: true, Mask: mask, Verdict: "complete", Files: len(files),
+			JournalLength: length, JournalHead: s.Info.Value("Journal-Head"), JournalMasked: mask != "full",
+		})
+		sealed := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
+		ran, err := evidencetest.Follow(t.Context(), sealed.Dir, bin, Steps(string(s.Tags["VERIFY.txt"])))
+		if err != nil || ran < 6 {
+			t.Errorf("%s: %d commands ran, %v", mask, ran, err)
 		}
 	}
 }

@@ -87,6 +87,12 @@ type anchor struct {
 
 var anchorText = regexp.MustCompile(`^(?:([1-9][0-9]{0,17}):)?([0-9a-f]{12,64})$`)
 
+// CheckAnchors returns an error for what can be no anchor: see [VerifyOptions].
+func CheckAnchors(given []string) error {
+	_, err := parseAnchors(given)
+	return err
+}
+
 func parseAnchors(given []string) ([]anchor, error) {
 	var anchors []anchor
 	for _, text := range given {

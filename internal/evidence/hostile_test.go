@@ -151,6 +151,10 @@ func TestHostileLayout(t *testing.T) {
 			le.PutUint32(b[end+16:], uint32(dir+1))
 			return append(append(bytes.Clone(b[:dir]), '!'), b[dir:]...)
 		}, "does not end where its directory begins"},
+		"something behind the directory": {func(b []byte) []byte {
+			le.PutUint32(b[end+12:], uint32(end-dir+1))
+			return append(append(bytes.Clone(b[:end]), '!'), b[end:]...)
+		}, "not where a zip ends"},
 		"something behind the end":    {func(b []byte) []byte { return append(b, 0) }, "not where a zip ends"},
 		"the end cut":                 {func(b []byte) []byte { return b[:len(b)-1] }, "not where a zip ends"},
 		"only the end":                {func(b []byte) []byte { return b[end:] }, "neither a folder nor a zip"},

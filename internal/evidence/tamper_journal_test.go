@@ -169,8 +169,12 @@ func TestTamperJournal(t *testing.T) {
 								t.Errorf("%s is named:\n%s", name, text)
 							}
 						}
-						if names, text := found(t, path, VerifyOptions{Signers: signers}); strings.HasSuffix(mode, "the same") && len(names) > 0 {
+						names, text = found(t, path, VerifyOptions{Signers: signers})
+						if strings.HasSuffix(mode, "the same") && len(names) > 0 {
 							t.Errorf("found without anchors, which is too good:\n%s", text)
+						}
+						if !rewritten && !slices.Contains(names, journalName) {
+							t.Errorf("without anchors %s is not named:\n%s", journalName, text)
 						}
 					})
 				}

@@ -195,7 +195,7 @@ func TestVerifyText(t *testing.T) {
 func TestVerifyTextFinds(t *testing.T) {
 	bin := evidencetest.Tools(t, evidencetest.Linux...)
 	tsa := evidencetest.NewTSA(t, "Root")
-	const signed, unchanged, stamped, whole = "1. Who", "2. No file", "3. When", "4. The journal"
+	const signed, unchanged, stamped, whole = "1. Who", "2. No file", "5. When", "3. The journal"
 	edit := func(name, from, to string) func(*testing.T, *handBundle) {
 		return func(t *testing.T, b *handBundle) {
 			path := filepath.Join(b.dir, name)

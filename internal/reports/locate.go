@@ -21,7 +21,6 @@ type Workbook struct {
 	Report, Snapshot string
 	AsOf             string   // in words, with its zone
 	Mask             string   // one of [store.Masks]
-	Queries          []string // names, as they ran
 	Sheets           []string // in their order
 
 	file     *excelize.File
@@ -64,8 +63,9 @@ func OpenWorkbook(path string) (_ *Workbook, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
-	w := &Workbook{file: f, Sheets: f.GetSheetList(), rowsOn: map[string]int{}, sections: map[string]string{},
-		columns: map[string]map[string]string{}}
+	w := &Workbook{file: f, Sheets: f.GetSheetList(), rowsOn: map[string]int{},
+		sections: map[string]string{},
+		columns:  map[string]map[string]string{}}
 	if err := w.readMethod(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNotOurs, err), f.Close())
 	}
@@ -86,26 +86,21 @@ func (w *Workbook) readMethod() error {
 	if !slices.Contains(w.Sheets, methodSheet) {
 		return errors.New("there is no sheet " + methodSheet)
 	}
-	block, last, query := "", "", ""
+	block, last := "", ""
 	err := w.rows(methodSheet, func(_ int, cells []string) error {
 		first, second := cell(cells, 0), cell(cells, 1)
 		switch {
-		case query != "":
-			if first == "SHA-256" {
-				w.Queries = append(w.Queries, query)
-			}
-			query = ""
 		case second == "" && last == "" && first != "":
-			block = first
-			if name, ok := strings.CutPrefix(first, "Query "); ok {
-				query = name
+			if block = first; strings.HasPrefix(block, "Query ") {
+				return errEnough // its text could look like a block
 			}
 		case block == "How this was made":
 			w.fact(first, second)
 		case block == "Sheets":
 			if m := sheetOfSection.FindStringSubmatch(second); m != nil {
 				w.sections[first] = m[2]
-				w.rowsOn[first], _ = strconv.Atoi(strings.ReplaceAll(m[1], ",", "")) // digits, as the pattern has it
+				digits := strings.ReplaceAll(m[1], ",", "")
+				w.rowsOn[first], _ = strconv.Atoi(digits) // as the pattern has it
 			}
 		case strings.HasPrefix(block, "Columns of "):
 			title := strings.TrimPrefix(block, "Columns of ")
@@ -113,7 +108,8 @@ func (w *Workbook) readMethod() error {
 				w.columns[title] = map[string]string{}
 			}
 			name, _, _ := strings.Cut(second, ":")
-			w.columns[title][strings.Join(strings.Fields(first), " ")] = strings.TrimSuffix(name, " (workbook only)")
+			head := strings.Join(strings.Fields(first), " ")
+			w.columns[title][head] = strings.TrimSuffix(name, " (workbook only)")
 		}
 		last = first
 		return nil
@@ -178,7 +174,8 @@ func (w *Workbook) rows(sheet string, each func(number int, cells []string) erro
 
 // SectionSheets returns the sheets with rows of sections, in their order.
 func (w *Workbook) SectionSheets() []string {
-	return slices.DeleteFunc(slices.Clone(w.Sheets), func(s string) bool { return w.sections[s] == "" })
+	return slices.DeleteFunc(slices.Clone(w.Sheets),
+		func(s string) bool { return w.sections[s] == "" })
 }
 
 // Row returns a row of a sheet, numbered as the sheet does. Of a sheet of a section
@@ -231,7 +228,8 @@ func (w *Workbook) Find(sheet string, columns []string, key string) ([]LocatedRo
 		if n == 1 {
 			titles = cells
 			for _, c := range columns {
-				places = append(places, slices.IndexFunc(titles, func(t string) bool { return w.columns[w.sections[sheet]][t] == c }))
+				is := func(t string) bool { return w.columns[w.sections[sheet]][t] == c }
+				places = append(places, slices.IndexFunc(titles, is))
 			}
 			if slices.Contains(places, -1) {
 				return errEnough

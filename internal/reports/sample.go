@@ -70,7 +70,8 @@ func DrawSample(ctx context.Context, path string, n int, seed string) (Sample, e
 			s.Columns, s.Header = texts(fields), string(record)
 			return nil
 		case len(fields) != len(s.Columns):
-			return fmt.Errorf("row %d: %s, not %d", number, plural(len(fields), "field", "fields"), len(s.Columns))
+			return fmt.Errorf("row %d: %s, not %d", number, plural(len(fields), "field", "fields"),
+				len(s.Columns))
 		}
 		s.Chosen[i].Record, s.Chosen[i].Values = string(record), values(fields)
 		return nil

@@ -47,7 +47,8 @@ printf '%s %s\n' "$(printf '%s:%s' "$SEED" "$i" | sha256sum | cut -c1-64)" "$i";
 		for _, r := range s.Chosen {
 			fmt.Fprintf(&got, "%s %d\n", r.SHA256, r.Number)
 			want := fmt.Sprintf("%d,\"a \"\"note\"\"\nof two lines, %[1]d\"", r.Number-1)
-			if r.Record != want || *r.Values[0] != fmt.Sprint(r.Number-1) || *r.Values[1] != fmt.Sprintf("a \"note\"\nof two lines, %d", r.Number-1) {
+			if r.Record != want || *r.Values[0] != fmt.Sprint(r.Number-1) ||
+				*r.Values[1] != fmt.Sprintf("a \"note\"\nof two lines, %d", r.Number-1) {
 				t.Errorf("row %d is %q, want %q", r.Number, r.Record, want)
 			}
 		}
@@ -59,18 +60,21 @@ printf '%s %s\n' "$(printf '%s:%s' "$SEED" "$i" | sha256sum | cut -c1-64)" "$i";
 
 func TestSampleOfNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.csv")
-	for text, want := range map[string]string{"": "empty", "id": "cut off", "id\n1,2\n": "2 fields, not 1"} {
+	for text, want := range map[string]string{"": "empty", "id": "cut off",
+		"id\n1,2\n": "2 fields, not 1"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := DrawSample(t.Context(), path, 3, "x"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := DrawSample(t.Context(), path, 3, "x"); err == nil || !strings.Contains(err.Error(),
+			want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 	if err := os.WriteFile(path, []byte("id\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := DrawSample(t.Context(), path, 3, "x"); err != nil || s.Rows != 0 || len(s.Chosen) != 0 || s.Columns[0] != "id" {
+	if s, err := DrawSample(t.Context(), path, 3, "x"); err != nil || s.Rows != 0 ||
+		len(s.Chosen) != 0 || s.Columns[0] != "id" {
 		t.Errorf("no rows: %+v, %v", s, err)
 	}
 }

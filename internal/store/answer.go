@@ -33,23 +33,17 @@ type AnswerColumn struct{ Name, Type string }
 // most limit of them, or all for 0. The rows are in the order of the statement. The
 // caller closes the answer; the reader gives one at a time.
 func (r *Reader) Answer(ctx context.Context, query string, named map[string]any, limit int) (*Answer, error) {
-	s, err := r.check(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	args, err := s.arguments(named)
-	if err != nil {
-		return nil, err
-	}
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a := &Answer{conn: conn, dir: r.dir}
-	if s.kind == duckdb.STATEMENT_TYPE_EXPLAIN {
-		err = a.explain(ctx, query, args)
-	} else {
-		err = a.keep(ctx, query, args, limit)
+	kept := false
+	if reads(query) {
+		kept, err = a.keepAtOnce(ctx, query, named, limit)
+	}
+	if err == nil && !kept {
+		err = a.keepChecked(ctx, r, query, named, limit)
 	}
 	if err == nil {
 		err = a.describe(ctx, limit)
@@ -60,17 +54,83 @@ func (r *Reader) Answer(ctx context.Context, query string, named map[string]any,
 	return a, nil
 }
 
-// keep fills the table with the rows of a statement.
-func (a *Answer) keep(ctx context.Context, query string, args []any, limit int) error {
-	end, _ := StatementEnd(query)
-	text := "CREATE TABLE memory.main.answer AS SELECT * FROM (\n" + query[:end] + "\n)"
-	if limit > 0 {
-		text += fmt.Sprintf(" LIMIT %d", limit+1)
+// keepAtOnce fills the table with the rows of a statement without a look at it
+// before: only a query can stand where it is put, and only one. It returns false
+// where it cannot, and then nothing has run.
+func (a *Answer) keepAtOnce(ctx context.Context, query string, named map[string]any, limit int) (bool, error) {
+	text, end := keeping(query, limit)
+	args, whole := arguments(query[:end], named)
+	if !whole || strings.Trim(query[end:], " \t\r\n;") != "" { // a comment may be open
+		return false, nil
 	}
+	stmt, err := a.conn.PrepareContext(ctx, text) // of several statements it runs none
+	if err != nil {
+		return false, nil
+	}
+	defer stmt.Close()
+	if _, err = stmt.ExecContext(ctx, args...); err != nil {
+		err = &excerptError{err}
+	}
+	return true, err
+}
+
+// arguments are the values of the parameters that a query names. It returns false
+// where one has none, or the query closes a bracket that it did not open.
+func arguments(query string, named map[string]any) (args []any, ok bool) {
+	seen := map[string]bool{}
+	depth := 0
+	for token := range Tokens(query) {
+		name, parameter := strings.CutPrefix(token, "$")
+		switch value, has := named[name]; {
+		case token == "(":
+			depth++
+		case token == ")":
+			depth--
+		case token == "?":
+			return nil, false
+		case parameter && has && !seen[name]:
+			seen[name] = true
+			args = append(args, sql.Named(name, value))
+		case parameter && !has && !strings.HasSuffix(token, "$"):
+			return nil, false
+		}
+		if depth < 0 {
+			return nil, false
+		}
+	}
+	return args, true
+}
+
+// keepChecked fills the table with the rows of a statement, and tells what is wrong
+// with one that is none that reads.
+func (a *Answer) keepChecked(ctx context.Context, r *Reader, query string, named map[string]any, limit int) error {
+	s, err := r.check(ctx, query)
+	if err != nil {
+		return err
+	}
+	args, err := s.arguments(named)
+	if err != nil {
+		return err
+	}
+	if s.kind == duckdb.STATEMENT_TYPE_EXPLAIN {
+		return a.explain(ctx, query, args)
+	}
+	text, _ := keeping(query, limit)
 	if _, err := a.conn.ExecContext(ctx, text, args...); err != nil {
 		return &excerptError{err}
 	}
 	return nil
+}
+
+// keeping is the statement that fills the table with the rows of a query, which ends
+// at end.
+func keeping(query string, limit int) (text string, end int) {
+	end, _ = StatementEnd(query)
+	text = "CREATE TABLE memory.main.answer AS SELECT * FROM (\n" + query[:end] + "\n)"
+	if limit > 0 {
+		text += fmt.Sprintf(" LIMIT %d", limit+1)
+	}
+	return text, end
 }
 
 // excerptError is an error of DuckDB about a statement that begins on the second

@@ -41,7 +41,8 @@ var foundBy = []string{"project_id", "person_id", "access_control_channel_id", "
 // of their key, or others that are ids of persons and channels: those that are current
 // as of the reader's snapshot, or where none is, the last version of each that was.
 // It returns the first so many in the order of their key, and how many there are.
-func (r *Reader) Sources(ctx context.Context, table string, where map[string]string, limit int) (list []Source, count int64, err error) {
+func (r *Reader) Sources(ctx context.Context, table string, where map[string]string,
+	limit int) (list []Source, count int64, err error) {
 	x, err := lookup(table)
 	if err != nil {
 		return nil, 0, err
@@ -176,10 +177,14 @@ func RawPath(snapshot, project, name string) string {
 }
 
 // Page reads the page of a source below dir: a store's folder, or what has raw/ in
-// it as one does. It returns [fs.ErrNotExist], and the page with its path, where
+// it as one does, with paths as name makes them of the store's; nil for the same. It returns [fs.ErrNotExist], and the page with its path, where
 // the file is not there.
-func (s Source) Page(dir string) (Page, error) {
-	p := Page{Path: RawPath(s.Landed, s.Project, s.Table), CallPath: RawPath(s.Landed, s.Project, "calls")}
+func (s Source) Page(dir string, name func(path string) string) (Page, error) {
+	p := Page{Path: RawPath(s.Landed, s.Project, s.Table)}
+	p.CallPath = RawPath(s.Landed, s.Project, "calls")
+	if name != nil {
+		p.Path, p.CallPath = name(p.Path), name(p.CallPath)
+	}
 	if snapshot := folder(s.Landed); snapshot != s.Landed {
 		return p, fmt.Errorf("%q is not the id of a snapshot", s.Landed)
 	}
@@ -247,7 +252,8 @@ func (s Source) member(response []byte) (where string, item []byte, err error) {
 		name, result, err = memberOf(result, "list")
 		where += "." + name
 	case nestedShape:
-		if name, result, err = memberOf(result, "record_list_vo_list", "channel_list_vo_list", "list"); err == nil {
+		name, result, err = memberOf(result, "record_list_vo_list", "channel_list_vo_list", "list")
+		if err == nil {
 			where += "." + name
 			if _, list, err := memberOf(result, "list"); err == nil {
 				where, result = where+".list", list

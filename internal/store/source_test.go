@@ -41,9 +41,10 @@ func TestSources(t *testing.T) {
 		"tasks":         list(`{"auth_task_id":"t1"}`, `{"auth_task_id":"t2"}`),
 		"rule_channels": {"r1": {`{"relation_id":"c1"}`, `{"relationId":"c2"}`}},
 		"task_details":  {"t2": {`{"auth_issue_certificate":1}`}},
-		"records":       {"t1": {`{"auth_task_record_id":"e1","person_id":"u1"}`, `{"authTaskRecordId":"e2"}`}},
-		"issue_infos":   {"e2": {`{"auth_task_record_id":"e2","card_issue_result":{"fail_issue_num":1},"faceIssueResult":{"failIssueNum":2}}`}},
-		"details":       {"a3": {`{"name":"Bob"}`}},
+		"records": {"t1": {`{"auth_task_record_id":"e1","person_id":"u1"}`,
+			`{"authTaskRecordId":"e2"}`}},
+		"issue_infos": {"e2": {`{"auth_task_record_id":"e2","card_issue_result":{"fail_issue_num":1},"faceIssueResult":{"failIssueNum":2}}`}},
+		"details":     {"a3": {`{"name":"Bob"}`}},
 	}}
 	first := storetest.Publish(t, st, site)
 	r := read(t, st, store.ReadOptions{})
@@ -54,17 +55,23 @@ func TestSources(t *testing.T) {
 		item   string // a part of it
 	}{
 		{"permissions", map[string]string{"access_auth_id": "a1"}, "result.list[0]", `"name":"Ann"`},
-		{"permissions", map[string]string{"access_auth_id": "a2", "project_id": "p1"}, "result.list[1]", `"accessAuthId":"a2"`},
-		{"permissions", map[string]string{"person_id": "u2", "access_control_channel_id": "c2"}, "result.list[2]", `"a3"`},
+		{"permissions", map[string]string{"access_auth_id": "a2", "project_id": "p1"}, "result.list[1]",
+			`"accessAuthId":"a2"`},
+		{"permissions", map[string]string{"person_id": "u2", "access_control_channel_id": "c2"},
+			"result.list[2]", `"a3"`},
 		{"persons", map[string]string{"person_id": "u1"}, "result.list[1]", `"personId":"u1"`},
 		{"structures", map[string]string{"structure_id": "s2"}, "result[1]", `"s2"`},
 		{"rules", map[string]string{"auth_relation_id": "r1"}, "result.list[0]", `"g1"`},
 		{"tasks", map[string]string{"auth_task_id": "t2"}, "result.list[1]", `"t2"`},
-		{"rule_channels", map[string]string{"auth_relation_id": "r1", "relation_id": "c2"}, "result.channel_list_vo_list[1]", `"relationId":"c2"`},
+		{"rule_channels", map[string]string{"auth_relation_id": "r1", "relation_id": "c2"},
+			"result.channel_list_vo_list[1]", `"relationId":"c2"`},
 		{"task_details", map[string]string{"auth_task_id": "t2"}, "result", `"auth_issue_certificate":1`},
-		{"records", map[string]string{"auth_task_record_id": "e2"}, "result.record_list_vo_list.list[1]", `"e2"`},
-		{"issue_infos", map[string]string{"auth_task_record_id": "e2", "credential": "face"}, "result.faceIssueResult", `{"failIssueNum":2}`},
-		{"issue_infos", map[string]string{"auth_task_record_id": "e2", "credential": "card"}, "result.card_issue_result", `{"fail_issue_num":1}`},
+		{"records", map[string]string{"auth_task_record_id": "e2"}, "result.record_list_vo_list.list[1]",
+			`"e2"`},
+		{"issue_infos", map[string]string{"auth_task_record_id": "e2", "credential": "face"},
+			"result.faceIssueResult", `{"failIssueNum":2}`},
+		{"issue_infos", map[string]string{"auth_task_record_id": "e2", "credential": "card"},
+			"result.card_issue_result", `{"fail_issue_num":1}`},
 		{"details", map[string]string{"access_auth_id": "a3"}, "result", `"name":"Bob"`},
 	} {
 		found, n, err := r.Sources(t.Context(), test.table, test.where, 5)
@@ -78,17 +85,20 @@ func TestSources(t *testing.T) {
 				t.Errorf("%s %v: %s is %s", test.table, test.where, column, got)
 			}
 		}
-		p, err := s.Page(st.Dir())
-		if err != nil || p.Member != test.member || !strings.Contains(string(p.Item), test.item) || !strings.Contains(string(p.Response), string(p.Item)) {
+		p, err := s.Page(st.Dir(), nil)
+		if err != nil || p.Member != test.member || !strings.Contains(string(p.Item), test.item) ||
+			!strings.Contains(string(p.Response), string(p.Item)) {
 			t.Errorf("%s %v: member %s, %s, %v", test.table, test.where, p.Member, p.Item, err)
 			continue
 		}
 		sum := sha256.Sum256(p.Response)
-		if p.Call == nil || p.Call.LandedSHA256 != hex.EncodeToString(sum[:]) || s.Landed != first || p.Path != fmt.Sprintf("raw/%s/p1/%s.ndjson.zst", first, test.table) {
+		if p.Call == nil || p.Call.LandedSHA256 != hex.EncodeToString(sum[:]) || s.Landed != first ||
+			p.Path != fmt.Sprintf("raw/%s/p1/%s.ndjson.zst", first, test.table) {
 			t.Errorf("%s: %s line %d: %x, call %+v", test.table, p.Path, s.Line, sum, p.Call)
 		}
 	}
-	if _, _, err := r.Sources(t.Context(), "permissions", map[string]string{"name": "Ann"}, 1); err == nil {
+	if _, _, err := r.Sources(t.Context(), "permissions", map[string]string{"name": "Ann"},
+		1); err == nil {
 		t.Error("a permission was found by a name")
 	}
 	if _, _, err := r.Sources(t.Context(), "nothing", nil, 1); err == nil {
@@ -101,13 +111,17 @@ func TestSources(t *testing.T) {
 func TestSourcesInHistory(t *testing.T) {
 	st := storetest.Open(t)
 	at := func(n int, more ...string) string {
-		return storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(n), Rows: rows{"permissions": list(more...)}})
+		return storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(n),
+			Rows: rows{"permissions": list(more...)}})
 	}
-	first := at(1, permissionRow("a1", "u1", "c1", `,"name":"Ann"`), permissionRow("a2", "u1", "c1", ""), permissionRow("a3", "u1", "c1", ""))
-	second := at(2, permissionRow("a1", "u1", "c1", `,"name":"Anna"`), permissionRow("a3", "u1", "c1", ""))
+	first := at(1, permissionRow("a1", "u1", "c1", `,"name":"Ann"`), permissionRow("a2", "u1", "c1",
+		""), permissionRow("a3", "u1", "c1", ""))
+	second := at(2, permissionRow("a1", "u1", "c1", `,"name":"Anna"`), permissionRow("a3", "u1", "c1",
+		""))
 	third := at(3, permissionRow("a3", "u1", "c1", ""))
 	one := func(snapshot, id string) store.Source {
-		found, _, err := read(t, st, store.ReadOptions{Snapshot: snapshot}).Sources(t.Context(), "permissions", map[string]string{"access_auth_id": id}, 3)
+		found, _, err := read(t, st, store.ReadOptions{Snapshot: snapshot}).Sources(t.Context(),
+			"permissions", map[string]string{"access_auth_id": id}, 3)
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s as of %s: %v, %v", id, snapshot, found, err)
 		}
@@ -121,25 +135,28 @@ func TestSourcesInHistory(t *testing.T) {
 		{third, "a3", "NULL", first, "", first}, // the page that opened it
 	} {
 		s := one(test.snapshot, test.id)
-		if s.First != test.first || s.Landed != test.landed || value(t, s, "name") != test.name || s.Closed != test.closed {
+		if s.First != test.first || s.Landed != test.landed || value(t, s, "name") != test.name ||
+			s.Closed != test.closed {
 			t.Errorf("%s as of %s: %+v", test.id, test.snapshot, s)
 		}
 	}
 	for snapshot, want := range map[string]int64{first: 3, second: 2, third: 1} {
-		found, n, err := read(t, st, store.ReadOptions{Snapshot: snapshot}).Sources(t.Context(), "permissions", map[string]string{"access_control_channel_id": "c1"}, 2)
+		found, n, err := read(t, st, store.ReadOptions{Snapshot: snapshot}).Sources(t.Context(),
+			"permissions", map[string]string{"access_control_channel_id": "c1"}, 2)
 		if err != nil || n != want || len(found) != int(min(want, 2)) {
 			t.Errorf("as of %s there are %d, %v; want %d", snapshot, n, err, want)
 		}
 	}
 	s := one(third, "a3")
-	if err := os.Remove(filepath.Join(st.Dir(), "raw", first, "p1", "permissions.ndjson.zst")); err != nil {
+	if err := os.Remove(filepath.Join(st.Dir(), "raw", first, "p1",
+		"permissions.ndjson.zst")); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := s.Page(st.Dir()); !errors.Is(err, fs.ErrNotExist) || p.Path == "" {
+	if p, err := s.Page(st.Dir(), nil); !errors.Is(err, fs.ErrNotExist) || p.Path == "" {
 		t.Errorf("a page that has gone: %+v, %v", p, err)
 	}
 	s.Landed = "../x"
-	if _, err := s.Page(st.Dir()); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Page(st.Dir(), nil); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a page elsewhere: %v", err)
 	}
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"exporter/internal/store"
+)
+
+// copyRaw copies the cloud's answers, masked where there is a mask, and writes the
+// ledgers of calls and of files, with those that are gone.
+func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
+	var err error
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.from, b.plan.to, b.plan.snapshot, b.plan.project); err != nil {
+		return err
+	}
+	var there []store.EvidenceFile
+	for _, x := range b.raw {
+		if x.There {
+			there = append(there, x)
+		}
+	}
+	jobs := make(chan store.EvidenceFile)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var failed []error
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for x := range jobs {
+				if err := b.copyRawFile(ctx, x, masker); err != nil {
+					mu.Lock()
+					failed = append(failed, fmt.Errorf("raw pages %s: %w", x.Path, err))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, x := range there {
+		jobs <- x
+	}
+	close(jobs)
+	group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := errors.Join(failed...); errors.Is(err, os.ErrNotExist) {
+		return &hintError{err, "a prune or a purge removed it meanwhile: run again"}
+	} else if err != nil {
+		return err
+	}
+	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
+		return err
+	}
+	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
+		c := csv.NewWriter(w)
+		lines := [][]string{{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}}
+		for _, x := range b.raw {
+			gone := ""
+			if !x.There {
+				gone = b.whyGone(x)
+			}
+			lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+		}
+		b.rows["ledger/raw_files.csv"] = int64(len(lines) - 1)
+		return c.WriteAll(lines)
+	})
+}
+
+// fewestRows is how many rows a masked file must have for the hash of the original to
+// stay: that of a file on one person would prove a guess at who it is.
+const fewestRows = 10
+
+// copyRawFile copies a file, masked where there is a mask, and keeps the SHA-256 of
+// the original.
+func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker) error {
+	from := filepath.Join(b.st.Dir(), "raw", filepath.FromSlash(x.Path))
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	original := io.TeeReader(f, h)
+	err = b.w.WriteFunc("raw/"+x.Path, func(w io.Writer) error {
+		if masker != nil {
+			if err := masker.Mask(ctx, x, original, w); err != nil {
+				return err
+			}
+			w = io.Discard // what is left of the file is none of its lines
+		}
+		_, err := io.Copy(w, original)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.originals[x.Path] = hex.EncodeToString(h.Sum(nil)); masker != nil && x.Rows < fewestRows {
+		b.originals[x.Path] = "masked"
+	}
+	return nil
+}
+
+// whyGone is the journal's reason for a raw file that is not there: it names files, or
+// the folder that they were in.
+func (b *bundle) whyGone(x store.EvidenceFile) string {
+	for path := filepath.Join("raw", filepath.FromSlash(x.Path)); path != "."; path = filepath.Dir(path) {
+		if why, ok := b.log.removed[path]; ok {
+			return why
+		}
+	}
+	return "nothing says why"
+}
+
+// rawWords says how much of the raw pages there is.
+func (b *bundle) rawWords() string {
+	gone, rows := 0, int64(0)
+	for _, x := range b.raw {
+		if !x.There {
+			gone++
+			rows += x.Rows
+		}
+	}
+	if gone == 0 {
+		return fmt.Sprintf("all %s", plural(int64(len(b.raw)), "file"))
+	}
+	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(b.raw)), "file"), plural(rows, "row"))
+}

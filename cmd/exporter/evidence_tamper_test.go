@@ -1,0 +1,199 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"exporter/internal/evidence"
+	"exporter/internal/store/storetest"
+)
+
+// signAgain makes the manifests of a bundle's folder again and signs them, as the
+// owner of a key can who changed something.
+func signAgain(t *testing.T, dir string, key *evidence.Key) {
+	t.Helper()
+	sums := func(keep func(name string) bool) string {
+		var lines []string
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if name, _ := filepath.Rel(dir, path); err == nil && !e.IsDir() && keep(name) {
+				sum := sha256.Sum256([]byte(readText(t, path)))
+				lines = append(lines, hex.EncodeToString(sum[:])+"  "+name+"\n")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(lines, "")
+	}
+	payload := func(name string) bool { return strings.HasPrefix(name, "data/") }
+	size, files := 0, 0
+	manifest := sums(payload)
+	for line := range strings.Lines(manifest) {
+		info, err := os.Stat(filepath.Join(dir, strings.TrimSuffix(line[66:], "\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, files = size+int(info.Size()), files+1
+	}
+	put(t, filepath.Join(dir, "manifest-sha256.txt"), manifest)
+	info := regexp.MustCompile(`Payload-Oxum: .*`).ReplaceAllString(readText(t, filepath.Join(dir, "bag-info.txt")), fmt.Sprintf("Payload-Oxum: %d.%d", size, files))
+	put(t, filepath.Join(dir, "bag-info.txt"), info)
+	const name = "tagmanifest-sha256.txt"
+	tags := sums(func(n string) bool { return !payload(n) && !strings.HasPrefix(n, name) })
+	put(t, filepath.Join(dir, name), tags)
+	signature, err := key.Sign("access-evidence@example.com", []byte(tags))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, name+".sig"), string(signature))
+}
+
+// What somebody changes who has the key, and makes the manifests and the signature
+// again, is found when the bundle's outputs are made again, and named.
+func TestEvidenceTampered(t *testing.T) {
+	t.Parallel()
+	s := newEvidenceSite(t)
+	whole := s.seal(t, "full", "out")
+	key, err := evidence.OpenKey(s.path("key"), []byte(evidencePassphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(old, new string) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			t.Helper()
+			text := readText(t, path)
+			changed := regexp.MustCompile(old).ReplaceAllString(text, new)
+			if changed == text {
+				t.Fatalf("nothing to change in %s", text)
+			}
+			put(t, path, changed)
+		}
+	}
+	change := func(statement string) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			t.Helper()
+			if err := storetest.Change(path, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const snapshot = "snapshot/20260303T010000Z.duckdb"
+	for name, c := range map[string]struct {
+		file string // below data/
+		do   func(t *testing.T, path string)
+		want []string // names of findings
+	}{
+		"a workbook":             {"reports/changes/changes.xlsx", rezip, []string{"data/reports/changes/changes.xlsx"}},
+		"a table":                {"reports/changes/changes.csv", edit(`\n.*\n$`, "\n"), []string{"data/reports/changes/changes.csv"}},
+		"a population":           {"population/permissions.csv", edit(`\n.*\n$`, "\n"), []string{"data/population/permissions.csv"}},
+		"a query":                {"queries/changes_balance.sql", edit(`\s*$`, "\nLIMIT 0\n"), []string{"data/reports/changes/changes.balance.csv", "data/reports/changes/changes.pdf"}},
+		"a query that writes":    {"queries/changes.sql", edit(`^`, "COPY (SELECT 1) TO 'x.csv'; "), []string{"data/reports"}},
+		"a definition":           {"definitions/changes.yaml", edit(`title: \S+`, "title: Nothing"), []string{"data/reports/changes/changes.xlsx"}},
+		"no definition":          {"definitions/changes.yaml", func(t *testing.T, path string) { put(t, path, "name: [") }, []string{"data/definitions/changes.yaml"}},
+		"a ledger":               {"ledger/calls.csv", edit(`,200,`, ",404,"), []string{"data/ledger/calls.csv"}},
+		"a ledger of journal":    {"ledger/runs.csv", edit(`complete`, "incomplete"), []string{"data/ledger/runs.csv"}},
+		"a row of the snapshot":  {snapshot, change("UPDATE x.base.permissions SET name = 'Nobody' WHERE access_auth_id = (SELECT min(access_auth_id) FROM x.base.permissions WHERE closed_snapshot IS NULL)"), []string{"data/" + snapshot}},
+		"a row out of it":        {snapshot, change("DELETE FROM x.base.permissions WHERE access_auth_id = (SELECT min(access_auth_id) FROM x.base.permissions WHERE closed_snapshot IS NULL)"), []string{"data/" + snapshot}},
+		"no snapshot":            {snapshot, func(t *testing.T, path string) { put(t, path, "nothing") }, []string{"data/snapshot/"}},
+		"what it was made from":  {"made_from.json", edit(`"days": 2`, `"days": 1`), []string{"data/ledger/calendar.csv"}},
+		"from another snapshot":  {"made_from.json", edit(`"since": "[^"]*"`, `"since": "20250101T010000Z"`), []string{"data/snapshot/"}},
+		"from what is no report": {"made_from.json", edit(`"changes"`, `"../../x"`), []string{"data/definitions/"}},
+		"a file nobody makes":    {"population/visitors.csv", func(t *testing.T, path string) { put(t, path, "a\n1\n") }, []string{"data/population/visitors.csv"}},
+		"a file that is gone":    {"ledger/changes.csv", func(t *testing.T, path string) { t.Helper(); remove(t, path) }, []string{"data/ledger/changes.csv"}},
+		"a raw page":             {"raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst", repack, []string{"data/raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), filepath.Base(whole))
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
+			c.do(t, filepath.Join(dir, "data", c.file))
+			signAgain(t, dir, key)
+			v := s.verify(t, 4, dir)
+			for _, want := range c.want {
+				if !slices.ContainsFunc(v.Findings, func(f evidence.Finding) bool { return strings.HasPrefix(f.Name, want) }) {
+					t.Errorf("%s is not named: %v", want, v.Findings)
+				}
+			}
+		})
+	}
+	t.Run("another key", func(t *testing.T) {
+		if _, err := evidence.GenerateKey(s.path("other"), "", nil); err != nil {
+			t.Fatal(err)
+		}
+		other, err := evidence.OpenKey(s.path("other"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signers := s.path("allowed_signers")
+		put(t, signers, readText(t, filepath.Join(whole, "allowed_signers")))
+		line := other.AllowedSigner("evidence@example.com", "access-evidence@example.com", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		put(t, filepath.Join(whole, "allowed_signers"), line+"\n")
+		signAgain(t, whole, other)
+		s.verify(t, 0, whole, "--without-reports") // it proves its own word only
+		v := s.verify(t, 4, whole, "--signers", signers)
+		if !slices.ContainsFunc(v.Findings, func(f evidence.Finding) bool { return f.Name == "tagmanifest-sha256.txt.sig" }) {
+			t.Errorf("%v", v.Findings)
+		}
+	})
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// repack changes a person's name in pages.
+func repack(t *testing.T, path string) {
+	t.Helper()
+	lines := unpacked(t, path)[1]
+	changed := bytes.Replace(lines, []byte(`"name":"`), []byte(`"name":"X`), 1)
+	if bytes.Equal(lines, changed) {
+		t.Fatalf("no name in %s", lines)
+	}
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, string(e.EncodeAll(changed, nil)))
+}
+
+// rezip replaces a workbook by one with other text.
+func rezip(t *testing.T, path string) {
+	t.Helper()
+	old, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, f := range old.File {
+		if err := w.Copy(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.SetComment("changed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, b.String())
+}
