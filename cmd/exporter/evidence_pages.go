@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -10,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
 
 	"exporter/internal/store"
 )
@@ -85,29 +82,12 @@ func (x *again) page(ctx context.Context, file store.EvidenceFile, sums map[land
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	d, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<30))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	lines := bufio.NewReaderSize(d, 1<<20)
-	for n := int64(1); ctx.Err() == nil; n++ {
-		text, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(text) == 0 {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
-		l, err := store.ParseLanded(text)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
+	return store.EachLanded(f, func(l store.Landed) error {
 		sum := sha256.Sum256(l.Response)
 		want, ok := sums[landedLine{file.Snapshot, file.Project, file.Resource, fmt.Sprint(l.Line)}]
 		if got := hex.EncodeToString(sum[:]); !ok || got != want {
-			return fmt.Errorf("line %d: the answer has the SHA-256 %.12s, and ledger/calls.csv says %.12s", n, got, cmp.Or(want, "nothing"))
+			return fmt.Errorf("the answer has the SHA-256 %.12s, and ledger/calls.csv says %.12s", got, cmp.Or(want, "nothing"))
 		}
-	}
-	return nil
+		return ctx.Err()
+	})
 }
