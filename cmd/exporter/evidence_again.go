@@ -36,6 +36,7 @@ type again struct {
 	from    madeFrom
 	sums    map[string]string // of the payload, by path below data/
 	journal *bundleJournal
+	period  period
 
 	mu   sync.Mutex
 	seen map[string]bool // what was made again
@@ -115,6 +116,14 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 	}
 	if err != nil {
 		x.differs("made_from.json", "cannot be read: %v", err)
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(x.from.Timezone)
+	if err == nil {
+		x.period, err = parsePeriod(x.result.Info["Period-Start"], x.result.Info["Period-End"], zone)
+	}
+	if err != nil {
+		x.differs("made_from.json", "its period cannot be read: %v", err)
 		return nil, nil
 	}
 	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare}
@@ -234,19 +243,9 @@ func (x *again) ledgers(ctx context.Context) error {
 		return err
 	}
 	x.witnesses()
-	zone, err := time.LoadLocation(x.from.Timezone)
-	if err != nil {
-		return err
-	}
-	from, err := time.ParseInLocation(time.DateOnly, x.result.Info["Period-Start"], zone)
-	to, toErr := time.ParseInLocation(time.DateOnly, x.result.Info["Period-End"], zone)
-	if err := errors.Join(err, toErr); err != nil {
-		x.differs("ledger", "the period of bag-info.txt cannot be read: %v", err)
-		return nil
-	}
 	for _, l := range journalLedgers {
 		var b bytes.Buffer
-		if _, err := x.journal.ledger(&b, l.kinds, from, to.AddDate(0, 0, 1).Add(-time.Millisecond), nil); err != nil {
+		if _, err := x.journal.ledger(&b, l.kinds, x.period, nil); err != nil {
 			return err
 		}
 		sum := sha256.Sum256(b.Bytes())

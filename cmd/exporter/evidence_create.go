@@ -158,7 +158,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	p := b.plan
 	entry := map[string]any{
-		"bundle": p.name, "from": p.from.Format(time.DateOnly), "to": p.to.Format(time.DateOnly), "snapshot": p.snapshot,
+		"bundle": p.name, "from": p.from(), "to": p.to(), "snapshot": p.snapshot,
 		"mask": b.from.Mask, "verdict": p.words(), "reports": b.from.Reports, "files": x.Files, "bytes": x.Bytes,
 		"manifest_sha256": x.ManifestSHA256, "tagmanifest_sha256": x.TagManifestSHA256, "key": s.key.Fingerprint(),
 		"program_version": version,

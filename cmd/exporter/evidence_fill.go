@@ -40,7 +40,7 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 		b.mask = masker.Journal
 	}
 	b.from = madeFrom{ProgramVersion: version, Snapshot: p.snapshot, AsOf: place.AsOf.UTC(), Since: p.since, Project: p.project,
-		Timezone: place.Timezone, Mask: mask, Days: p.days(place.AsOf), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
+		Timezone: place.Timezone, Mask: mask, Days: len(p.days(place.AsOf)), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
@@ -229,10 +229,10 @@ ORDER BY day, project_id`, map[string]any{"as_of": b.from.AsOf, "timezone": b.fr
 		}
 	}
 	p := b.plan
-	for d := p.from; !d.After(p.end()); d = d.AddDate(0, 0, 1) {
-		name := d.Format(time.DateOnly)
+	last := p.day(b.from.AsOf).Format(time.DateOnly)
+	for _, name := range p.days(p.today) {
 		switch s, ok := days[name]; {
-		case !ok && d.After(b.from.AsOf):
+		case !ok && name > last:
 			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
 		case !ok:
 			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
@@ -251,7 +251,7 @@ func (b *bundle) writeJournal() error {
 	for _, l := range journalLedgers {
 		path := "ledger/" + l.name + ".csv"
 		err := b.w.WriteFunc(path, func(w io.Writer) (err error) {
-			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.from, b.plan.to, b.mask)
+			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.period, b.mask)
 			return err
 		})
 		if err != nil {

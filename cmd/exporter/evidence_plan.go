@@ -13,9 +13,8 @@ import (
 
 // evidencePlan is which period and snapshots a bundle is of.
 type evidencePlan struct {
+	period
 	name     string
-	from, to time.Time // the first moment of the period, and the last
-	zone     *time.Location
 	project  string
 	snapshot string // the last whole one of the period
 	since    string // the last whole one before the period, else the first in it; "" for none
@@ -31,27 +30,19 @@ const hintPeriod = "days of the store's time zone, as: --from 2026-01-01 --to 20
 
 // planEvidence chooses the snapshots of a period.
 func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidenceFlags, now time.Time) (*evidencePlan, error) {
-	p := &evidencePlan{zone: cfg.zone, project: f.project, today: now}
-	for _, x := range []struct {
-		flag, value string
-		to          *time.Time
-	}{{"--from", f.from, &p.from}, {"--to", f.to, &p.to}} {
-		if x.value == "" {
-			return nil, usage(fmt.Errorf("evidence create: %s is missing", x.flag), hintPeriod)
+	for _, x := range [][2]string{{"--from", f.from}, {"--to", f.to}} {
+		if x[1] == "" {
+			return nil, usage(fmt.Errorf("evidence create: %s is missing", x[0]), hintPeriod)
 		}
-		t, err := time.ParseInLocation(time.DateOnly, x.value, cfg.zone)
-		if err != nil {
-			return nil, usage(fmt.Errorf("%s %s: not a day", x.flag, x.value), hintPeriod)
-		}
-		*x.to = t
 	}
-	if p.to.Before(p.from) {
-		return nil, usage(fmt.Errorf("--to %s is before --from %s", f.to, f.from), hintPeriod)
+	of, err := parsePeriod(f.from, f.to, cfg.zone)
+	if err != nil {
+		return nil, usage(fmt.Errorf("evidence create: %w", err), hintPeriod)
 	}
-	if p.from.After(now) {
+	if of.start().After(now) {
 		return nil, usage(fmt.Errorf("--from %s is in the future", f.from), hintPeriod)
 	}
-	p.to = p.to.AddDate(0, 0, 1).Add(-time.Millisecond)
+	p := &evidencePlan{period: of, project: f.project, today: now}
 	p.name = "evidence-" + f.from + "-" + f.to + "-" + f.mask
 	if f.project != "" {
 		p.name += "-" + f.project
@@ -104,9 +95,10 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	slices.Sort(ids)
 	var whole []*wholeSnapshot
 	within := 0
+	start, end := p.start(), p.end()
 	for _, id := range ids {
 		w := by[id]
-		if inside := !w.at.Before(p.from) && !w.at.After(p.to); inside {
+		if !w.at.Before(start) && w.at.Before(end) {
 			within++
 		}
 		if w.verdict != store.Partial {
@@ -116,9 +108,9 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	var first, last, before *wholeSnapshot
 	for _, w := range whole {
 		switch {
-		case w.at.Before(p.from):
+		case w.at.Before(start):
 			before = w
-		case !w.at.After(p.to):
+		case w.at.Before(end):
 			last = w
 			first = cmp.Or(first, w)
 		}
@@ -148,37 +140,20 @@ func (p *evidencePlan) nothing(whole []*wholeSnapshot, within int) error {
 		hint = fmt.Sprintf("there are whole ones from %s to %s: exporter snapshots list", day(whole[0]), day(whole[len(whole)-1]))
 	}
 	return &hintError{fmt.Errorf("%w: the period %s to %s has %s", store.ErrNotPublished,
-		p.from.Format(time.DateOnly), p.to.Format(time.DateOnly), what), hint}
-}
-
-// days counts the days of the period up to a moment.
-func (p *evidencePlan) days(until time.Time) int {
-	n := 0
-	for d := p.from; !d.After(until) && !d.After(p.to); d = d.AddDate(0, 0, 1) {
-		n++
-	}
-	return n
+		p.from(), p.to(), what), hint}
 }
 
 // words is the verdict on the period.
 func (p *evidencePlan) words() string {
 	var parts []string
 	if n := len(p.missing); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), p.days(p.end())))
+		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), len(p.days(p.today))))
 	}
-	if p.to.Sub(p.today) > 24*time.Hour {
-		parts = append(parts, "the period goes on after "+p.today.In(p.zone).Format(time.DateOnly))
+	if today := p.day(p.today); p.last.After(today) {
+		parts = append(parts, "the period goes on after "+today.Format(time.DateOnly))
 	}
 	if len(parts) > 0 {
 		return "incomplete: " + strings.Join(parts, "; ")
 	}
 	return "complete"
-}
-
-// end is the end of the period, or now where that is earlier.
-func (p *evidencePlan) end() time.Time {
-	if p.to.After(p.today) {
-		return p.today
-	}
-	return p.to
 }

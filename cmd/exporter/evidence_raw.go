@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"exporter/internal/store"
 )
@@ -20,7 +21,8 @@ import (
 // ledgers of calls and of files, with those that are gone.
 func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	var err error
-	if b.raw, err = b.st.RawFiles(ctx, b.plan.from, b.plan.to, b.plan.snapshot, b.plan.project); err != nil {
+	last := b.plan.end().Add(-time.Microsecond) // the store's times have no finer ones
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.start(), last, b.plan.snapshot, b.plan.project); err != nil {
 		return err
 	}
 	var there []store.EvidenceFile

@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -26,7 +25,7 @@ func (b *bundle) readme(w io.Writer) error {
 		}
 	}
 	p, f := b.plan, b.from
-	title := fmt.Sprintf("Evidence: access permissions, %s to %s", p.from.Format(time.DateOnly), p.to.Format(time.DateOnly))
+	title := fmt.Sprintf("Evidence: access permissions, %s to %s", p.from(), p.to())
 	line("%s\n%s\n", title, strings.Repeat("=", len(title)))
 	wrapped("", "To verify this bundle with stock tools, without the program that made it: VERIFY.txt, one folder up. "+
 		"Begin there; then come back to this list.")
