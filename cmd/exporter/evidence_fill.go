@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -138,7 +137,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		return err
 	}
 	defer func() { err = errors.Join(err, x.close()) }()
-	if err := b.findMissing(ctx, x.r); err != nil {
+	if err := b.plan.judge(ctx, x.r, b.from); err != nil {
 		return err
 	}
 	if err := x.run(ctx); err != nil {
@@ -206,38 +205,6 @@ func writeTexts(dir string, texts map[string]string) error {
 	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// findMissing finds the days of the period that have no whole snapshot, and why.
-func (b *bundle) findMissing(ctx context.Context, r *store.Reader) error {
-	type dayState struct{ day, state, why string }
-	list, err := collectRows(ctx, r, `
-SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
-FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
-ORDER BY day, project_id`, map[string]any{"as_of": b.from.AsOf, "timezone": b.from.Timezone, "days": b.from.Days},
-		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
-	if err != nil {
-		return err
-	}
-	days := map[string]dayState{}
-	for _, x := range list { // of several projects the one that lacks something
-		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
-			days[x.day] = x
-		}
-	}
-	p := b.plan
-	last := p.day(b.from.AsOf).Format(time.DateOnly)
-	for _, name := range p.days(p.today) {
-		switch s, ok := days[name]; {
-		case !ok && name > last:
-			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
-		case !ok:
-			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
-		case s.state != "done" && s.state != "not due":
-			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
 		}
 	}
 	return nil

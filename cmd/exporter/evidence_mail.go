@@ -51,8 +51,10 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 }
 
 func verdictWord(p *evidencePlan) string {
-	word, _, _ := strings.Cut(p.words(), ":")
-	return word
+	if len(p.missing) > 0 || p.goesOn() {
+		return "incomplete"
+	}
+	return "complete"
 }
 
 // announcement is the text of such a mail.

@@ -18,7 +18,7 @@ type evidencePlan struct {
 	project  string
 	snapshot string // the last whole one of the period
 	since    string // the last whole one before the period, else the first in it; "" for none
-	verdict  string // of snapshot
+	drifted  bool   // snapshot, while it was read
 	missing  []missingDay
 	today    time.Time
 }
@@ -118,7 +118,7 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	if last == nil {
 		return p.nothing(whole, within)
 	}
-	p.snapshot, p.verdict = last.id, last.verdict
+	p.snapshot = last.id
 	switch {
 	case before != nil:
 		p.since = before.id
@@ -143,17 +143,74 @@ func (p *evidencePlan) nothing(whole []*wholeSnapshot, within int) error {
 		p.from(), p.to(), what), hint}
 }
 
+// goesOn says whether the period has days after today.
+func (p *evidencePlan) goesOn() bool { return p.last.After(p.day(p.today)) }
+
 // words is the verdict on the period.
 func (p *evidencePlan) words() string {
 	var parts []string
 	if n := len(p.missing); n > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), len(p.days(p.today))))
 	}
-	if today := p.day(p.today); p.last.After(today) {
-		parts = append(parts, "the period goes on after "+today.Format(time.DateOnly))
+	if p.goesOn() {
+		parts = append(parts, "the period goes on after "+p.day(p.today).Format(time.DateOnly))
 	}
+	words := verdictWord(p)
 	if len(parts) > 0 {
-		return "incomplete: " + strings.Join(parts, "; ")
+		words += ": " + strings.Join(parts, "; ")
 	}
-	return "complete"
+	if p.drifted {
+		words += "; the snapshot " + p.snapshot + " was read with drift"
+	}
+	return words
+}
+
+// missingDays are the days without a whole snapshot, in words.
+func (p *evidencePlan) missingDays() string {
+	var days []string
+	for _, m := range p.missing {
+		days = append(days, m.day)
+	}
+	return strings.Join(days, ", ")
+}
+
+// judge finds the days of the period that have no whole snapshot, and why, and
+// whether the snapshot was read with drift.
+func (p *evidencePlan) judge(ctx context.Context, r *store.Reader, from madeFrom) error {
+	verdicts, err := collectRows(ctx, r, `
+SELECT verdict
+FROM snapshots
+WHERE snapshot_id = $snapshot AND ($project = '' OR project_id = $project)`,
+		map[string]any{"snapshot": p.snapshot, "project": from.Project}, func(v *string) []any { return []any{v} })
+	if err != nil {
+		return err
+	}
+	p.drifted = slices.Contains(verdicts, store.CompleteWithDrift)
+	type dayState struct{ day, state, why string }
+	list, err := collectRows(ctx, r, `
+SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
+FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
+ORDER BY day, project_id`, map[string]any{"as_of": from.AsOf, "timezone": from.Timezone, "days": from.Days},
+		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
+	if err != nil {
+		return err
+	}
+	days := map[string]dayState{}
+	for _, x := range list { // of several projects the one that lacks something
+		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
+			days[x.day] = x
+		}
+	}
+	last := p.day(from.AsOf).Format(time.DateOnly)
+	for _, name := range p.days(p.today) {
+		switch s, ok := days[name]; {
+		case !ok && name > last:
+			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
+		case !ok:
+			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
+		case s.state != "done" && s.state != "not due":
+			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
+		}
+	}
+	return nil
 }

@@ -17,6 +17,9 @@ import (
 	"exporter/internal/store"
 )
 
+// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
+
 // copyRaw copies the cloud's answers, masked where there is a mask, and writes the
 // ledgers of calls and of files, with those that are gone.
 func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
@@ -64,7 +67,7 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	}
 	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
 		c := csv.NewWriter(w)
-		lines := [][]string{{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}}
+		lines := [][]string{rawHeader}
 		for _, x := range b.raw {
 			gone := ""
 			if !x.There {
@@ -125,16 +128,16 @@ func (b *bundle) whyGone(x store.EvidenceFile) string {
 }
 
 // rawWords says how much of the raw pages there is.
-func (b *bundle) rawWords() string {
+func rawWords(list []store.EvidenceFile) string {
 	gone, rows := 0, int64(0)
-	for _, x := range b.raw {
+	for _, x := range list {
 		if !x.There {
 			gone++
 			rows += x.Rows
 		}
 	}
 	if gone == 0 {
-		return fmt.Sprintf("all %s", plural(int64(len(b.raw)), "file"))
+		return fmt.Sprintf("all %s", plural(int64(len(list)), "file"))
 	}
-	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(b.raw)), "file"), plural(rows, "row"))
+	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(list)), "file"), plural(rows, "row"))
 }

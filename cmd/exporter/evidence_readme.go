@@ -42,7 +42,7 @@ func (b *bundle) readme(w io.Writer) error {
 	fact("Project", "%s", cmp.Or(p.project, "all that the store has"))
 	fact("Time zone", "%s", f.Timezone)
 	fact("Mask", "%s", maskWords[f.Mask])
-	fact("Raw pages", "%s", b.rawWords())
+	fact("Raw pages", "%s", rawWords(b.raw))
 	fact("Journal", "line %d, %s", b.log.head.Seq, b.log.head.SHA256)
 	fact("Made by", "exporter %s", f.ProgramVersion)
 	if b.laterFile != "" {
