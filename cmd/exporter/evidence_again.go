@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type again struct {
 	from    madeFrom
 	sums    map[string]string // of the payload, by path below data/
 	journal *bundleJournal
+	period  period
 
 	mu   sync.Mutex
 	seen map[string]bool // what was made again
@@ -67,7 +69,8 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 		x.differs("snapshot/", "it cannot be read: %v", err)
 		return nil
 	}
-	err = errors.Join(p.run(ctx), p.close())
+	x.told()
+	err = errors.Join(x.judged(ctx, p.r), p.run(ctx), p.close())
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -93,11 +96,23 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 	return nil
 }
 
-// differs adds a finding.
+// differs adds a finding on a file of the payload.
 func (x *again) differs(name, format string, args ...any) {
+	x.differsTag("data/"+name, format, args...)
+}
+
+// differsTag adds a finding on any file.
+func (x *again) differsTag(name, format string, args ...any) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.result.Findings = append(x.result.Findings, evidence.Finding{Name: "data/" + name, Problem: fmt.Sprintf(format, args...)})
+	x.result.Findings = append(x.result.Findings, evidence.Finding{Name: name, Problem: fmt.Sprintf(format, args...)})
+}
+
+// differsInfo adds a finding on a label of bag-info.txt unless it has a value.
+func (x *again) differsInfo(label, want string) {
+	if got := x.result.Info[label]; got != want {
+		x.differsTag("bag-info.txt", "%s is %.200q, and what the bundle holds makes it %.200q", label, got, want)
+	}
 }
 
 // prepare takes out of the bundle what its outputs are made from; nil where that
@@ -115,6 +130,14 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 	}
 	if err != nil {
 		x.differs("made_from.json", "cannot be read: %v", err)
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(x.from.Timezone)
+	if err == nil {
+		x.period, err = parsePeriod(x.result.Info["Period-Start"], x.result.Info["Period-End"], zone)
+	}
+	if err != nil {
+		x.differs("made_from.json", "its period cannot be read: %v", err)
 		return nil, nil
 	}
 	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare}
@@ -234,19 +257,12 @@ func (x *again) ledgers(ctx context.Context) error {
 		return err
 	}
 	x.witnesses()
-	zone, err := time.LoadLocation(x.from.Timezone)
-	if err != nil {
-		return err
-	}
-	from, err := time.ParseInLocation(time.DateOnly, x.result.Info["Period-Start"], zone)
-	to, toErr := time.ParseInLocation(time.DateOnly, x.result.Info["Period-End"], zone)
-	if err := errors.Join(err, toErr); err != nil {
-		x.differs("ledger", "the period of bag-info.txt cannot be read: %v", err)
-		return nil
+	if want := x.journal.sealed(x.from.Snapshot, x.from.Project); !reflect.DeepEqual(x.from.Sealed, want) {
+		x.differs("made_from.json", "sealed is not the journal's line of the snapshot")
 	}
 	for _, l := range journalLedgers {
 		var b bytes.Buffer
-		if _, err := x.journal.ledger(&b, l.kinds, from, to.AddDate(0, 0, 1).Add(-time.Millisecond), nil); err != nil {
+		if _, err := x.journal.ledger(&b, l.kinds, x.period, nil); err != nil {
 			return err
 		}
 		sum := sha256.Sum256(b.Bytes())

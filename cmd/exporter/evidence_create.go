@@ -158,7 +158,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	p := b.plan
 	entry := map[string]any{
-		"bundle": p.name, "from": p.from.Format(time.DateOnly), "to": p.to.Format(time.DateOnly), "snapshot": p.snapshot,
+		"bundle": p.name, "from": p.from(), "to": p.to(), "snapshot": p.snapshot,
 		"mask": b.from.Mask, "verdict": p.words(), "reports": b.from.Reports, "files": x.Files, "bytes": x.Bytes,
 		"manifest_sha256": x.ManifestSHA256, "tagmanifest_sha256": x.TagManifestSHA256, "key": s.key.Fingerprint(),
 		"program_version": version,
@@ -175,10 +175,11 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 
 // saySealed tells on standard error what was made.
 func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Duration) {
-	verdict := paint(a.stderr, text.FgHiGreen, "complete")
-	if words, short := strings.CutPrefix(b.plan.words(), "incomplete: "); short {
-		verdict = paint(a.stderr, text.FgHiYellow, "incomplete:") + " " + words
+	color, word := text.FgHiGreen, verdictWord(b.plan)
+	if word == "incomplete" {
+		color = text.FgHiYellow
 	}
+	verdict := paint(a.stderr, color, word) + strings.TrimPrefix(b.plan.words(), word)
 	fmt.Fprintf(a.stderr, "sealed %s in %s: %s\n", b.plan.name, duration(took), verdict)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(a.stderr, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
@@ -190,7 +191,7 @@ func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Durat
 	} else {
 		line("snapshot", "%s", b.plan.snapshot)
 	}
-	line("raw pages", "%s", b.rawWords())
+	line("raw pages", "%s", rawWords(b.raw))
 	line("signed by", "%s, %s", s.identity, s.key.Fingerprint())
 	if !s.stamped.IsZero() {
 		line("stamped", "%s by %s", s.stamped.UTC().Format(time.RFC3339), s.config.Timestamp.URL)

@@ -71,11 +71,21 @@ func TestEvidenceSaysWhatIsMissing(t *testing.T) {
 	if !strings.Contains(v.Info["Raw-Pages"], "gone") || strings.Contains(gone, "nothing says why") || strings.Count(gone, "\n") < 5 {
 		t.Errorf("%v\n%s", v.Info, gone)
 	}
-	// Snapshots in part are no evidence of a day.
+	// So is what moved while it was read, in the verdict itself.
 	file, err := filepath.Glob(site.path("data/snapshots/20260303*Z.duckdb"))
 	if err != nil || len(file) != 1 {
 		t.Fatal(file, err)
 	}
+	if err := storetest.Change(file[0], "UPDATE x.base.snapshots SET verdict = 'complete_with_drift'"); err != nil {
+		t.Fatal(err)
+	}
+	drifted := site.copy(t, "")
+	_, said = drifted.run(t, 0, "evidence", "create", "--from", "2026-03-02", "--to", "2026-03-03", "--mask", "full", "--report", "changes", "--out", drifted.path("out"))
+	v = drifted.verify(t, 0, drifted.path("out/evidence-2026-03-02-2026-03-03-full"))
+	if want := "complete; the snapshot 20260303T010000Z was read with drift"; v.Info["Verdict"] != want || !strings.Contains(said, ": "+want+"\n") {
+		t.Errorf("with drift: %v\n%s", v.Info, said)
+	}
+	// Snapshots in part are no evidence of a day.
 	if err := storetest.Change(file[0], "UPDATE x.base.snapshots SET verdict = 'partial'"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -40,7 +39,7 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 		b.mask = masker.Journal
 	}
 	b.from = madeFrom{ProgramVersion: version, Snapshot: p.snapshot, AsOf: place.AsOf.UTC(), Since: p.since, Project: p.project,
-		Timezone: place.Timezone, Mask: mask, Days: p.days(place.AsOf), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
+		Timezone: place.Timezone, Mask: mask, Days: len(p.days(place.AsOf)), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
@@ -138,7 +137,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		return err
 	}
 	defer func() { err = errors.Join(err, x.close()) }()
-	if err := b.findMissing(ctx, x.r); err != nil {
+	if err := b.plan.judge(ctx, x.r, b.from); err != nil {
 		return err
 	}
 	if err := x.run(ctx); err != nil {
@@ -211,38 +210,6 @@ func writeTexts(dir string, texts map[string]string) error {
 	return nil
 }
 
-// findMissing finds the days of the period that have no whole snapshot, and why.
-func (b *bundle) findMissing(ctx context.Context, r *store.Reader) error {
-	type dayState struct{ day, state, why string }
-	list, err := collectRows(ctx, r, `
-SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
-FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
-ORDER BY day, project_id`, map[string]any{"as_of": b.from.AsOf, "timezone": b.from.Timezone, "days": b.from.Days},
-		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
-	if err != nil {
-		return err
-	}
-	days := map[string]dayState{}
-	for _, x := range list { // of several projects the one that lacks something
-		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
-			days[x.day] = x
-		}
-	}
-	p := b.plan
-	for d := p.from; !d.After(p.end()); d = d.AddDate(0, 0, 1) {
-		name := d.Format(time.DateOnly)
-		switch s, ok := days[name]; {
-		case !ok && d.After(b.from.AsOf):
-			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
-		case !ok:
-			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
-		case s.state != "done" && s.state != "not due":
-			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
-		}
-	}
-	return nil
-}
-
 // writeJournal writes the journal and the ledgers made of it.
 func (b *bundle) writeJournal() error {
 	if err := b.w.WriteFunc("journal.ndjson", func(w io.Writer) error { return b.log.write(w, b.mask) }); err != nil {
@@ -251,7 +218,7 @@ func (b *bundle) writeJournal() error {
 	for _, l := range journalLedgers {
 		path := "ledger/" + l.name + ".csv"
 		err := b.w.WriteFunc(path, func(w io.Writer) (err error) {
-			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.from, b.plan.to, b.mask)
+			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.period, b.mask)
 			return err
 		})
 		if err != nil {

@@ -12,15 +12,20 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"exporter/internal/store"
 )
+
+// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
 
 // copyRaw copies the cloud's answers, masked where there is a mask, and writes the
 // ledgers of calls and of files, with those that are gone.
 func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	var err error
-	if b.raw, err = b.st.RawFiles(ctx, b.plan.from, b.plan.to, b.plan.snapshot, b.plan.project); err != nil {
+	last := b.plan.end().Add(-time.Microsecond) // the store's times have no finer ones
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.start(), last, b.plan.snapshot, b.plan.project); err != nil {
 		return err
 	}
 	var there []store.EvidenceFile
@@ -62,7 +67,7 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	}
 	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
 		c := csv.NewWriter(w)
-		lines := [][]string{{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}}
+		lines := [][]string{rawHeader}
 		for _, x := range b.raw {
 			gone := ""
 			if !x.There {
@@ -123,16 +128,16 @@ func (b *bundle) whyGone(x store.EvidenceFile) string {
 }
 
 // rawWords says how much of the raw pages there is.
-func (b *bundle) rawWords() string {
+func rawWords(list []store.EvidenceFile) string {
 	gone, rows := 0, int64(0)
-	for _, x := range b.raw {
+	for _, x := range list {
 		if !x.There {
 			gone++
 			rows += x.Rows
 		}
 	}
 	if gone == 0 {
-		return fmt.Sprintf("all %s", plural(int64(len(b.raw)), "file"))
+		return fmt.Sprintf("all %s", plural(int64(len(list)), "file"))
 	}
-	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(b.raw)), "file"), plural(rows, "row"))
+	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(list)), "file"), plural(rows, "row"))
 }
