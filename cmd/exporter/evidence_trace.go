@@ -114,7 +114,7 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 	if err := src.open(ctx, t); err != nil {
 		return nil, err
 	}
-	t.Sealed = src.sealed(t.Snapshot)
+	t.Sealed = src.sealed(t.Snapshot, src.info.Value("Project"))
 	if len(t.Notes) > 0 { // no value of a row
 		return t, nil
 	}
