@@ -267,7 +267,7 @@ func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string,
 	f *sampleFlags) (err error) {
 	b, err := evidence.Open(bundle)
 	if err != nil {
-		return usage(err, "name an evidence bundle: its folder, or its zip")
+		return explainBundle(err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	info := b.Info()
@@ -299,7 +299,7 @@ func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string,
 	name = path.Join("data/reports", f.report, name)
 	s.CSV = filepath.Join(dir, filepath.FromSlash(name))
 	if err := b.Extract(ctx, dir, func(x string) bool { return x == name }); err != nil {
-		return &exitError{exitMismatch, err}
+		return explainBundle(err)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type traceSource struct {
 	journal     string // path
 	bundle      string // folder of the bundle, "" in a store
 	info        evidence.Info
+	zone        *time.Location
 	manifest    map[string]string // SHA-256, by path in the bundle
 	cfg         *config           // nil in a bundle
 	config      string            // its path as it was given
@@ -44,7 +45,7 @@ type traceSource struct {
 // traceSource finds where a file is traced: in the bundle that it is in, else in
 // the configured store.
 func (a *app) traceSource(file string) (*traceSource, error) {
-	s := &traceSource{masking: a.sayMasking, named: map[int64]bool{}, manifest: map[string]string{}}
+	s := &traceSource{zone: a.zone, masking: a.sayMasking, named: map[int64]bool{}, manifest: map[string]string{}}
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 		}
 	}
 	if s.bundle != "" {
-		err = s.ofBundle(a)
+		err = s.ofBundle()
 	} else {
 		err = s.ofStore(a)
 	}
@@ -70,15 +71,15 @@ func (s *traceSource) ofStore(a *app) (err error) {
 	if s.cfg, err = a.loadConfig(false); err != nil {
 		return err
 	}
-	s.config = a.configPath
+	s.config, s.zone = a.configPath, s.cfg.zone
 	s.root, s.journal, s.definitions = s.cfg.Store.Dir, s.cfg.journalPath(), s.cfg.definitions
 	return nil
 }
 
-func (s *traceSource) ofBundle(a *app) (err error) {
+func (s *traceSource) ofBundle() (err error) {
 	b, err := evidence.Open(s.bundle)
 	if err != nil {
-		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
+		return explainBundle(err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	s.info = b.Info()
@@ -87,13 +88,14 @@ func (s *traceSource) ofBundle(a *app) (err error) {
 		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
 			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
 			if err != nil {
-				return usage(fmt.Errorf("%s: %w", f.Path, err), "exporter evidence verify says what is wrong")
+				return &exitError{exitMismatch, &hintError{fmt.Errorf("%s: %w", f.Path, err),
+					"exporter evidence verify says what is wrong"}}
 			}
 			s.definitions = append(s.definitions, d)
 		}
 	}
 	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
-		a.zone = zone
+		s.zone = zone
 	}
 	s.root = filepath.Join(s.bundle, "data")
 	s.journal = filepath.Join(s.root, "journal.ndjson")
