@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"exporter/internal/evidence"
 	"exporter/internal/journal"
@@ -81,7 +83,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err e
 		return err
 	}
 	if x.journal != nil {
-		if err := errors.Join(x.digests(ctx), x.pages(ctx)); err != nil {
+		if err := x.verifyStore(ctx); err != nil {
 			return err
 		}
 	}
@@ -130,6 +132,10 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 	}
 	if err != nil {
 		x.differs("made_from.json", "cannot be read: %v", err)
+		return nil, nil
+	}
+	if f := x.from; !snapshotID.MatchString(f.Snapshot) || f.Since != "" && !snapshotID.MatchString(f.Since) || x.sums[snapshotFile(f.Snapshot)] == "" {
+		x.differs("made_from.json", "names no snapshot of the bundle: %.40q, since %.40q", f.Snapshot, f.Since)
 		return nil, nil
 	}
 	zone, err := time.LoadLocation(x.from.Timezone)
@@ -184,8 +190,25 @@ func (x *again) likeFonts(p *performance) (err error) {
 	return nil
 }
 
+// plainYAML refuses what no definition needs, and what a small file can unfold to any
+// size by.
+func plainYAML(text []byte) error {
+	if len(text) > 1<<20 {
+		return errors.New("it is too long")
+	}
+	for _, t := range lexer.Tokenize(string(text)) {
+		if t.Type == token.AnchorType || t.Type == token.AliasType {
+			return fmt.Errorf("line %d has an anchor or an alias", t.Position.Line)
+		}
+	}
+	return nil
+}
+
 func (x *again) definition(name string) (d reports.Definition, err error) {
 	text, err := fs.ReadFile(x.bundle, "data/"+definitionPath(name))
+	if err == nil {
+		err = plainYAML(text)
+	}
 	if err == nil {
 		err = yaml.UnmarshalWithOptions(text, &d, yaml.Strict())
 	}
@@ -312,77 +335,3 @@ func (x *again) rawFiles() []store.EvidenceFile {
 	return list
 }
 
-// digests computes the digest of each project of the snapshot from its rows, and
-// compares it with the one that the journal sealed. Under a mask rows are not those
-// that it is of.
-func (x *again) digests(ctx context.Context) (err error) {
-	if x.from.Mask != store.MaskFull {
-		x.result.NotMadeAgain = append(x.result.NotMadeAgain, "the snapshot's digest, which is that of the rows without the mask")
-		return nil
-	}
-	f := x.from
-	place := store.Place{File: filepath.Join(x.dir, "data", snapshotFile(f.Snapshot)), Snapshot: f.Snapshot, AsOf: f.AsOf,
-		Timezone: f.Timezone, Mask: f.Mask}
-	r, err := place.Open(ctx, filepath.Join(x.dir, "scratch"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	type sealed struct{ project, digest string }
-	list, err := collectRows(ctx, r, "SELECT project_id, digest FROM snapshots WHERE snapshot_id = getvariable('snapshot_id') ORDER BY ALL",
-		nil, func(s *sealed) []any { return []any{&s.project, &s.digest} })
-	if err != nil {
-		return err
-	}
-	for _, s := range list {
-		if f.Project != "" && s.project != f.Project {
-			continue
-		}
-		place.Project = s.project
-		sum, err := digestOf(ctx, place, filepath.Join(x.dir, "scratch"))
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		line := x.journal.digest(f.Snapshot, s.project)
-		switch {
-		case err != nil:
-			x.differs(snapshotFile(f.Snapshot), "the digest of project %s cannot be computed again: %v", s.project, err)
-		case sum != s.digest:
-			x.differs(snapshotFile(f.Snapshot), "the rows of project %s have the digest %.12s, and the snapshot says %.12s", s.project, sum, s.digest)
-		case sum != line:
-			x.differs(snapshotFile(f.Snapshot), "the rows of project %s have the digest %.12s, and the journal says %.12s", s.project, sum, line)
-		default:
-			x.result.Digests++
-		}
-	}
-	return nil
-}
-
-// digestOf computes the digest of one project of a place from its rows, as the
-// store's package comment defines it.
-func digestOf(ctx context.Context, p store.Place, dir string) (sum string, err error) {
-	r, err := p.Open(ctx, dir)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	type digest struct{ resource, query string }
-	list, err := collectRows(ctx, r, "SELECT resource, query FROM digests WHERE snapshot_id = getvariable('snapshot_id') ORDER BY resource",
-		nil, func(d *digest) []any { return []any{&d.resource, &d.query} })
-	if err != nil {
-		return "", err
-	}
-	total := sha256.New()
-	for _, d := range list {
-		rows, err := r.Query(ctx, d.query, nil)
-		if err != nil {
-			return "", err
-		}
-		h := sha256.New()
-		if err := errors.Join(store.WriteCSV(h, rows), rows.Close()); err != nil {
-			return "", err
-		}
-		fmt.Fprintf(total, "%s %x\n", d.resource, h.Sum(nil))
-	}
-	return hex.EncodeToString(total.Sum(nil)), nil
-}
