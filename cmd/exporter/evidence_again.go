@@ -334,4 +334,3 @@ func (x *again) rawFiles() []store.EvidenceFile {
 	slices.SortFunc(list, func(a, b store.EvidenceFile) int { return cmp.Compare(a.Path, b.Path) })
 	return list
 }
-

@@ -140,6 +140,9 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
 		return err
 	}
+	if err := plan.hidden(b.log); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
