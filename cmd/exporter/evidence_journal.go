@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"exporter/internal/evidence"
 	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
@@ -121,22 +122,19 @@ func member(object json.RawMessage, name string) string {
 // parseBundleJournal reads the journal of a bundle that has been verified.
 func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
 	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
-	b := bufio.NewReader(r)
-	for {
-		line, err := b.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return j, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	lines := evidence.JournalLines(r)
+	for lines.Scan() {
 		var l maskedLine
-		if err := json.Unmarshal(line, &l); err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
 		}
 		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail})
-		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(line)))
+		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(lines.Bytes())))
 	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
+	}
+	return j, nil
 }
 
 // maskedLine is a line of the journal under a mask: its links and its hash stay, so

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -10,14 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"exporter/internal/store"
 )
 
 // pages compares the answers in the raw pages of a bundle with the hashes that its
-// calls have of them. Under a mask answers are not those that were hashed.
+// calls have of them, each of which is there once. Under a mask answers are not those
+// that were hashed.
 func (x *again) pages(ctx context.Context) error {
 	if x.from.Mask != store.MaskFull {
 		x.result.NotMadeAgain = append(x.result.NotMadeAgain, "hashes of the raw pages, which are those of the answers without the mask")
@@ -32,7 +33,7 @@ func (x *again) pages(ctx context.Context) error {
 		if f.Resource == "calls" || f.Resource == "walks" {
 			continue
 		}
-		err := x.page(ctx, f, sums)
+		err := x.page(ctx, f.Path, sums[landedFile{f.Snapshot, f.Project, f.Resource}])
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -43,71 +44,83 @@ func (x *again) pages(ctx context.Context) error {
 	return nil
 }
 
-// landedLine names a line of a raw page.
-type landedLine struct{ snapshot, project, resource, line string }
+// page compares one file with the hashes of its answers, and takes out of them those
+// that it has.
+func (x *again) page(ctx context.Context, path string, sums map[int64]string) (err error) {
+	f, err := x.bundle.Open("data/raw/" + path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	err = store.EachLanded(f, func(l store.Landed) error {
+		sum := sha256.Sum256(l.Response)
+		want, ok := sums[l.Line]
+		delete(sums, l.Line)
+		switch got := hex.EncodeToString(sum[:]); {
+		case !ok:
+			return fmt.Errorf("it is the answer %d, which ledger/calls.csv does not have, or is here twice", l.Line)
+		case got != want:
+			return fmt.Errorf("the answer has the SHA-256 %.12s, and ledger/calls.csv says %.12s", got, want)
+		}
+		return ctx.Err()
+	})
+	if err == nil && len(sums) > 0 {
+		err = fmt.Errorf("%s of ledger/calls.csv missing, the first is %d",
+			plural(int64(len(sums)), "answer"), slices.Min(slices.Collect(maps.Keys(sums))))
+	}
+	return err
+}
 
-// landedSums gives the SHA-256 of each answer as it landed.
-func (x *again) landedSums() (_ map[landedLine]string, err error) {
+// landedSums gives the SHA-256 of the answers as they landed, by their numbers.
+func (x *again) landedSums() (_ map[landedFile]map[int64]string, err error) {
 	f, err := x.bundle.Open("data/ledger/calls.csv")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	r := csv.NewReader(f)
+	sums := map[landedFile]map[int64]string{}
+	err = eachLandedSum(f, func(of landedFile, line int64, sum string) {
+		if sums[of] == nil {
+			sums[of] = map[int64]string{}
+		}
+		sums[of][line] = strings.Clone(sum) // the text is a part of its record
+	})
+	return sums, err
+}
+
+// landedFile is what a raw page is of.
+type landedFile struct{ snapshot, project, resource string }
+
+// eachLandedSum calls each with the answers in a ledger of calls: which file each is
+// in, its number there, and its SHA-256.
+func eachLandedSum(calls io.Reader, each func(of landedFile, line int64, sum string)) error {
+	r := csv.NewReader(calls)
 	r.ReuseRecord = true
 	header, err := r.Read()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	at := map[string]int{}
-	for i, name := range header {
-		at[name] = i
+	var at [5]int
+	for i, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
+		if at[i] = slices.Index(header, name); at[i] < 0 {
+			return fmt.Errorf("it has no column %s", name)
+		}
 	}
-	sums := map[landedLine]string{}
 	for {
 		c, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return sums, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if line := c[at["line"]]; line != "" {
-			sums[landedLine{c[at["snapshot"]], c[at["project"]], c[at["resource"]], line}] = c[at["landed_sha256"]]
-		}
-	}
-}
-
-// page compares one file.
-func (x *again) page(ctx context.Context, file store.EvidenceFile, sums map[landedLine]string) (err error) {
-	f, err := x.bundle.Open("data/raw/" + file.Path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	d, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<30))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	lines := bufio.NewReaderSize(d, 1<<20)
-	for n := int64(1); ctx.Err() == nil; n++ {
-		text, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(text) == 0 {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return err
 		}
-		l, err := store.ParseLanded(text)
+		if c[at[3]] == "" {
+			continue
+		}
+		line, err := strconv.ParseInt(c[at[3]], 10, 64)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return err
 		}
-		sum := sha256.Sum256(l.Response)
-		want, ok := sums[landedLine{file.Snapshot, file.Project, file.Resource, fmt.Sprint(l.Line)}]
-		if got := hex.EncodeToString(sum[:]); !ok || got != want {
-			return fmt.Errorf("line %d: the answer has the SHA-256 %.12s, and ledger/calls.csv says %.12s", n, got, cmp.Or(want, "nothing"))
-		}
+		each(landedFile{c[at[0]], c[at[1]], c[at[2]]}, line, c[at[4]])
 	}
-	return nil
 }

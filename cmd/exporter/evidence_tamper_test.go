@@ -106,6 +106,8 @@ func TestEvidenceTampered(t *testing.T) {
 		"no definition":          {"definitions/changes.yaml", func(t *testing.T, path string) { put(t, path, "name: [") }, []string{"data/definitions/changes.yaml"}},
 		"a ledger":               {"ledger/calls.csv", edit(`,200,`, ",404,"), []string{"data/ledger/calls.csv"}},
 		"a ledger of journal":    {"ledger/runs.csv", edit(`complete`, "incomplete"), []string{"data/ledger/runs.csv"}},
+		"a page without a line":  {"raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst", repack(lastLine(0)), []string{"data/raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst"}},
+		"a page, a line twice":   {"raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst", repack(lastLine(2)), []string{"data/raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst"}},
 		"a row of the snapshot":  {snapshot, change("UPDATE x.base.permissions SET name = 'Nobody' WHERE access_auth_id = (SELECT min(access_auth_id) FROM x.base.permissions WHERE closed_snapshot IS NULL)"), []string{"data/" + snapshot}},
 		"a row out of it":        {snapshot, change("DELETE FROM x.base.permissions WHERE access_auth_id = (SELECT min(access_auth_id) FROM x.base.permissions WHERE closed_snapshot IS NULL)"), []string{"data/" + snapshot}},
 		"no snapshot":            {snapshot, func(t *testing.T, path string) { put(t, path, "nothing") }, []string{"data/snapshot/"}},
@@ -118,7 +120,7 @@ func TestEvidenceTampered(t *testing.T) {
 		"from what is no report": {"made_from.json", edit(`"changes"`, `"../../x"`), []string{"data/definitions/"}},
 		"a file nobody makes":    {"population/visitors.csv", func(t *testing.T, path string) { put(t, path, "a\n1\n") }, []string{"data/population/visitors.csv"}},
 		"a file that is gone":    {"ledger/changes.csv", func(t *testing.T, path string) { t.Helper(); remove(t, path) }, []string{"data/ledger/changes.csv"}},
-		"a raw page":             {"raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst", repack, []string{"data/raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst"}},
+		"a raw page":             {"raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst", repack(renamed), []string{"data/raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), filepath.Base(whole))
@@ -196,19 +198,34 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// repack changes a person's name in pages.
-func repack(t *testing.T, path string) {
-	t.Helper()
-	lines := unpacked(t, path)[1]
-	changed := bytes.Replace(lines, []byte(`"name":"`), []byte(`"name":"X`), 1)
-	if bytes.Equal(lines, changed) {
-		t.Fatalf("no name in %s", lines)
+// repack changes what a raw page holds.
+func repack(change func(lines []byte) []byte) func(t *testing.T, path string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		lines := unpacked(t, path)[1]
+		changed := change(lines)
+		if bytes.Equal(lines, changed) {
+			t.Fatalf("nothing to change in %s", lines)
+		}
+		e, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, path, string(e.EncodeAll(changed, nil)))
 	}
-	e, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// renamed has another name of a person.
+func renamed(lines []byte) []byte {
+	return bytes.Replace(lines, []byte(`"name":"`), []byte(`"name":"X`), 1)
+}
+
+// lastLine has the last line so many times.
+func lastLine(n int) func(lines []byte) []byte {
+	return func(lines []byte) []byte {
+		from := bytes.LastIndexByte(lines[:len(lines)-1], '\n') + 1
+		return slices.Concat(lines[:from], bytes.Repeat(lines[from:], n))
 	}
-	put(t, path, string(e.EncodeAll(changed, nil)))
 }
 
 // rezip replaces a workbook by one with other text.

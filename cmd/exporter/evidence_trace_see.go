@@ -135,8 +135,8 @@ func near(path string) string {
 // mask a bundle has the hash in the line itself.
 func (s *traceSource) journalCommands(t *traced) []string {
 	var see []string
-	for _, id := range slices.Sorted(maps.Keys(s.named)) {
-		c := fmt.Sprintf("sed -n %dp %s", s.lines[id].Seq, shell(s.path("journal.ndjson")))
+	for _, line := range slices.Sorted(maps.Keys(s.named)) {
+		c := fmt.Sprintf("sed -n %dp %s", line, shell(s.path("journal.ndjson")))
 		if s.bundle == "" || t.Mask == store.MaskFull {
 			c += " | sha256sum"
 		}

@@ -174,13 +174,18 @@ func decryptTo(plain, path string, key []byte) error {
 	return errors.Join(err, to.Close())
 }
 
-// explainBundle gives an error of what is no bundle the exit status of a mismatch.
+// explainBundle gives the error of a bundle that cannot be opened or read its exit
+// status, which is that of a mismatch where it is not as it was sealed, and a hint.
 func explainBundle(err error) error {
 	if _, ok := errors.AsType[*evidence.Refused](err); ok {
-		return &exitError{exitMismatch, &hintError{err, "it is not as exporter seals bundles: nothing of it was read further"}}
+		return &exitError{exitMismatch, &hintError{err,
+			"it is not as exporter seals bundles: nothing of it was read further; a bundle is named by its folder or its zip"}}
+	}
+	if _, ok := errors.AsType[*evidence.ErrNewer](err); ok {
+		return &hintError{err, "a later version of exporter made it: read it with that one"}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return &exitError{exitUsage, err}
+		return usage(err, "name an evidence bundle: its folder, or its zip")
 	}
 	return err
 }

@@ -194,7 +194,7 @@ func witnessed(journalPath string) (map[string]witnessEntry, error) {
 // settleWitness names the logs that a killed run had entered in the journal, and
 // removes the others that it had begun.
 func settleWitness(dir, journalPath string) error {
-	parts, err := filepath.Glob(filepath.Join(dir, "*"+unfiled))
+	parts, err := fs.Glob(os.DirFS(dir), "*"+unfiled)
 	if err != nil || len(parts) == 0 {
 		return err
 	}
@@ -202,12 +202,13 @@ func settleWitness(dir, journalPath string) error {
 	if broken := (*journal.Broken)(nil); err != nil && !errors.As(err, &broken) {
 		return err
 	}
-	for _, part := range parts {
+	for _, name := range parts {
+		part := filepath.Join(dir, name)
 		sum, err := fileSum(part)
 		if err != nil {
 			return err
 		}
-		if known[witnessDir+"/"+strings.TrimSuffix(filepath.Base(part), unfiled)].SHA256 == sum {
+		if known[witnessDir+"/"+strings.TrimSuffix(name, unfiled)].SHA256 == sum {
 			err = nameWitness(part)
 		} else {
 			err = os.Remove(part)
@@ -244,9 +245,9 @@ func witnessDiffers(storeDir, journalPath string) ([]store.Finding, error) {
 			found = append(found, store.Finding{Name: name, Problem: fmt.Sprintf("is another than line %d of the journal names", x.line)})
 		}
 	}
-	there, err := filepath.Glob(filepath.Join(storeDir, witnessDir, "*.txt"))
-	for _, path := range there {
-		if name := witnessDir + "/" + filepath.Base(path); known[name].line == 0 {
+	there, err := fs.Glob(os.DirFS(storeDir), witnessDir+"/*.txt")
+	for _, name := range there {
+		if known[name].line == 0 {
 			found = append(found, store.Finding{Name: name, Problem: "is in no line of the journal"})
 		}
 	}

@@ -54,7 +54,7 @@ func (s *Store) rawFilesOf(ctx context.Context, from, to time.Time, snapshot, pr
 	if err != nil || last == "" {
 		return nil, err
 	}
-	l := &evidenceFiles{dir: filepath.Join(s.dir, "raw"), files: map[string]*EvidenceFile{}}
+	l := &evidenceFiles{store: s, files: map[string]*EvidenceFile{}}
 	if err := l.landed(ctx, db, inside, project); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ ORDER BY snapshot_id`, place.Snapshot, place.Project)
 
 // evidenceFiles collects files by their path.
 type evidenceFiles struct {
-	dir   string
+	store *Store
 	files map[string]*EvidenceFile
 }
 
@@ -139,14 +139,14 @@ WHERE pages > 0 AND list_contains(from_json($1, '["VARCHAR"]'), snapshot_id) AND
 		return err
 	}
 	for _, snapshot := range snapshots {
-		found, err := filepath.Glob(filepath.Join(l.dir, snapshot, "*", "*.ndjson.zst"))
+		found, err := l.store.glob("raw/" + snapshot + "/*/*.ndjson.zst")
 		if err != nil {
 			return err
 		}
 		for _, name := range found {
-			of, err := url.PathUnescape(filepath.Base(filepath.Dir(name)))
+			of, err := url.PathUnescape(path.Base(path.Dir(name)))
 			if err == nil && (project == "" || of == project) {
-				l.add(snapshot, of, strings.TrimSuffix(filepath.Base(name), ".ndjson.zst"))
+				l.add(snapshot, of, strings.TrimSuffix(path.Base(name), ".ndjson.zst"))
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (l *evidenceFiles) list() ([]EvidenceFile, error) {
 	}
 	files = files[:0]
 	for _, f := range l.files {
-		there, err := exists(filepath.Join(l.dir, filepath.FromSlash(f.Path)))
+		there, err := exists(filepath.Join(l.store.dir, "raw", filepath.FromSlash(f.Path)))
 		if err != nil {
 			return nil, err
 		}
