@@ -172,8 +172,11 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	if !s.stamped.IsZero() {
 		entry["stamped"] = s.stamped.UTC()
 	}
-	_, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry)
-	return explainDisk(err)
+	if _, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry); err != nil {
+		return fmt.Errorf("the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: %w",
+			explainDisk(err))
+	}
+	return nil
 }
 
 // saySealed tells on standard error what was made.

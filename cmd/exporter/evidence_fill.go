@@ -43,7 +43,7 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
-	if err := b.w.Copy(snapshotFile(p.snapshot), place.File); err != nil {
+	if err := b.copySnapshot(ctx, place.File); err != nil {
 		return err
 	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
@@ -74,6 +74,16 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 		return err
 	}
 	return b.w.WriteFunc("README.txt", b.readme)
+}
+
+// copySnapshot copies the snapshot, which may be of many gigabytes.
+func (b *bundle) copySnapshot(ctx context.Context, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return b.w.Write(snapshotFile(b.plan.snapshot), readWhile(ctx, f))
 }
 
 // snapshotFile is the path of a bundle's snapshot below data/.
