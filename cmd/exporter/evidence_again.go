@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -243,16 +242,11 @@ func (x *again) file(name string) (string, error) {
 // compare compares an output with the bundle's, and removes it.
 func (x *again) compare(name string, _ int64) error {
 	file := filepath.Join(x.dir, "made", filepath.FromSlash(name))
-	f, err := os.Open(file)
-	if err != nil {
+	sum, err := fileSHA256(file)
+	if err := errors.Join(err, os.Remove(file)); err != nil {
 		return err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	if err := errors.Join(err, f.Close(), os.Remove(file)); err != nil {
-		return err
-	}
-	x.same(name, hex.EncodeToString(h.Sum(nil)))
+	x.same(name, sum)
 	return nil
 }
 

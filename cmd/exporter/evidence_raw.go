@@ -62,10 +62,6 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	})
 }
 
-// fewestRows is how many rows a masked file must have for the hash of the original to
-// stay: that of a file on one person would prove a guess at who it is.
-const fewestRows = 10
-
 // copyRawFile copies a file, masked where there is a mask, and keeps the SHA-256 of
 // the original.
 func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker) error {
@@ -90,11 +86,13 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 	if err != nil {
 		return err
 	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	if masker != nil {
+		sum = masker.Hash(sum, x.Rows)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.originals[x.Path] = hex.EncodeToString(h.Sum(nil)); masker != nil && x.Rows < fewestRows {
-		b.originals[x.Path] = "masked"
-	}
+	b.originals[x.Path] = sum
 	return nil
 }
 

@@ -281,6 +281,7 @@ func (t *traced) csvRow(place string) (reports.LocatedRow, error) {
 	return row, nil
 }
 
+// fileSHA256 is the SHA-256 of a file, in hex.
 func fileSHA256(path string) (_ string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
