@@ -72,7 +72,8 @@ ORDER BY ALL`, map[string]any{"id": id}, func(x *row) []any { return []any{&x.pr
 			continue
 		}
 		x.Page = "data/raw/" + b.raw[i].Path
-		if x.LandedSHA256, err = b.landedSum(rows[0].landed, rows[0].project, x.Line); err != nil || x.LandedSHA256 == "" {
+		page := landedFile{rows[0].landed, rows[0].project, "permissions"}
+		if x.LandedSHA256, err = b.landedSum(page, x.Line); err != nil || x.LandedSHA256 == "" {
 			return nil, err
 		}
 		return x, nil
@@ -104,32 +105,58 @@ func (b *bundle) firstOf(name, column string) (string, error) {
 	return row[i], nil
 }
 
-// landedSum is the SHA-256 of the answer that landed in a line of the permissions, as
-// the ledger of calls has it.
-func (b *bundle) landedSum(snapshot, project string, line int64) (string, error) {
+// landedSum is the SHA-256 of an answer that landed, as the ledger of calls has it; ""
+// where it does not.
+func (b *bundle) landedSum(of landedFile, line int64) (sum string, err error) {
 	f, err := b.w.Open("ledger/calls.csv")
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	c := csv.NewReader(f)
-	header, err := c.Read()
-	want := []string{snapshot, project, "permissions", strconv.FormatInt(line, 10)}
-	var at []int
-	for _, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
-		at = append(at, slices.Index(header, name))
-	}
-	for err == nil {
-		var row []string
-		if row, err = c.Read(); err != nil {
-			break
+	err = eachLandedSum(f, func(is landedFile, n int64, s string) {
+		if is == of && n == line {
+			sum = s
 		}
-		if slices.Equal([]string{row[at[0]], row[at[1]], row[at[2]], row[at[3]]}, want) {
-			return row[at[4]], nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("ledger/calls.csv: %w", err)
+	}
+	return sum, nil
+}
+
+// landedFile is what a raw page is of.
+type landedFile struct{ snapshot, project, resource string }
+
+// eachLandedSum calls each with the answers in a ledger of calls: which file each is
+// in, its number there, and its SHA-256.
+func eachLandedSum(calls io.Reader, each func(of landedFile, line int64, sum string)) error {
+	r := csv.NewReader(calls)
+	r.ReuseRecord = true
+	header, err := r.Read()
+	if err != nil {
+		return err
+	}
+	var at [5]int
+	for i, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
+		if at[i] = slices.Index(header, name); at[i] < 0 {
+			return fmt.Errorf("it has no column %s", name)
 		}
 	}
-	if errors.Is(err, io.EOF) {
-		return "", nil
+	for {
+		c, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c[at[3]] == "" {
+			continue
+		}
+		line, err := strconv.ParseInt(c[at[3]], 10, 64)
+		if err != nil {
+			return err
+		}
+		each(landedFile{c[at[0]], c[at[1]], c[at[2]]}, line, c[at[4]])
 	}
-	return "", fmt.Errorf("ledger/calls.csv: %w", err)
 }

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"exporter/internal/evidence"
 	"exporter/internal/journal"
 	"exporter/internal/reports"
 )
@@ -121,22 +122,19 @@ func member(object json.RawMessage, name string) string {
 // parseBundleJournal reads the journal of a bundle that has been verified.
 func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
 	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
-	b := bufio.NewReader(r)
-	for {
-		line, err := b.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return j, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	lines := evidence.JournalLines(r)
+	for lines.Scan() {
 		var l maskedLine
-		if err := json.Unmarshal(line, &l); err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
 		}
 		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail})
-		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(line)))
+		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(lines.Bytes())))
 	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
+	}
+	return j, nil
 }
 
 // maskedLine is a line of the journal under a mask: its links and its hash stay, so
@@ -192,12 +190,13 @@ var journalLedgers = []struct {
 
 // ledger writes the entries of some kinds within a period as csv: a column for each
 // member that one of them has, texts as they are, all else as JSON.
-func (j *bundleJournal) ledger(w io.Writer, kinds []string, from, to time.Time, mask func(kind, detail string) string) (rows int64, err error) {
+func (j *bundleJournal) ledger(w io.Writer, kinds []string, p period, mask func(kind, detail string) string) (rows int64, err error) {
 	header := []string{"seq", "at", "kind"}
 	fixed := len(header)
+	start, end := p.start(), p.end()
 	var lines []map[string]string
 	for _, e := range j.entries {
-		if !slices.Contains(kinds, e.Kind) || e.At.Before(from) || e.At.After(to) {
+		if !slices.Contains(kinds, e.Kind) || e.At.Before(start) || !e.At.Before(end) {
 			continue
 		}
 		detail := string(e.Detail)

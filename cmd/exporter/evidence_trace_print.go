@@ -107,6 +107,6 @@ func (a *app) see(b *strings.Builder, t *traced, commands []string) {
 	}
 	fmt.Fprintf(b, "  see it yourself%s:\n", where)
 	for _, c := range commands {
-		fmt.Fprintf(b, "    %s\n", c)
+		fmt.Fprintf(b, "    %s\n", printable(c))
 	}
 }

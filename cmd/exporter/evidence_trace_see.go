@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"exporter/internal/reports"
@@ -24,13 +25,13 @@ func (s *traceSource) sql(t *traced, query string) string {
 	if s.config != "reports.yaml" {
 		config = " --config " + shell(s.config)
 	}
-	return "exporter sql" + config + " --snapshot " + t.Snapshot + " --mask " + t.Mask + " " + shell(query)
+	return "exporter sql" + config + " --snapshot " + shell(t.Snapshot) + " --mask " + shell(t.Mask) + " " + shell(query)
 }
 
 // rowCommand shows the row of the snapshot; "" where no csv of a bundle has it.
 func (s *traceSource) rowCommand(t *traced, source store.Source, received []store.Received) string {
 	if s.bundle != "" {
-		return prefixed("grep -n "+shell(textOf(source.Key[0]))+" ", s.csvOf(source))
+		return prefixed("grep -nF -- "+shell(textOf(source.Key[0]))+" ", s.csvOf(source))
 	}
 	where := map[string]string{"project_id": source.Project, "first_snapshot": source.First}
 	var columns []string
@@ -98,7 +99,7 @@ func (s *traceSource) all(t *traced, source store.Source, where map[string]strin
 	}
 	see := []string{"cat " + file}
 	for _, c := range slices.Sorted(maps.Keys(where)) {
-		see = append(see, "grep "+shell(where[c]))
+		see = append(see, "grep -F -- "+shell(where[c]))
 	}
 	return strings.Join(see, " | ")
 }
@@ -177,8 +178,10 @@ func (s *traceSource) journalCommands(t *traced) []string {
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
 	if line, ok := row.Value("journal_line"); ok {
-		number := strings.ReplaceAll(line, ",", "")
-		see = append(see, fmt.Sprintf("sed -n %sp %s", number, shell(s.path("journal.ndjson"))))
+		// A file may say anything: only a number becomes part of a command.
+		if number, err := strconv.ParseUint(strings.ReplaceAll(line, ",", ""), 10, 63); err == nil {
+			see = append(see, fmt.Sprintf("sed -n %dp %s", number, shell(s.path("journal.ndjson"))))
+		}
 	}
 	project, ok := row.Value("project_id")
 	resource, walked := row.Value("resource")
@@ -210,7 +213,7 @@ func (s *traceSource) raw(snapshot, project, name string) string {
 // queries are the commands that show the query of a section.
 func (s *traceSource) queries(t *traced) []string {
 	if s.bundle == "" {
-		return []string{"exporter report --explain " + t.Report}
+		return []string{"exporter report --explain " + shell(t.Report)}
 	}
 	for _, d := range s.definitions {
 		for _, x := range d.Sections {
@@ -219,7 +222,7 @@ func (s *traceSource) queries(t *traced) []string {
 			}
 		}
 	}
-	return []string{"cat data/definitions/" + t.Report + ".yaml"}
+	return []string{"cat " + shell("data/definitions/"+t.Report+".yaml")}
 }
 
 // itemPattern is a pattern for grep that gives the item of a response, "" where none

@@ -194,7 +194,7 @@ func witnessed(journalPath string) (map[string]witnessEntry, error) {
 // settleWitness names the logs that a killed run had entered in the journal, and
 // removes the others that it had begun.
 func settleWitness(dir, journalPath string) error {
-	parts, err := filepath.Glob(filepath.Join(dir, "*"+unfiled))
+	parts, err := fs.Glob(os.DirFS(dir), "*"+unfiled)
 	if err != nil || len(parts) == 0 {
 		return err
 	}
@@ -202,12 +202,13 @@ func settleWitness(dir, journalPath string) error {
 	if broken := (*journal.Broken)(nil); err != nil && !errors.As(err, &broken) {
 		return err
 	}
-	for _, part := range parts {
-		sum, err := fileSum(part)
+	for _, name := range parts {
+		part := filepath.Join(dir, name)
+		sum, err := fileSHA256(part)
 		if err != nil {
 			return err
 		}
-		if known[witnessDir+"/"+strings.TrimSuffix(filepath.Base(part), unfiled)].SHA256 == sum {
+		if known[witnessDir+"/"+strings.TrimSuffix(name, unfiled)].SHA256 == sum {
 			err = nameWitness(part)
 		} else {
 			err = os.Remove(part)
@@ -228,10 +229,10 @@ func witnessDiffers(storeDir, journalPath string) ([]store.Finding, error) {
 	var found []store.Finding
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		x := known[name]
-		sum, err := fileSum(filepath.Join(storeDir, name))
+		sum, err := fileSHA256(filepath.Join(storeDir, name))
 		if err != nil || sum != x.SHA256 {
 			// Between its entry and its name a run was killed.
-			if part, e := fileSum(filepath.Join(storeDir, name+unfiled)); e == nil && part == x.SHA256 {
+			if part, e := fileSHA256(filepath.Join(storeDir, name+unfiled)); e == nil && part == x.SHA256 {
 				continue
 			}
 		}
@@ -244,24 +245,11 @@ func witnessDiffers(storeDir, journalPath string) ([]store.Finding, error) {
 			found = append(found, store.Finding{Name: name, Problem: fmt.Sprintf("is another than line %d of the journal names", x.line)})
 		}
 	}
-	there, err := filepath.Glob(filepath.Join(storeDir, witnessDir, "*.txt"))
-	for _, path := range there {
-		if name := witnessDir + "/" + filepath.Base(path); known[name].line == 0 {
+	there, err := fs.Glob(os.DirFS(storeDir), witnessDir+"/*.txt")
+	for _, name := range there {
+		if known[name].line == 0 {
 			found = append(found, store.Finding{Name: name, Problem: "is in no line of the journal"})
 		}
 	}
 	return found, err
-}
-
-func fileSum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

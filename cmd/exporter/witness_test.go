@@ -2,13 +2,16 @@ package main
 
 import (
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"exporter/internal/collect"
+	"exporter/internal/store"
 )
 
 // beginWitness is a log that was begun, with calls of each kind of two projects.
@@ -32,7 +35,10 @@ func beginWitness(t *testing.T, cfg *config) (*witnessLog, *strings.Builder) {
 func witnessConfig(t *testing.T) *config {
 	t.Helper()
 	cfg := &config{}
-	cfg.Store.Dir = t.TempDir()
+	cfg.Store.Dir = filepath.Join(t.TempDir(), "store [1]")
+	if err := os.Mkdir(cfg.Store.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	return cfg
 }
 
@@ -86,6 +92,14 @@ func TestWitnessAfterKill(t *testing.T) {
 		if gone := x.part != log; err != nil || (len(differs) > 0) != gone {
 			t.Errorf("killed %s: differs %v, %v", x.name, differs, err)
 		}
+		put(t, filepath.Join(dir, "stray.txt"), log)
+		differs, err = witnessDiffers(cfg.Store.Dir, cfg.journalPath())
+		if !slices.ContainsFunc(differs, func(f store.Finding) bool { return f.Name == witnessDir+"/stray.txt" }) {
+			t.Errorf("killed %s: what nobody knows of differs %v, %v", x.name, differs, err)
+		}
+		if err := os.Remove(filepath.Join(dir, "stray.txt")); err != nil {
+			t.Fatal(err)
+		}
 		if err := settleWitness(dir, cfg.journalPath()); err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +107,7 @@ func TestWitnessAfterKill(t *testing.T) {
 		if whole := x.part == log; (err == nil) != whole || whole && string(kept) != log {
 			t.Errorf("killed %s: %q, %v", x.name, kept, err)
 		}
-		if left, err := filepath.Glob(filepath.Join(dir, "*"+unfiled)); err != nil || len(left) > 0 {
+		if left, err := fs.Glob(os.DirFS(dir), "*"+unfiled); err != nil || len(left) > 0 {
 			t.Errorf("killed %s: %q is left, %v", x.name, left, err)
 		}
 	}

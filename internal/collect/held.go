@@ -45,9 +45,6 @@ type held struct {
 	counts  map[string]attempts // of answers and failed attempts, by resource
 }
 
-// maxLine is far above what a landed line takes: see maxBody of cloud.
-const maxLine = 128 << 20
-
 // end is how far the file of a resource is whole: what follows is torn.
 type end struct{ size, lines int64 }
 
@@ -98,7 +95,7 @@ func frames(path string, each func(offset int64, frame, text []byte) bool) (whol
 		return 0, err
 	}
 	defer f.Close()
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxLine))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(store.MaxLine))
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"exporter/internal/cloud"
+	"exporter/internal/store"
 )
 
 // landing writes the responses of one project in one run to disk, as the
@@ -105,7 +106,7 @@ func newLanding(dir, stamp string, used *atomic.Int64, witness witness) (*landin
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxLine))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(store.MaxLine))
 	if err != nil {
 		return nil, err
 	}

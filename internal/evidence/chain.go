@@ -25,11 +25,9 @@ var entryLine = regexp.MustCompile(`^\{"prev":"([0-9a-f]{64})","seq":([1-9][0-9]
 // maxLine is the length of a line of a journal, in bytes.
 const maxLine = 64 << 20
 
-// readChain follows the chain of a journal as a bundle has it, and returns the hash
-// of each line; in a masked one those of the lines that they stand for. It returns a
-// [*journal.Broken] for the first line that does not fit.
-func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
-	var hashes [][sha256.Size]byte
+// JournalLines gives the lines of a journal, each with its newline. One of more than
+// 64 MiB is [bufio.ErrTooLong].
+func JournalLines(from io.Reader) *bufio.Scanner {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, maxLine)
 	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
@@ -42,6 +40,15 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 		}
 		return end, data[:end], nil
 	})
+	return lines
+}
+
+// readChain follows the chain of a journal as a bundle has it, and returns the hash
+// of each line; in a masked one those of the lines that they stand for. It returns a
+// [*journal.Broken] for the first line that does not fit.
+func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
+	var hashes [][sha256.Size]byte
+	lines := JournalLines(from)
 	prev := journal.Zero
 	for lines.Scan() {
 		hash, problem := checkLine(lines.Bytes(), prev, int64(len(hashes)+1), masked)

@@ -54,7 +54,7 @@ func (s *Store) rawFilesOf(ctx context.Context, from, to time.Time, snapshot, pr
 	if err != nil || last == "" {
 		return nil, err
 	}
-	l := &evidenceFiles{dir: filepath.Join(s.dir, "raw"), files: map[string]*EvidenceFile{}}
+	l := &evidenceFiles{store: s, files: map[string]*EvidenceFile{}}
 	if err := l.landed(ctx, db, inside, project); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ ORDER BY snapshot_id`, place.Snapshot, place.Project)
 
 // evidenceFiles collects files by their path.
 type evidenceFiles struct {
-	dir   string
+	store *Store
 	files map[string]*EvidenceFile
 }
 
@@ -139,14 +139,14 @@ WHERE pages > 0 AND list_contains(from_json($1, '["VARCHAR"]'), snapshot_id) AND
 		return err
 	}
 	for _, snapshot := range snapshots {
-		found, err := filepath.Glob(filepath.Join(l.dir, snapshot, "*", "*.ndjson.zst"))
+		found, err := l.store.glob("raw/" + snapshot + "/*/*.ndjson.zst")
 		if err != nil {
 			return err
 		}
 		for _, name := range found {
-			of, err := url.PathUnescape(filepath.Base(filepath.Dir(name)))
+			of, err := url.PathUnescape(path.Base(path.Dir(name)))
 			if err == nil && (project == "" || of == project) {
-				l.add(snapshot, of, strings.TrimSuffix(filepath.Base(name), ".ndjson.zst"))
+				l.add(snapshot, of, strings.TrimSuffix(path.Base(name), ".ndjson.zst"))
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (l *evidenceFiles) list() ([]EvidenceFile, error) {
 	}
 	files = files[:0]
 	for _, f := range l.files {
-		there, err := exists(filepath.Join(l.dir, filepath.FromSlash(f.Path)))
+		there, err := exists(filepath.Join(l.store.dir, "raw", filepath.FromSlash(f.Path)))
 		if err != nil {
 			return nil, err
 		}
@@ -197,25 +197,6 @@ func (l *evidenceFiles) list() ([]EvidenceFile, error) {
 	}
 	slices.SortFunc(files, func(a, b EvidenceFile) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
-}
-
-// calledLine is a line of a file of calls.
-type calledLine struct {
-	Resource     string `json:"resource"`
-	Operation    string `json:"operation"`
-	Walk         int64  `json:"walk"`
-	Page         int64  `json:"page"`
-	Key          string `json:"key"`
-	Line         *int64 `json:"line"`
-	TID          string `json:"tid"`
-	T            int64  `json:"t"`
-	HTTPStatus   int64  `json:"http_status"`
-	Code         *int64 `json:"code"`
-	Rows         int64  `json:"rows"`
-	Milliseconds int64  `json:"ms"`
-	Attempt      int64  `json:"attempt"`
-	BodySHA256   string `json:"body_sha256"`
-	LandedSHA256 string `json:"landed_sha256"`
 }
 
 var callColumns = strings.Fields(`snapshot project resource operation walk page key line tid t time http_status code
@@ -240,7 +221,7 @@ func (s *Store) WriteCalls(ctx context.Context, files []EvidenceFile, m *PageMas
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var c calledLine
+			var c Call
 			if err := json.Unmarshal(text, &c); err != nil {
 				return err
 			}
@@ -257,7 +238,7 @@ func (s *Store) WriteCalls(ctx context.Context, files []EvidenceFile, m *PageMas
 }
 
 // row is what the columns of the CSV have of a call. An empty text is one.
-func (c *calledLine) row(f EvidenceFile) []any {
+func (c *Call) row(f EvidenceFile) []any {
 	var t, at any
 	if c.T != 0 {
 		t, at = c.T, time.UnixMilli(c.T).UTC().Format("2006-01-02T15:04:05.000Z")

@@ -109,10 +109,19 @@ func evidenceFiles(t *testing.T, st *store.Store, ids []string) {
 	}
 }
 
-// A file that is gone is named all the same, and one that nobody knows of too.
+// A file that is gone is named all the same, and one that nobody knows of too,
+// whatever signs the store's path has.
 func evidenceGone(t *testing.T, st *store.Store, ids []string) {
 	remove(t, filepath.Join(st.Dir(), "raw", ids[0]))
 	storetest.Land(t, filepath.Join(st.Dir(), "raw", ids[3], "p1", "tie_outs.ndjson.zst"), `{"line":1,"response":{}}`)
+	dir := filepath.Join(t.TempDir(), `store [1]*\`)
+	if err := os.CopyFS(dir, os.DirFS(st.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.OpenToRead(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	state := map[string]bool{}
 	for _, f := range rawFiles(t, st, day(3), day(5), ids[3], "p1") {
 		state[f.Path] = f.There

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 )
+
+// MaxLine is far above what a landed line takes, in bytes: no answer is half of it.
+const MaxLine = 128 << 20
 
 // eachLine calls each with every line of a zstd file, without its newline, and
 // returns the size of the text.
@@ -36,6 +40,9 @@ func eachLineOf(from io.Reader, each func(line []byte) error) (int64, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
+		if len(line) > MaxLine {
+			return size, fmt.Errorf("it has a line of more than %d MiB", MaxLine>>20)
+		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
@@ -67,6 +74,26 @@ type Landed struct {
 	Attempt      int    `json:"attempt"`
 	BodySHA256   string `json:"body_sha256"`
 	Response     []byte `json:"-"` // the bytes that landed, a part of the line
+}
+
+// EachLanded calls each with the lines of a landed file; a response is there until
+// each returns. Its errors name the line, those of each too.
+func EachLanded(from io.Reader, each func(Landed) error) error {
+	n := 1
+	_, err := eachLineOf(from, func(text []byte) error {
+		l, err := ParseLanded(text)
+		if err == nil {
+			err = each(l)
+		}
+		if err == nil {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("line %d: %w", n, err)
+	}
+	return nil
 }
 
 // ParseLanded takes a landed line apart. It does not look into the response.

@@ -1,9 +1,14 @@
 package store
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 )
 
 func TestParseLanded(t *testing.T) {
@@ -30,4 +35,61 @@ func TestParseLanded(t *testing.T) {
 			t.Errorf("%s: error %v (-want +got):\n%s", tt.name, err, diff)
 		}
 	}
+}
+
+// What stands in a landed file is read line for line; what is wrong is said of its
+// line, and a line without an end does not fill the memory.
+func TestEachLanded(t *testing.T) {
+	const line = `{"line":7,"response":{"a":1}}` + "\n"
+	for _, tt := range []struct {
+		name string
+		text io.Reader
+		want string // the error
+	}{
+		{"two lines", strings.NewReader(line + line), "line 2: the second"},
+		{"no line", strings.NewReader(""), ""},
+		{"no answer", strings.NewReader(line[:10] + "\n"), "line 1: a line has no response"},
+		{"a torn line", strings.NewReader(line[:20]), "line 1: its last line is torn"},
+		{"no end", io.LimitReader(endless{}, 1<<40), "line 1: it has a line of more than 128 MiB"},
+	} {
+		packed, w := io.Pipe()
+		go func() {
+			z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+			if err == nil {
+				_, err = io.Copy(z, tt.text)
+			}
+			w.CloseWithError(errors.Join(err, z.Close()))
+		}()
+		n := 0
+		err := EachLanded(packed, func(l Landed) error {
+			if l.Line != 7 || string(l.Response) != `{"a":1}` {
+				t.Errorf("%s: %+v", tt.name, l)
+			}
+			if n++; n == 2 {
+				return errors.New("the second")
+			}
+			return nil
+		})
+		packed.Close()
+		if got := errorText(err); got != tt.want {
+			t.Errorf("%s: error %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if err := EachLanded(bytes.NewReader([]byte("no zstd")), nil); err == nil {
+		t.Error("what is no zstd was read")
+	}
+}
+
+// endless reads spaces.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return copy(b, spaces), nil }
+
+var spaces = bytes.Repeat([]byte{' '}, 1<<20)
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
