@@ -290,6 +290,13 @@ func (x *again) rawFiles() []store.EvidenceFile {
 	return list
 }
 
+// place is that of the bundle's snapshot.
+func (x *again) place() store.Place {
+	f := x.from
+	return store.Place{File: filepath.Join(x.dir, "data", snapshotFile(f.Snapshot)), Snapshot: f.Snapshot, AsOf: f.AsOf,
+		Timezone: f.Timezone, Mask: f.Mask}
+}
+
 // digests computes the digest of each project of the snapshot from its rows, and
 // compares it with the one that the journal sealed. Under a mask rows are not those
 // that it is of.
@@ -298,9 +305,7 @@ func (x *again) digests(ctx context.Context) (err error) {
 		x.result.NotMadeAgain = append(x.result.NotMadeAgain, "the snapshot's digest, which is that of the rows without the mask")
 		return nil
 	}
-	f := x.from
-	place := store.Place{File: filepath.Join(x.dir, "data", snapshotFile(f.Snapshot)), Snapshot: f.Snapshot, AsOf: f.AsOf,
-		Timezone: f.Timezone, Mask: f.Mask}
+	f, place := x.from, x.place()
 	r, err := place.Open(ctx, filepath.Join(x.dir, "scratch"))
 	if err != nil {
 		return err

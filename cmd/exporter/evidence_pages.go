@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,9 @@ import (
 )
 
 // pages compares the answers in the raw pages of a bundle with the hashes that its
-// calls have of them, each of which is there once. Under a mask answers are not those
+// calls have of them, each of which stands for one. Under a mask answers are not those
 // that were hashed.
-func (x *again) pages(ctx context.Context) error {
+func (x *again) pages(ctx context.Context) (err error) {
 	if x.from.Mask != store.MaskFull {
 		x.result.NotMadeAgain = append(x.result.NotMadeAgain, "hashes of the raw pages, which are those of the answers without the mask")
 		return nil
@@ -29,11 +30,16 @@ func (x *again) pages(ctx context.Context) error {
 		x.differs("ledger/calls.csv", "cannot be read: %v", err)
 		return nil
 	}
+	r, err := x.place().Open(ctx, filepath.Join(x.dir, "scratch"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	for _, f := range x.rawFiles() {
 		if f.Resource == "calls" || f.Resource == "walks" {
 			continue
 		}
-		err := x.page(ctx, f.Path, sums[landedFile{f.Snapshot, f.Project, f.Resource}])
+		err := x.page(ctx, r, f, sums[landedFile{f.Snapshot, f.Project, f.Resource}])
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -44,29 +50,45 @@ func (x *again) pages(ctx context.Context) error {
 	return nil
 }
 
-// page compares one file with the hashes of its answers, and takes out of them those
-// that it has.
-func (x *again) page(ctx context.Context, path string, sums map[int64]string) (err error) {
-	f, err := x.bundle.Open("data/raw/" + path)
+// page compares one file with the hashes of its answers. What an interrupted run
+// landed and the one that took it up had no use for has no call, and no row.
+func (x *again) page(ctx context.Context, r *store.Reader, file store.EvidenceFile, sums map[int64]string) (err error) {
+	f, err := x.bundle.Open("data/raw/" + file.Path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	seen := map[int64]bool{}
+	var uncalled []int64
 	err = store.EachLanded(f, func(l store.Landed) error {
 		sum := sha256.Sum256(l.Response)
 		want, ok := sums[l.Line]
-		delete(sums, l.Line)
 		switch got := hex.EncodeToString(sum[:]); {
+		case seen[l.Line]:
+			return fmt.Errorf("the answer %d is here twice", l.Line)
 		case !ok:
-			return fmt.Errorf("it is the answer %d, which ledger/calls.csv does not have, or is here twice", l.Line)
+			uncalled = append(uncalled, l.Line)
 		case got != want:
 			return fmt.Errorf("the answer has the SHA-256 %.12s, and ledger/calls.csv says %.12s", got, want)
 		}
+		seen[l.Line] = true
+		delete(sums, l.Line)
 		return ctx.Err()
 	})
-	if err == nil && len(sums) > 0 {
-		err = fmt.Errorf("%s of ledger/calls.csv missing, the first is %d",
-			plural(int64(len(sums)), "answer"), slices.Min(slices.Collect(maps.Keys(sums))))
+	if err != nil {
+		return err
+	}
+	if len(sums) > 0 {
+		return fmt.Errorf("answers of ledger/calls.csv are missing: %d, the first is %d",
+			len(sums), slices.Min(slices.Collect(maps.Keys(sums))))
+	}
+	if len(uncalled) == 0 {
+		return nil
+	}
+	n, err := r.RowsFrom(ctx, file, uncalled)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%s of the snapshot come from answers that ledger/calls.csv does not have, such as %d",
+			plural(n, "row"), uncalled[0])
 	}
 	return err
 }
