@@ -128,7 +128,8 @@ func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
 }
 
 // maskedLine is a line of the journal under a mask: its links and its hash stay, so
-// that the chain can be followed; what it says is masked.
+// that the chain can be followed; what it says is masked, and its salt is left out:
+// with it the hash would prove a guess at what is masked.
 type maskedLine struct {
 	Prev   string          `json:"prev"`
 	Seq    int64           `json:"seq"`
