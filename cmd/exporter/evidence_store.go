@@ -55,7 +55,10 @@ func (x *again) verifyStore(ctx context.Context) error {
 		if !sealed && (f.Name == "snapshots" || strings.HasPrefix(f.Problem, "is missing")) {
 			continue
 		}
-		x.differs(f.Name, "%s", f.Problem)
+		if part, ok := strings.CutPrefix(f.Name, "snapshots/"+filepath.Base(file)); ok {
+			f.Name, f.Problem = snapshotFile(x.from.Snapshot), strings.TrimPrefix(part+" "+f.Problem, ": ")
+		}
+		x.differs(f.Name, "%s", strings.TrimSpace(f.Problem))
 	}
 	x.result.Digests, x.result.Pages, x.result.Rows = v.Digests, v.Pages, v.Rows
 	return nil
