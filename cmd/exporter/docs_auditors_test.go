@@ -28,7 +28,7 @@ func TestAuditorsPage(t *testing.T) {
 		t.Fatalf("docs/auditors.md has %d blocks of commands", len(blocks))
 	}
 	s := newEvidenceSite(t)
-	bin := evidencetest.Tools(t, append([]string{"unzip", "seq"}, evidencetest.Linux...)...)
+	bin := evidencetest.Tools(t, append([]string{"unzip", "seq", "uniq"}, evidencetest.Linux...)...)
 	s.seal(t, "full", "out")
 	if err := os.RemoveAll(filepath.Join(s.path("out"), "evidence-2026-03-02-2026-03-03-full")); err != nil {
 		t.Fatal(err)

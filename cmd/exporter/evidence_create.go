@@ -140,6 +140,9 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
 		return err
 	}
+	if err := plan.hidden(b.log); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	p := b.plan
 	entry := map[string]any{
-		"bundle": p.name, "from": p.from.Format(time.DateOnly), "to": p.to.Format(time.DateOnly), "snapshot": p.snapshot,
+		"bundle": p.name, "from": p.from(), "to": p.to(), "snapshot": p.snapshot,
 		"mask": b.from.Mask, "verdict": p.words(), "reports": b.from.Reports, "files": x.Files, "bytes": x.Bytes,
 		"manifest_sha256": x.ManifestSHA256, "tagmanifest_sha256": x.TagManifestSHA256, "key": s.key.Fingerprint(),
 		"program_version": version,
@@ -169,16 +172,20 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	if !s.stamped.IsZero() {
 		entry["stamped"] = s.stamped.UTC()
 	}
-	_, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry)
-	return explainDisk(err)
+	if _, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry); err != nil {
+		return fmt.Errorf("the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: %w",
+			explainDisk(err))
+	}
+	return nil
 }
 
 // saySealed tells on standard error what was made.
 func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Duration) {
-	verdict := paint(a.stderr, text.FgHiGreen, "complete")
-	if words, short := strings.CutPrefix(b.plan.words(), "incomplete: "); short {
-		verdict = paint(a.stderr, text.FgHiYellow, "incomplete:") + " " + words
+	color, word := text.FgHiGreen, verdictWord(b.plan)
+	if word == "incomplete" {
+		color = text.FgHiYellow
 	}
+	verdict := paint(a.stderr, color, word) + strings.TrimPrefix(b.plan.words(), word)
 	fmt.Fprintf(a.stderr, "sealed %s in %s: %s\n", b.plan.name, duration(took), verdict)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(a.stderr, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
@@ -190,7 +197,7 @@ func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Durat
 	} else {
 		line("snapshot", "%s", b.plan.snapshot)
 	}
-	line("raw pages", "%s", b.rawWords())
+	line("raw pages", "%s", rawWords(b.raw))
 	line("signed by", "%s, %s", s.identity, s.key.Fingerprint())
 	if !s.stamped.IsZero() {
 		line("stamped", "%s by %s", s.stamped.UTC().Format(time.RFC3339), s.config.Timestamp.URL)

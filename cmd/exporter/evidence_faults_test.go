@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,6 +52,42 @@ func TestEvidenceStampFaults(t *testing.T) {
 	}
 }
 
+// A bundle that the journal could not name is sealed, which is said, and is named when
+// the command is run again.
+func TestEvidenceNotEntered(t *testing.T) {
+	t.Parallel()
+	site := newEvidenceSite(t)
+	tsa := evidencetest.NewTSA(t, "stamps")
+	put(t, site.path("roots.pem"), string(tsa.Roots))
+	target, err := url.Parse(tsa.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal := ""
+	srv := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		if err := errors.Join(os.Rename(journal, journal+".aside"), os.Mkdir(journal, 0o700)); err != nil {
+			t.Error(err)
+		}
+	}})
+	t.Cleanup(srv.Close)
+	s := site.copy(t, ", timestamp: {url: \""+srv.URL+"\", roots: roots.pem}")
+	journal = s.path("data/journal.ndjson")
+	create := append(slices.Clone(evidenceCreate), "--out", s.path("out"))
+	_, said := s.run(t, 1, create...)
+	if !strings.Contains(said, "the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: ") {
+		t.Errorf("without an entry: %s", said)
+	}
+	s.verify(t, 0, s.path("out/evidence-2026-03-01-2026-03-03-full"), "--without-reports")
+	if err := errors.Join(os.Remove(journal), os.Rename(journal+".aside", journal)); err != nil {
+		t.Fatal(err)
+	}
+	_, said = s.run(t, 1, create...)
+	if kinds := s.kinds(t); kinds[len(kinds)-1] != evidenceKind || !strings.Contains(said, "of the journal names it now") {
+		t.Errorf("run again: %q, %s", kinds, said)
+	}
+}
+
 // What is not there is said: a day without a snapshot, raw pages that were let go; a
 // mail that could not be sent leaves the bundle.
 func TestEvidenceSaysWhatIsMissing(t *testing.T) {
@@ -71,11 +110,21 @@ func TestEvidenceSaysWhatIsMissing(t *testing.T) {
 	if !strings.Contains(v.Info["Raw-Pages"], "gone") || strings.Contains(gone, "nothing says why") || strings.Count(gone, "\n") < 5 {
 		t.Errorf("%v\n%s", v.Info, gone)
 	}
-	// Snapshots in part are no evidence of a day.
+	// So is what moved while it was read, in the verdict itself.
 	file, err := filepath.Glob(site.path("data/snapshots/20260303*Z.duckdb"))
 	if err != nil || len(file) != 1 {
 		t.Fatal(file, err)
 	}
+	if err := storetest.Change(file[0], "UPDATE x.base.snapshots SET verdict = 'complete_with_drift'"); err != nil {
+		t.Fatal(err)
+	}
+	drifted := site.copy(t, "")
+	_, said = drifted.run(t, 0, "evidence", "create", "--from", "2026-03-02", "--to", "2026-03-03", "--mask", "full", "--report", "changes", "--out", drifted.path("out"))
+	v = drifted.verify(t, 0, drifted.path("out/evidence-2026-03-02-2026-03-03-full"))
+	if want := "complete; the snapshot 20260303T010000Z was read with drift"; v.Info["Verdict"] != want || !strings.Contains(said, ": "+want+"\n") {
+		t.Errorf("with drift: %v\n%s", v.Info, said)
+	}
+	// Snapshots in part are no evidence of a day.
 	if err := storetest.Change(file[0], "UPDATE x.base.snapshots SET verdict = 'partial'"); err != nil {
 		t.Fatal(err)
 	}

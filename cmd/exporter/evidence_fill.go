@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -40,11 +39,11 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 		b.mask = masker.Journal
 	}
 	b.from = madeFrom{ProgramVersion: version, Snapshot: p.snapshot, AsOf: place.AsOf.UTC(), Since: p.since, Project: p.project,
-		Timezone: place.Timezone, Mask: mask, Days: p.days(place.AsOf), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
+		Timezone: place.Timezone, Mask: mask, Days: len(p.days(place.AsOf)), Fonts: fonts.Sums(), Sealed: b.log.sealed(p.snapshot, p.project)}
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
-	if err := b.w.Copy(snapshotFile(p.snapshot), place.File); err != nil {
+	if err := b.copySnapshot(ctx, place.File); err != nil {
 		return err
 	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
@@ -77,6 +76,16 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	return b.w.WriteFunc("README.txt", b.readme)
 }
 
+// copySnapshot copies the snapshot, which may be of many gigabytes.
+func (b *bundle) copySnapshot(ctx context.Context, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return b.w.Write(snapshotFile(b.plan.snapshot), readWhile(ctx, f))
+}
+
 // snapshotFile is the path of a bundle's snapshot below data/.
 func snapshotFile(id string) string { return "snapshot/" + id + ".duckdb" }
 
@@ -87,10 +96,8 @@ func definitionPath(report string) string {
 
 // perform writes the definitions and queries, and makes from them what they say.
 func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
-	definitions := make([]reports.Definition, len(chosen))
-	for i, d := range chosen {
-		definitions[i] = overDays(d, b.from.Days)
-		text, err := yaml.MarshalWithOptions(definitions[i], yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
+	for _, d := range chosen {
+		text, err := yaml.MarshalWithOptions(d, yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
 		if err != nil {
 			return fmt.Errorf("definition of %s: %w", d.Name, err)
 		}
@@ -112,7 +119,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		return err
 	}
 	var mu sync.Mutex
-	x := &performance{from: b.from, definitions: definitions, queryDir: queryDir, fonts: fonts,
+	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts,
 		file: func(path string) (string, error) {
 			name, err := b.w.Path(path)
 			if err == nil {
@@ -138,7 +145,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		return err
 	}
 	defer func() { err = errors.Join(err, x.close()) }()
-	if err := b.findMissing(ctx, x.r); err != nil {
+	if err := b.plan.judge(ctx, x.r, b.from); err != nil {
 		return err
 	}
 	if err := x.run(ctx); err != nil {
@@ -150,19 +157,6 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	}
 	slices.SortFunc(b.made, func(x, y madeReport) int { return order[x.definition.Name] - order[y.definition.Name] })
 	return nil
-}
-
-// overDays is a definition whose parameter days, where it has one, is the length of
-// the period.
-func overDays(d reports.Definition, days int) reports.Definition {
-	p, ok := d.Parameters["days"]
-	if !ok || p.Type != "integer" || d.CheckParameters(map[string]string{"days": fmt.Sprint(days)}) != nil {
-		return d
-	}
-	p.Default = days
-	d.Parameters = maps.Clone(d.Parameters)
-	d.Parameters["days"] = p
-	return d
 }
 
 // writeQueries writes the text of every query, and returns them by name.
@@ -211,38 +205,6 @@ func writeTexts(dir string, texts map[string]string) error {
 	return nil
 }
 
-// findMissing finds the days of the period that have no whole snapshot, and why.
-func (b *bundle) findMissing(ctx context.Context, r *store.Reader) error {
-	type dayState struct{ day, state, why string }
-	list, err := collectRows(ctx, r, `
-SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
-FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
-ORDER BY day, project_id`, map[string]any{"as_of": b.from.AsOf, "timezone": b.from.Timezone, "days": b.from.Days},
-		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
-	if err != nil {
-		return err
-	}
-	days := map[string]dayState{}
-	for _, x := range list { // of several projects the one that lacks something
-		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
-			days[x.day] = x
-		}
-	}
-	p := b.plan
-	for d := p.from; !d.After(p.end()); d = d.AddDate(0, 0, 1) {
-		name := d.Format(time.DateOnly)
-		switch s, ok := days[name]; {
-		case !ok && d.After(b.from.AsOf):
-			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
-		case !ok:
-			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
-		case s.state != "done" && s.state != "not due":
-			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
-		}
-	}
-	return nil
-}
-
 // writeJournal writes the journal and the ledgers made of it.
 func (b *bundle) writeJournal() error {
 	if err := b.w.WriteFunc("journal.ndjson", func(w io.Writer) error { return b.log.write(w, b.mask) }); err != nil {
@@ -251,7 +213,7 @@ func (b *bundle) writeJournal() error {
 	for _, l := range journalLedgers {
 		path := "ledger/" + l.name + ".csv"
 		err := b.w.WriteFunc(path, func(w io.Writer) (err error) {
-			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.from, b.plan.to, b.mask)
+			b.rows[path], err = b.log.ledger(w, l.kinds, b.plan.period, b.mask)
 			return err
 		})
 		if err != nil {

@@ -190,12 +190,13 @@ var journalLedgers = []struct {
 
 // ledger writes the entries of some kinds within a period as csv: a column for each
 // member that one of them has, texts as they are, all else as JSON.
-func (j *bundleJournal) ledger(w io.Writer, kinds []string, from, to time.Time, mask func(kind, detail string) string) (rows int64, err error) {
+func (j *bundleJournal) ledger(w io.Writer, kinds []string, p period, mask func(kind, detail string) string) (rows int64, err error) {
 	header := []string{"seq", "at", "kind"}
 	fixed := len(header)
+	start, end := p.start(), p.end()
 	var lines []map[string]string
 	for _, e := range j.entries {
-		if !slices.Contains(kinds, e.Kind) || e.At.Before(from) || e.At.After(to) {
+		if !slices.Contains(kinds, e.Kind) || e.At.Before(start) || !e.At.Before(end) {
 			continue
 		}
 		detail := string(e.Detail)

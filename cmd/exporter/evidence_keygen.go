@@ -60,6 +60,9 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("--identity: %w", err)}
 	}
+	if _, err := os.Lstat(o.out); err == nil { // before a passphrase is asked for
+		return usage(fmt.Errorf("%s is there already", o.out), "a key is never replaced: name another file with --out, or move that one away")
+	}
 	passphrase := []byte(had.Passphrase)
 	if o.passphraseFile != "" || len(passphrase) == 0 {
 		if passphrase, err = a.newPassphrase(ctx, o.passphraseFile); err != nil {

@@ -29,7 +29,7 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 			m := deliver.Message{
 				ID:   deliver.MessageID(announceReport, at, to, deliver.Domain(c.From)),
 				From: c.From, ReplyTo: c.ReplyTo, To: to, Date: at.In(b.cfg.zone), Text: text, Report: announceReport, Slot: at,
-				Subject: fmt.Sprintf("Evidence sealed: %s to %s, %s", p.from.Format(time.DateOnly), p.to.Format(time.DateOnly), verdictWord(p)),
+				Subject: fmt.Sprintf("Evidence sealed: %s to %s, %s", p.from(), p.to(), verdictWord(p)),
 			}
 			if !yield(m, nil) {
 				return
@@ -51,8 +51,10 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 }
 
 func verdictWord(p *evidencePlan) string {
-	word, _, _ := strings.Cut(p.words(), ":")
-	return word
+	if len(p.missing) > 0 || p.goesOn() {
+		return "incomplete"
+	}
+	return "complete"
 }
 
 // announcement is the text of such a mail.
@@ -61,7 +63,7 @@ func (b *bundle) announcement(x evidence.Sealed, s *sealer) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "An evidence bundle was sealed: %s.\n\n", p.name)
 	line := func(name, value string) { fmt.Fprintf(&t, "%-14s %s\n", name, value) }
-	line("Period", fmt.Sprintf("%s to %s (%s)", p.from.Format(time.DateOnly), p.to.Format(time.DateOnly), b.from.Timezone))
+	line("Period", fmt.Sprintf("%s to %s (%s)", p.from(), p.to(), b.from.Timezone))
 	line("Verdict", p.words())
 	line("Snapshot", p.snapshot)
 	line("Mask", b.from.Mask)

@@ -13,15 +13,15 @@ import (
 
 // evidencePlan is which period and snapshots a bundle is of.
 type evidencePlan struct {
+	period
 	name     string
-	from, to time.Time // the first moment of the period, and the last
-	zone     *time.Location
 	project  string
 	snapshot string // the last whole one of the period
 	since    string // the last whole one before the period, else the first in it; "" for none
-	verdict  string // of snapshot
+	drifted  bool   // snapshot, while it was read
 	missing  []missingDay
 	today    time.Time
+	known    map[string]bool // the snapshots of the store
 }
 
 // missingDay is a day of the period that has no whole snapshot.
@@ -31,27 +31,19 @@ const hintPeriod = "days of the store's time zone, as: --from 2026-01-01 --to 20
 
 // planEvidence chooses the snapshots of a period.
 func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidenceFlags, now time.Time) (*evidencePlan, error) {
-	p := &evidencePlan{zone: cfg.zone, project: f.project, today: now}
-	for _, x := range []struct {
-		flag, value string
-		to          *time.Time
-	}{{"--from", f.from, &p.from}, {"--to", f.to, &p.to}} {
-		if x.value == "" {
-			return nil, usage(fmt.Errorf("evidence create: %s is missing", x.flag), hintPeriod)
+	for _, x := range [][2]string{{"--from", f.from}, {"--to", f.to}} {
+		if x[1] == "" {
+			return nil, usage(fmt.Errorf("evidence create: %s is missing", x[0]), hintPeriod)
 		}
-		t, err := time.ParseInLocation(time.DateOnly, x.value, cfg.zone)
-		if err != nil {
-			return nil, usage(fmt.Errorf("%s %s: not a day", x.flag, x.value), hintPeriod)
-		}
-		*x.to = t
 	}
-	if p.to.Before(p.from) {
-		return nil, usage(fmt.Errorf("--to %s is before --from %s", f.to, f.from), hintPeriod)
+	of, err := parsePeriod(f.from, f.to, cfg.zone)
+	if err != nil {
+		return nil, usage(fmt.Errorf("evidence create: %w", err), hintPeriod)
 	}
-	if p.from.After(now) {
+	if of.start().After(now) {
 		return nil, usage(fmt.Errorf("--from %s is in the future", f.from), hintPeriod)
 	}
-	p.to = p.to.AddDate(0, 0, 1).Add(-time.Millisecond)
+	p := &evidencePlan{period: of, project: f.project, today: now}
 	p.name = "evidence-" + f.from + "-" + f.to + "-" + f.mask
 	if f.project != "" {
 		p.name += "-" + f.project
@@ -66,6 +58,21 @@ func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidence
 	return p, p.choose(all)
 }
 
+// hidden returns an error where the journal has a snapshot of the period, later than
+// the chosen one, that the store does not know: somebody took it away.
+func (p *evidencePlan) hidden(j *bundleJournal) error {
+	for _, e := range j.entries {
+		id := member(e.Detail, "snapshot")
+		at, err := time.Parse(runLayout, id)
+		if e.Kind != "snapshot" || err != nil || p.known[id] || id < p.snapshot || !at.Before(p.end()) {
+			continue
+		}
+		return &hintError{fmt.Errorf("line %d of the journal sealed snapshot %s, which the store does not have", e.Seq, id),
+			"restore its file from a backup: exporter snapshots verify"}
+	}
+	return nil
+}
+
 // wholeSnapshot is a snapshot of which every project is whole.
 type wholeSnapshot struct {
 	id, verdict string
@@ -77,7 +84,9 @@ type wholeSnapshot struct {
 func (p *evidencePlan) choose(all []store.Snapshot) error {
 	by := map[string]*wholeSnapshot{}
 	var ids []string
+	p.known = map[string]bool{}
 	for _, s := range all {
+		p.known[s.ID] = true
 		if p.project != "" && s.Project != p.project {
 			continue
 		}
@@ -104,9 +113,10 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	slices.Sort(ids)
 	var whole []*wholeSnapshot
 	within := 0
+	start, end := p.start(), p.end()
 	for _, id := range ids {
 		w := by[id]
-		if inside := !w.at.Before(p.from) && !w.at.After(p.to); inside {
+		if !w.at.Before(start) && w.at.Before(end) {
 			within++
 		}
 		if w.verdict != store.Partial {
@@ -116,9 +126,9 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	var first, last, before *wholeSnapshot
 	for _, w := range whole {
 		switch {
-		case w.at.Before(p.from):
+		case w.at.Before(start):
 			before = w
-		case !w.at.After(p.to):
+		case w.at.Before(end):
 			last = w
 			first = cmp.Or(first, w)
 		}
@@ -126,7 +136,7 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 	if last == nil {
 		return p.nothing(whole, within)
 	}
-	p.snapshot, p.verdict = last.id, last.verdict
+	p.snapshot = last.id
 	switch {
 	case before != nil:
 		p.since = before.id
@@ -148,37 +158,77 @@ func (p *evidencePlan) nothing(whole []*wholeSnapshot, within int) error {
 		hint = fmt.Sprintf("there are whole ones from %s to %s: exporter snapshots list", day(whole[0]), day(whole[len(whole)-1]))
 	}
 	return &hintError{fmt.Errorf("%w: the period %s to %s has %s", store.ErrNotPublished,
-		p.from.Format(time.DateOnly), p.to.Format(time.DateOnly), what), hint}
+		p.from(), p.to(), what), hint}
 }
 
-// days counts the days of the period up to a moment.
-func (p *evidencePlan) days(until time.Time) int {
-	n := 0
-	for d := p.from; !d.After(until) && !d.After(p.to); d = d.AddDate(0, 0, 1) {
-		n++
-	}
-	return n
-}
+// goesOn says whether the period has days after today.
+func (p *evidencePlan) goesOn() bool { return p.last.After(p.day(p.today)) }
 
 // words is the verdict on the period.
 func (p *evidencePlan) words() string {
 	var parts []string
 	if n := len(p.missing); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), p.days(p.end())))
+		parts = append(parts, fmt.Sprintf("%s of %d without a whole snapshot", plural(int64(n), "day"), len(p.days(p.today))))
 	}
-	if p.to.Sub(p.today) > 24*time.Hour {
-		parts = append(parts, "the period goes on after "+p.today.In(p.zone).Format(time.DateOnly))
+	if p.goesOn() {
+		parts = append(parts, "the period goes on after "+p.day(p.today).Format(time.DateOnly))
 	}
+	words := verdictWord(p)
 	if len(parts) > 0 {
-		return "incomplete: " + strings.Join(parts, "; ")
+		words += ": " + strings.Join(parts, "; ")
 	}
-	return "complete"
+	if p.drifted {
+		words += "; the snapshot " + p.snapshot + " was read with drift"
+	}
+	return words
 }
 
-// end is the end of the period, or now where that is earlier.
-func (p *evidencePlan) end() time.Time {
-	if p.to.After(p.today) {
-		return p.today
+// missingDays are the days without a whole snapshot, in words.
+func (p *evidencePlan) missingDays() string {
+	var days []string
+	for _, m := range p.missing {
+		days = append(days, m.day)
 	}
-	return p.to
+	return strings.Join(days, ", ")
+}
+
+// judge finds the days of the period that have no whole snapshot, and why, and
+// whether the snapshot was read with drift.
+func (p *evidencePlan) judge(ctx context.Context, r *store.Reader, from madeFrom) error {
+	verdicts, err := collectRows(ctx, r, `
+SELECT verdict
+FROM snapshots
+WHERE snapshot_id = $snapshot AND ($project = '' OR project_id = $project)`,
+		map[string]any{"snapshot": p.snapshot, "project": from.Project}, func(v *string) []any { return []any{v} })
+	if err != nil {
+		return err
+	}
+	p.drifted = slices.Contains(verdicts, store.CompleteWithDrift)
+	type dayState struct{ day, state, why string }
+	list, err := collectRows(ctx, r, `
+SELECT strftime(day, '%Y-%m-%d'), state, coalesce(nullif(why, ''), schedule, '')
+FROM control_days(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
+ORDER BY day, project_id`, map[string]any{"as_of": from.AsOf, "timezone": from.Timezone, "days": from.Days},
+		func(x *dayState) []any { return []any{&x.day, &x.state, &x.why} })
+	if err != nil {
+		return err
+	}
+	days := map[string]dayState{}
+	for _, x := range list { // of several projects the one that lacks something
+		if had, ok := days[x.day]; !ok || had.state == "done" || had.state == "not due" {
+			days[x.day] = x
+		}
+	}
+	last := p.day(from.AsOf).Format(time.DateOnly)
+	for _, name := range p.days(p.today) {
+		switch s, ok := days[name]; {
+		case !ok && name > last:
+			p.missing = append(p.missing, missingDay{name, "after the last whole snapshot of the period"})
+		case !ok:
+			p.missing = append(p.missing, missingDay{name, "before the first snapshot"})
+		case s.state != "done" && s.state != "not due":
+			p.missing = append(p.missing, missingDay{name, strings.TrimSuffix(s.state+": "+s.why, ": ")})
+		}
+	}
+	return nil
 }

@@ -11,16 +11,20 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+	"time"
 
 	"exporter/internal/store"
 )
+
+// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
 
 // copyRaw copies the cloud's answers, masked where there is a mask, and writes the
 // ledgers of calls and of files, with those that are gone.
 func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	var err error
-	if b.raw, err = b.st.RawFiles(ctx, b.plan.from, b.plan.to, b.plan.snapshot, b.plan.project); err != nil {
+	last := b.plan.end().Add(-time.Microsecond) // the store's times have no finer ones
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.start(), last, b.plan.snapshot, b.plan.project); err != nil {
 		return err
 	}
 	var there []store.EvidenceFile
@@ -29,30 +33,13 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 			there = append(there, x)
 		}
 	}
-	jobs := make(chan store.EvidenceFile)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var failed []error
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() {
-			for x := range jobs {
-				if err := b.copyRawFile(ctx, x, masker); err != nil {
-					mu.Lock()
-					failed = append(failed, fmt.Errorf("raw pages %s: %w", x.Path, err))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	for _, x := range there {
-		jobs <- x
-	}
-	close(jobs)
-	group.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := errors.Join(failed...); errors.Is(err, os.ErrNotExist) {
+	err = sideBySide(ctx, runtime.GOMAXPROCS(0), there, func(ctx context.Context, x store.EvidenceFile) error {
+		if err := b.copyRawFile(ctx, x, masker); err != nil {
+			return fmt.Errorf("raw pages %s: %w", x.Path, err)
+		}
+		return nil
+	})
+	if errors.Is(err, os.ErrNotExist) {
 		return &hintError{err, "a prune or a purge removed it meanwhile: run again"}
 	} else if err != nil {
 		return err
@@ -62,7 +49,7 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	}
 	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
 		c := csv.NewWriter(w)
-		lines := [][]string{{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}}
+		lines := [][]string{rawHeader}
 		for _, x := range b.raw {
 			gone := ""
 			if !x.There {
@@ -85,7 +72,7 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 	}
 	defer f.Close()
 	h := sha256.New()
-	original := io.TeeReader(f, h)
+	original := io.TeeReader(readWhile(ctx, f), h)
 	err = b.w.WriteFunc("raw/"+x.Path, func(w io.Writer) error {
 		if masker != nil {
 			if err := masker.Mask(ctx, x, original, w); err != nil {
@@ -121,16 +108,16 @@ func (b *bundle) whyGone(x store.EvidenceFile) string {
 }
 
 // rawWords says how much of the raw pages there is.
-func (b *bundle) rawWords() string {
+func rawWords(list []store.EvidenceFile) string {
 	gone, rows := 0, int64(0)
-	for _, x := range b.raw {
+	for _, x := range list {
 		if !x.There {
 			gone++
 			rows += x.Rows
 		}
 	}
 	if gone == 0 {
-		return fmt.Sprintf("all %s", plural(int64(len(b.raw)), "file"))
+		return fmt.Sprintf("all %s", plural(int64(len(list)), "file"))
 	}
-	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(b.raw)), "file"), plural(rows, "row"))
+	return fmt.Sprintf("%s of %s gone, with %s: ledger/raw_files.csv", count(int64(gone)), plural(int64(len(list)), "file"), plural(rows, "row"))
 }

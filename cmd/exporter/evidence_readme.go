@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -26,7 +25,7 @@ func (b *bundle) readme(w io.Writer) error {
 		}
 	}
 	p, f := b.plan, b.from
-	title := fmt.Sprintf("Evidence: access permissions, %s to %s", p.from.Format(time.DateOnly), p.to.Format(time.DateOnly))
+	title := fmt.Sprintf("Evidence: access permissions, %s to %s", p.from(), p.to())
 	line("%s\n%s\n", title, strings.Repeat("=", len(title)))
 	wrapped("", "To verify this bundle with stock tools, without the program that made it: VERIFY.txt, one folder up. "+
 		"Begin there; then come back to this list.")
@@ -43,7 +42,7 @@ func (b *bundle) readme(w io.Writer) error {
 	fact("Project", "%s", cmp.Or(p.project, "all that the store has"))
 	fact("Time zone", "%s", f.Timezone)
 	fact("Mask", "%s", maskWords[f.Mask])
-	fact("Raw pages", "%s", b.rawWords())
+	fact("Raw pages", "%s", rawWords(b.raw))
 	fact("Journal", "line %d, %s", b.log.head.Seq, b.log.head.SHA256)
 	fact("Made by", "exporter %s", f.ProgramVersion)
 	if b.laterFile != "" {

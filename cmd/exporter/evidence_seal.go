@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"exporter/internal/evidence"
@@ -103,7 +102,7 @@ func (s *sealer) sign(ctx context.Context, manifest []byte) (map[string][]byte, 
 // seal closes the bundle.
 func (b *bundle) seal(ctx context.Context, s *sealer) (evidence.Sealed, error) {
 	at := b.app.now().UTC().Truncate(time.Second)
-	tags := map[string][]byte{"allowed_signers": []byte(s.key.AllowedSigner(s.identity, s.namespace, at.AddDate(0, 0, -1)) + "\n")}
+	tags := map[string][]byte{"allowed_signers": []byte(s.key.AllowedSigner(s.identity, s.namespace, at) + "\n")}
 	if s.roots != nil {
 		tags["tsa-roots.pem"] = s.roots
 	}
@@ -130,8 +129,8 @@ func (b *bundle) info(s *sealer, at time.Time) []evidence.Field {
 	add("Bag-Software-Agent", "exporter "+version)
 	add("Bundle-Format", "1")
 	add("Run", at.Format(runLayout))
-	add("Period-Start", p.from.Format(time.DateOnly))
-	add("Period-End", p.to.Format(time.DateOnly))
+	add("Period-Start", p.from())
+	add("Period-End", p.to())
 	add("Timezone", b.from.Timezone)
 	add("Project", p.project)
 	add("Snapshot", p.snapshot)
@@ -139,12 +138,8 @@ func (b *bundle) info(s *sealer, at time.Time) []evidence.Field {
 	add("Since", p.since)
 	add("Mask", b.from.Mask)
 	add("Verdict", p.words())
-	var days []string
-	for _, m := range p.missing {
-		days = append(days, m.day)
-	}
-	add("Missing-Days", strings.Join(days, ", "))
-	add("Raw-Pages", b.rawWords())
+	add("Missing-Days", p.missingDays())
+	add("Raw-Pages", rawWords(b.raw))
 	add("Journal-Length", strconv.FormatInt(b.log.head.Seq, 10))
 	add("Journal-Head", b.log.head.SHA256)
 	add("Signer", s.identity)

@@ -112,6 +112,10 @@ func TestEvidenceTampered(t *testing.T) {
 		"a row out of it":        {snapshot, change("DELETE FROM x.base.permissions WHERE access_auth_id = (SELECT min(access_auth_id) FROM x.base.permissions WHERE closed_snapshot IS NULL)"), []string{"data/" + snapshot}},
 		"no snapshot":            {snapshot, func(t *testing.T, path string) { put(t, path, "nothing") }, []string{"data/snapshot/"}},
 		"what it was made from":  {"made_from.json", edit(`"days": 2`, `"days": 1`), []string{"data/ledger/calendar.csv"}},
+		"sealed by another":      {"made_from.json", edit(`"line": \d+`, `"line": 1`), []string{"data/made_from.json"}},
+		"raw pages said gone":    {"ledger/raw_files.csv", edit(`,\n$`, ",lost\n"), []string{"data/ledger/raw_files.csv", "bag-info.txt"}},
+		"a query elsewhere":      {"definitions/changes.yaml", edit(`query: changes\.sql`, "query: ../changes.sql"), []string{"data/definitions"}},
+		"days of no zone":        {"made_from.json", edit(`Asia/Shanghai`, "Asia/Nowhere"), []string{"data/made_from.json"}},
 		"from another snapshot":  {"made_from.json", edit(`"since": "[^"]*"`, `"since": "20250101T010000Z"`), []string{"data/snapshot/"}},
 		"from what is no report": {"made_from.json", edit(`"changes"`, `"../../x"`), []string{"data/definitions/"}},
 		"a file nobody makes":    {"population/visitors.csv", func(t *testing.T, path string) { put(t, path, "a\n1\n") }, []string{"data/population/visitors.csv"}},
@@ -128,6 +132,39 @@ func TestEvidenceTampered(t *testing.T) {
 			v := s.verify(t, 4, dir)
 			for _, want := range c.want {
 				if !slices.ContainsFunc(v.Findings, func(f evidence.Finding) bool { return strings.HasPrefix(f.Name, want) }) {
+					t.Errorf("%s is not named: %v", want, v.Findings)
+				}
+			}
+		})
+	}
+	for name, c := range map[string]struct {
+		edits [][2]string // of bag-info.txt
+		want  []string    // labels of findings
+	}{
+		"what the bundle is of": {[][2]string{
+			{`Snapshot: .*`, "Snapshot: 20260302T010000Z"},
+			{`As-Of: .*`, "As-Of: 2026-03-03T02:00:00Z"},
+			{`Since: .*`, "Since: 20260301T010000Z"},
+			{`Timezone: .*`, "Timezone: Asia/Tokyo\nProject: another"},
+			{`Verdict: .*`, "Verdict: incomplete: 1 day of 2 without a whole snapshot\nMissing-Days: 2026-03-02"},
+			{`Raw-Pages: .*`, "Raw-Pages: all 1 file"},
+		}, []string{"Snapshot", "As-Of", "Since", "Timezone", "Project", "Verdict", "Missing-Days", "Raw-Pages"}},
+		"a longer period": {[][2]string{{`Period-End: .*`, "Period-End: 2026-03-04"}}, []string{"Verdict", "Missing-Days"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), filepath.Base(whole))
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range c.edits {
+				edit(e[0], e[1])(t, filepath.Join(dir, "bag-info.txt"))
+			}
+			signAgain(t, dir, key)
+			v := s.verify(t, 4, dir)
+			for _, want := range c.want {
+				if !slices.ContainsFunc(v.Findings, func(f evidence.Finding) bool {
+					return f.Name == "bag-info.txt" && strings.HasPrefix(f.Problem, want+" is ")
+				}) {
 					t.Errorf("%s is not named: %v", want, v.Findings)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -79,7 +80,8 @@ type traced struct {
 	Steps   []traceStep           `json:"steps"`
 	See     []string              `json:"commands,omitempty"` // that belong to no step
 
-	missing []string // what ends with exit status 4
+	zone    *time.Location // of the times that people are shown
+	missing []string       // what ends with exit status 4
 }
 
 // fault is the error of what is missing or differs.
@@ -102,7 +104,7 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
-	t := &traced{File: file, SHA256: sum, Bundle: src.bundle, Steps: []traceStep{}}
+	t := &traced{File: file, SHA256: sum, Bundle: src.bundle, Steps: []traceStep{}, zone: src.zone}
 	if err := src.known(t); err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 	if err := src.open(ctx, t); err != nil {
 		return nil, err
 	}
-	t.Sealed = src.sealed(t.Snapshot)
+	t.Sealed = src.sealed(t.Snapshot, src.info.Value("Project"))
 	if len(t.Notes) > 0 { // no value of a row
 		return t, nil
 	}

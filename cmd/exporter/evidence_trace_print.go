@@ -43,7 +43,7 @@ func (a *app) printTrace(t *traced) error {
 	for i, s := range t.Steps {
 		fmt.Fprintf(&b, "\n%s\n", paint(a.stdout, text.Bold, fmt.Sprintf("%d. %s %s", i+1, s.Table,
 			printable(keyWords(s.Key)))))
-		a.printStep(pair, s)
+		t.printStep(pair, s)
 		a.see(&b, t, s.See)
 	}
 	if len(t.See) > 0 {
@@ -54,13 +54,13 @@ func (a *app) printTrace(t *traced) error {
 	return err
 }
 
-func (a *app) printStep(pair func(name, value string), s traceStep) {
+func (t *traced) printStep(pair func(name, value string), s traceStep) {
 	for _, v := range s.Received {
 		pair("received", v.Column+" = "+textOf(v))
 	}
 	history := "as it is since snapshot " + s.First
 	if !s.Seen.IsZero() {
-		history += ", first seen " + s.Seen.In(a.zone).Format("2006-01-02 15:04:05")
+		history += ", first seen " + s.Seen.In(t.zone).Format("2006-01-02 15:04:05")
 	}
 	pair("row", history+cmp.Or(prefixed("; ended with snapshot ", s.Closed), "; current"))
 	pair("page", fmt.Sprintf("%s, line %d", s.File, s.Line))
@@ -69,7 +69,7 @@ func (a *app) printStep(pair func(name, value string), s traceStep) {
 	if c := s.Call; c != nil {
 		pair("response", fmt.Sprintf("%s, page %d, tid %s", c.Operation, c.Page, c.TID))
 		pair("time", fmt.Sprintf("t %d, which is %s by the cloud's clock", c.T,
-			time.UnixMilli(c.T).In(a.zone).Format(time.RFC3339Nano)))
+			time.UnixMilli(c.T).In(t.zone).Format(time.RFC3339Nano)))
 	}
 	pair("member", s.Member)
 	if len(s.Item) > maxItem {
@@ -104,6 +104,6 @@ func (a *app) see(b *strings.Builder, t *traced, commands []string) {
 	}
 	fmt.Fprintf(b, "  see it yourself%s:\n", where)
 	for _, c := range commands {
-		fmt.Fprintf(b, "    %s\n", c)
+		fmt.Fprintf(b, "    %s\n", printable(c))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"exporter/internal/reports"
@@ -20,13 +21,13 @@ import (
 // sql is a command that asks the report's snapshot, in its mask.
 func (s *traceSource) sql(t *traced, query string) string {
 	if s.bundle != "" {
-		return "duckdb -readonly data/snapshot/" + t.Snapshot + ".duckdb " + shell(query)
+		return "duckdb -readonly " + shell("data/snapshot/"+t.Snapshot+".duckdb") + " " + shell(query)
 	}
 	config := ""
 	if s.config != "reports.yaml" {
 		config = " --config " + shell(s.config)
 	}
-	return "exporter sql" + config + " --snapshot " + t.Snapshot + " --mask " + t.Mask + " " + shell(query)
+	return "exporter sql" + config + " --snapshot " + shell(t.Snapshot) + " --mask " + shell(t.Mask) + " " + shell(query)
 }
 
 // rowCommand shows the row of the snapshot.
@@ -135,8 +136,8 @@ func near(path string) string {
 // mask a bundle has the hash in the line itself.
 func (s *traceSource) journalCommands(t *traced) []string {
 	var see []string
-	for _, id := range slices.Sorted(maps.Keys(s.named)) {
-		c := fmt.Sprintf("sed -n %dp %s", s.lines[id].Seq, shell(s.path("journal.ndjson")))
+	for _, line := range slices.Sorted(maps.Keys(s.named)) {
+		c := fmt.Sprintf("sed -n %dp %s", line, shell(s.path("journal.ndjson")))
 		if s.bundle == "" || t.Mask == store.MaskFull {
 			c += " | sha256sum"
 		}
@@ -149,8 +150,10 @@ func (s *traceSource) journalCommands(t *traced) []string {
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
 	if line, ok := row.Value("journal_line"); ok {
-		number := strings.ReplaceAll(line, ",", "")
-		see = append(see, fmt.Sprintf("sed -n %sp %s", number, shell(s.path("journal.ndjson"))))
+		// A file may say anything: only a number becomes part of a command.
+		if number, err := strconv.ParseUint(strings.ReplaceAll(line, ",", ""), 10, 63); err == nil {
+			see = append(see, fmt.Sprintf("sed -n %dp %s", number, shell(s.path("journal.ndjson"))))
+		}
 	}
 	project, ok := row.Value("project_id")
 	resource, walked := row.Value("resource")

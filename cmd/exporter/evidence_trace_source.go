@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +15,7 @@ import (
 	"time"
 
 	"exporter/internal/evidence"
+	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -29,6 +26,7 @@ type traceSource struct {
 	journal     string // path
 	bundle      string // folder of the bundle, "" in a store
 	info        evidence.Info
+	zone        *time.Location
 	manifest    map[string]string // SHA-256, by path in the bundle
 	cfg         *config           // nil in a bundle
 	config      string            // its path as it was given
@@ -40,35 +38,14 @@ type traceSource struct {
 	store  *store.Store
 	masker *store.PageMasker // nil where pages are shown as they are
 
-	lines   map[string]journalLine // that name a snapshot, by its id
-	named   map[string]bool        // those of them that the trace names
-	made    map[string]journalLine // that name a report's file, by its SHA-256
-	removed map[string]journalLine // that name a file that was removed, by its path
+	log   *bundleJournal
+	named map[int64]bool // lines of the journal that the trace names
 }
-
-// journalLine is a line of the journal, as far as it is needed here. The lines of
-// a masked bundle have the hash of the original one.
-type journalLine struct {
-	Seq    int64     `json:"seq"`
-	At     time.Time `json:"at"`
-	Kind   string    `json:"kind"`
-	SHA256 string    `json:"sha256"`
-	Detail struct {
-		Snapshot string          `json:"snapshot"`
-		Report   string          `json:"report"`
-		AsOf     time.Time       `json:"as_of"`
-		Mask     string          `json:"mask"`
-		Files    json.RawMessage `json:"files"`
-	} `json:"detail"`
-}
-
-func (l journalLine) String() string { return fmt.Sprintf("line %d of the journal", l.Seq) }
 
 // traceSource finds where a file is traced: in the bundle that it is in, else in
 // the configured store.
 func (a *app) traceSource(file string) (*traceSource, error) {
-	s := &traceSource{masking: a.sayMasking, lines: map[string]journalLine{}, named: map[string]bool{},
-		manifest: map[string]string{}, made: map[string]journalLine{}, removed: map[string]journalLine{}}
+	s := &traceSource{zone: a.zone, masking: a.sayMasking, named: map[int64]bool{}, manifest: map[string]string{}}
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -80,7 +57,7 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 		}
 	}
 	if s.bundle != "" {
-		err = s.ofBundle(a)
+		err = s.ofBundle()
 	} else {
 		err = s.ofStore(a)
 	}
@@ -94,15 +71,15 @@ func (s *traceSource) ofStore(a *app) (err error) {
 	if s.cfg, err = a.loadConfig(false); err != nil {
 		return err
 	}
-	s.config = a.configPath
+	s.config, s.zone = a.configPath, s.cfg.zone
 	s.root, s.journal, s.definitions = s.cfg.Store.Dir, s.cfg.journalPath(), s.cfg.definitions
 	return nil
 }
 
-func (s *traceSource) ofBundle(a *app) (err error) {
+func (s *traceSource) ofBundle() (err error) {
 	b, err := evidence.Open(s.bundle)
 	if err != nil {
-		return usage(err, "that folder is no evidence bundle as it was sealed; exporter evidence verify says what is wrong")
+		return explainBundle(err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	s.info = b.Info()
@@ -111,13 +88,14 @@ func (s *traceSource) ofBundle(a *app) (err error) {
 		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
 			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
 			if err != nil {
-				return usage(fmt.Errorf("%s: %w", f.Path, err), "exporter evidence verify says what is wrong")
+				return &exitError{exitMismatch, &hintError{fmt.Errorf("%s: %w", f.Path, err),
+					"exporter evidence verify says what is wrong"}}
 			}
 			s.definitions = append(s.definitions, d)
 		}
 	}
 	if zone, err := time.LoadLocation(s.info.Value("Timezone")); err == nil {
-		a.zone = zone
+		s.zone = zone
 	}
 	s.root = filepath.Join(s.bundle, "data")
 	s.journal = filepath.Join(s.root, "journal.ndjson")
@@ -145,62 +123,55 @@ func (s *traceSource) keyOf(report, sheet string) []string {
 	return nil
 }
 
-// readJournal reads what the journal says of snapshots, files of reports, and files
-// that were removed. Whether the chain holds is not looked at.
+// readJournal reads the journal as it is. Whether its chain holds is not looked at.
 func (s *traceSource) readJournal() (err error) {
 	f, err := os.Open(s.journal)
 	if errors.Is(err, fs.ErrNotExist) {
+		s.log = &bundleJournal{}
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	r := bufio.NewReader(f)
-	for {
-		line, err := r.ReadBytes('\n')
-		if len(line) > 0 {
-			s.journalLine(line)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	if s.log, err = parseBundleJournal(f); err != nil {
+		return &exitError{exitMismatch, &hintError{err,
+			"exporter snapshots verify, or evidence verify of a bundle, names all that differs"}}
 	}
+	return nil
 }
 
-func (s *traceSource) journalLine(text []byte) {
-	if !bytes.Contains(text, []byte(`"snapshot"`)) && !bytes.Contains(text, []byte(`"files"`)) {
-		return
-	}
-	var l journalLine
-	if json.Unmarshal(text, &l) != nil {
-		return // a line of another shape tells nothing of these
-	}
-	if l.SHA256 == "" {
-		sum := sha256.Sum256(text)
-		l.SHA256 = hex.EncodeToString(sum[:])
-	}
-	switch l.Kind {
-	case "snapshot":
-		s.lines[l.Detail.Snapshot] = l
-	case "report":
-		var files map[string]string
-		if json.Unmarshal(l.Detail.Files, &files) == nil {
-			for _, sum := range files {
-				s.made[sum] = l
-			}
-		}
-	case "prune", "purge":
-		var files []store.File
-		if json.Unmarshal(l.Detail.Files, &files) == nil {
-			for _, f := range files {
-				s.removed[filepath.ToSlash(f.Path)] = l
-			}
+// madeFile is what the journal says of a report's files.
+type madeFile struct {
+	Report   string            `json:"report"`
+	Snapshot string            `json:"snapshot"`
+	AsOf     time.Time         `json:"as_of"`
+	Mask     string            `json:"mask"`
+	Files    map[string]string `json:"files"` // SHA-256, by path
+}
+
+// madeBy finds the last line of the journal that names a report's file of a SHA-256.
+func (s *traceSource) madeBy(sum string) (e journal.Entry, m madeFile, found bool) {
+	for _, e := range slices.Backward(s.log.entries) {
+		var m madeFile
+		if e.Kind == "report" && json.Unmarshal(e.Detail, &m) == nil &&
+			slices.Contains(slices.Collect(maps.Values(m.Files)), sum) {
+			return e, m, true
 		}
 	}
+	return e, m, false
+}
+
+// removedBy finds the line of the journal that says that a file was removed.
+func (s *traceSource) removedBy(file string) (e journal.Entry, found bool) {
+	for _, e := range s.log.entries {
+		var removed struct{ Files []store.File }
+		if (e.Kind == "prune" || e.Kind == "purge") && json.Unmarshal(e.Detail, &removed) == nil &&
+			slices.ContainsFunc(removed.Files, func(f store.File) bool { return filepath.ToSlash(f.Path) == file }) {
+			return e, true
+		}
+	}
+	return e, false
 }
 
 // known says whether the file is as it was made: the bundle's manifest has it, or
@@ -209,15 +180,15 @@ func (s *traceSource) known(t *traced) error {
 	if s.bundle != "" {
 		return s.inManifest(t)
 	}
-	l, ok := s.made[t.SHA256]
+	e, m, ok := s.madeBy(t.SHA256)
 	if !ok {
 		t.KnownBy = "no line of the journal has its SHA-256: it was changed after it was made, " +
 			"or made by another store; what follows is what it shows now"
 		return nil
 	}
-	t.Known, t.KnownBy = true, fmt.Sprintf("as made, by %v of %s", l, l.At.UTC().Format(time.RFC3339))
-	t.Report, t.Snapshot = l.Detail.Report, l.Detail.Snapshot
-	t.AsOf, t.Mask = l.Detail.AsOf.Format(time.RFC3339), cmp.Or(l.Detail.Mask, store.MaskFull)
+	t.Known, t.KnownBy = true, fmt.Sprintf("as made, by line %d of the journal of %s", e.Seq, e.At.UTC().Format(time.RFC3339))
+	t.Report, t.Snapshot = m.Report, m.Snapshot
+	t.AsOf, t.Mask = m.AsOf.Format(time.RFC3339), cmp.Or(m.Mask, store.MaskFull)
 	return nil
 }
 
@@ -314,12 +285,13 @@ func (s *traceSource) safe() func(string) string {
 	return evidence.SafePath
 }
 
-// sealed says which line of the journal names a snapshot.
-func (s *traceSource) sealed(snapshot string) string {
-	l, ok := s.lines[snapshot]
-	if !ok {
+// sealed says which line of the journal names a snapshot: of one project, or where it
+// is "" of all, as [bundleJournal.sealed] has it.
+func (s *traceSource) sealed(snapshot, project string) string {
+	by := s.log.sealed(snapshot, project)
+	if by == nil {
 		return ""
 	}
-	s.named[snapshot] = true
-	return fmt.Sprintf("%v, SHA-256 %s", l, l.SHA256)
+	s.named[by.Line] = true
+	return fmt.Sprintf("line %d of the journal, SHA-256 %s", by.Line, by.SHA256)
 }

@@ -166,7 +166,7 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) error {
 	x := traceStep{Table: source.Table, Project: source.Project, Key: source.Key,
 		Received: receivedFor(t, source), First: source.First, Seen: source.Seen, Closed: source.Closed,
-		Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed)}
+		Landed: source.Landed, Line: source.Line, Sealed: s.sealed(source.Landed, source.Project)}
 	page, err := source.Page(s.root, s.safe())
 	x.File = page.Path
 	switch {
@@ -188,9 +188,9 @@ func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) 
 
 // gone says why a page is not there.
 func (s *traceSource) gone(t *traced, path string) string {
-	if l, ok := s.removed[path]; ok {
-		return fmt.Sprintf("the file was removed on %s by %s: %v", l.At.UTC().Format(time.DateOnly),
-			map[string]string{"prune": "retention", "purge": "a purge"}[l.Kind], l)
+	if e, ok := s.removedBy(path); ok {
+		return fmt.Sprintf("the file was removed on %s by %s: line %d of the journal", e.At.UTC().Format(time.DateOnly),
+			map[string]string{"prune": "retention", "purge": "a purge"}[e.Kind], e.Seq)
 	}
 	t.missing = append(t.missing, path+" is missing, and nothing says why")
 	return "the file is missing, and nothing says why"

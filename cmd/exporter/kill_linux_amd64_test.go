@@ -234,7 +234,7 @@ func (h *kills) choose() []trial {
 
 // sampled is how many points of each kind of collection the sample has; some of
 // a chain are not reached, since what was taken up is not done again.
-const sampled = 62
+const sampled = 64
 
 // try runs one trial.
 func (h *kills) try(x trial) error {

@@ -25,10 +25,12 @@ type Field struct{ Label, Value string }
 //	Project               the project, if it is about one of several
 //	Snapshot              20260331T160000Z, from which the reports were made
 //	As-Of                 the time for which they were made
-//	Since                 the time with which they compare, if they do
+//	Since                 the earlier snapshot with which they compare, if they do
 //	Mask                  full, standard or pseudonym
 //	Verdict               complete, or incomplete: and why
-//	Missing-Days          days without a snapshot, separated by commas, if there are any
+//	                      and after it, if so, that the snapshot was read with drift
+//	Missing-Days          days without a whole snapshot, separated by commas, if there are any
+//	Raw-Pages             how many files of the cloud's answers are there, and are gone
 //	Journal-Length        the number of the journal's last line
 //	Journal-Head          the SHA-256 of that line
 //	Signer                auditor-evidence@example.com, whose key signed it

@@ -122,7 +122,7 @@ func OpenKey(path string, passphrase []byte) (*Key, error) {
 func openKey(path string, passphrase []byte) (*Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &keyError{err, "make a key with: exporter evidence keygen"}
+		return nil, &keyError{err, "is the path right? it is that of --key, else evidence.key of reports.yaml; where there is no key yet: exporter evidence keygen"}
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -131,6 +131,8 @@ func openKey(path string, passphrase []byte) (*Key, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no file", path)
+	case strings.HasSuffix(path, ".pub"):
+		return nil, &keyError{fmt.Errorf("%s is the public half of a key", path), "name the file without .pub"}
 	case info.Mode().Perm()&0o077 != 0:
 		return nil, &keyError{
 			fmt.Errorf("%s is open to other accounts (mode %04o)", path, info.Mode().Perm()),

@@ -127,6 +127,9 @@ func parseSigners(b []byte) ([]allowed, error) {
 
 func parseSigner(line string) (allowed, error) {
 	identity, rest, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+	if strings.HasPrefix(identity, "ssh-") || strings.HasPrefix(identity, "ecdsa-") {
+		return allowed{}, errors.New("it is a public key: put whose it is before it, as evidence@example.com")
+	}
 	if _, err := Namespace(identity); err != nil {
 		return allowed{}, err
 	}

@@ -190,6 +190,9 @@ func (v *verifier) stamp(sig []byte, run time.Time) error {
 		return nil
 	case response == nil:
 		return nil
+	case !listed:
+		v.find(stampName, "added: no %s was sealed with it", rootsName)
+		return nil
 	case roots == nil:
 		v.note("the time stamp was not checked: there is no certificate to check it by")
 		return nil

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"regexp"
@@ -59,6 +60,9 @@ func (r LocatedRow) Value(column string) (string, bool) {
 // OpenWorkbook opens a workbook. It returns [ErrNotOurs] where that is something
 // else. The caller closes it.
 func OpenWorkbook(path string) (_ *Workbook, err error) {
+	if err := checkTexts(path); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotOurs, err)
+	}
 	f, err := excelize.OpenFile(path, excelize.Options{UnzipSizeLimit: maxUnzipped})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotOurs, err)
@@ -72,8 +76,27 @@ func OpenWorkbook(path string) (_ *Workbook, err error) {
 	return w, nil
 }
 
-// maxUnzipped bounds what a workbook may unfold to.
-const maxUnzipped = 4 << 30
+// maxUnzipped bounds what a workbook may unfold to, in bytes, and maxTexts its table of
+// texts, which is held in memory: ours have none, those that others saved again do.
+const (
+	maxUnzipped = 4 << 30
+	maxTexts    = 32 << 20
+)
+
+// checkTexts refuses a workbook whose table of texts is too large.
+func checkTexts(path string) (err error) {
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, z.Close()) }()
+	for _, f := range z.File {
+		if strings.EqualFold(f.Name, "xl/sharedStrings.xml") && f.UncompressedSize64 > maxTexts {
+			return fmt.Errorf("its table of texts has %d bytes, more than %d", f.UncompressedSize64, maxTexts)
+		}
+	}
+	return nil
+}
 
 // Close removes what was unpacked.
 func (w *Workbook) Close() error { return w.file.Close() }

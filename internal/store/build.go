@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,8 +23,7 @@ type Build struct {
 	scratch  string // .building-<id>.stage.duckdb
 	db       *sql.DB
 	conn     *sql.Conn
-	threads  int          // of DuckDB; more once there is much to load
-	views    func() error // waits until a new file has them
+	threads  int // of DuckDB; more once there is much to load
 	mu       sync.Mutex
 	projects []string         // in the order in which they were first loaded
 	loaded   map[string]int64 // keys with a whole walk, of each stage that is filled
@@ -86,7 +84,6 @@ func (s *Store) newBuild(ctx context.Context, id, newest, version string) (*Buil
 		store: s, id: id, version: version,
 		file: name + ".duckdb", scratch: name + ".stage.duckdb",
 		loaded: map[string]int64{},
-		views:  func() error { return nil },
 	}
 	if err := b.open(ctx, newest); err != nil {
 		return nil, errors.Join(err, b.Discard())
@@ -102,10 +99,12 @@ func (b *Build) open(ctx context.Context, newest string) error {
 			return err
 		}
 	}
+	begin := writeBlank
 	if version == schemaVersion {
-		if err := copyFile(b.store.path(newest), b.file); err != nil {
-			return err
-		}
+		begin = func(path string) error { return copyFile(b.store.path(newest), path) }
+	}
+	if err := begin(b.file); err != nil {
+		return err
 	}
 	file, err := quotePath(b.file)
 	if err != nil {
@@ -114,16 +113,6 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	scratch, err := quotePath(b.scratch)
 	if err != nil {
 		return err
-	}
-	options := noLog
-	begun := true // the file has the schema
-	if version != schemaVersion {
-		if begun, err = writeBlank(b.file); err != nil {
-			return err
-		}
-		if !begun {
-			options = newFile
-		}
 	}
 	tmp := b.store.newTmp()
 	b.threads = threadsFor(b.file, smallSnapshot)
@@ -138,7 +127,7 @@ func (b *Build) open(ctx context.Context, newest string) error {
 		if err := exec(settings(b.store.memory, tmp, b.threads) + "SET preserve_insertion_order = false; PRAGMA disable_checkpoint_on_shutdown;"); err != nil {
 			return err
 		}
-		if err := exec("ATTACH " + file + " AS build (" + options + ")"); err != nil {
+		if err := exec("ATTACH " + file + " AS build (" + noLog + ")"); err != nil {
 			if newest != "" {
 				return &damagedError{b.store.path(newest), err}
 			}
@@ -152,99 +141,18 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if b.conn, err = b.db.Conn(ctx); err != nil {
 		return err
 	}
-	if !begun {
-		begin := b.begin
-		if newest == "" && !oneBegun.Swap(true) {
-			begin = b.beginAside
-		}
-		if err := begin(ctx); err != nil {
-			return err
-		}
-	}
-	if version != schemaVersion {
-		if err := b.fill(ctx, newest); err != nil {
-			return err
-		}
-	}
 	if newest != "" {
+		if version != schemaVersion {
+			if err := b.upgrade(ctx, newest); err != nil {
+				return fmt.Errorf("upgrade %s: %w", newest, err)
+			}
+		}
 		// Their blocks are free for what comes.
 		if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
 			return err
 		}
 	}
 	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
-}
-
-// blank is the file of a snapshot that has the schema and nothing else, once one was
-// made: running the schema takes a quarter of a second.
-var blank atomic.Pointer[[]byte]
-
-// oneBegun is set once a store was begun. Most processes begin no more than one: there
-// the schema is made while pages are loaded, and no blank is.
-var oneBegun atomic.Bool
-
-// writeBlank writes a new file that has the schema; it returns false, and writes
-// none, where none was made before.
-func writeBlank(path string) (bool, error) {
-	file := blank.Load()
-	if file == nil {
-		return false, nil
-	}
-	return true, os.WriteFile(path, *file, 0o600)
-}
-
-// begin gives the new file the schema of today, and keeps it for further ones.
-func (b *Build) begin(ctx context.Context) error {
-	text, err := schemaSQL()
-	if err != nil {
-		return err
-	}
-	if err := b.exec(ctx, text+"CHECKPOINT build"); err != nil {
-		return err
-	}
-	file, err := os.ReadFile(b.file)
-	if err == nil {
-		blank.Store(&file)
-	}
-	return err
-}
-
-// beginAside gives the new file the tables of today's schema, and the views that stand
-// over them on a connection of their own, meanwhile: loading needs none.
-func (b *Build) beginAside(ctx context.Context) error {
-	tables, views, err := schemaParts()
-	if err != nil {
-		return err
-	}
-	if err := b.exec(ctx, tables); err != nil {
-		return err
-	}
-	conn, err := b.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := conn.ExecContext(ctx, views)
-		done <- errors.Join(err, conn.Close())
-	}()
-	b.views = sync.OnceValue(func() error { return <-done })
-	return nil
-}
-
-// fill gives a new file what the newest snapshot, of an older schema, has.
-func (b *Build) fill(ctx context.Context, newest string) error {
-	if newest == "" {
-		return b.exec(ctx, "INSERT INTO base.store VALUES ($1, NULL, NULL)", schemaVersion)
-	}
-	path, err := quotePath(b.store.path(newest))
-	if err != nil {
-		return err
-	}
-	if err := b.upgrade(ctx, path); err != nil {
-		return fmt.Errorf("upgrade %s: %w", newest, err)
-	}
-	return nil
 }
 
 func copyFile(from, to string) (err error) {
@@ -302,7 +210,6 @@ func (b *Build) fresh() string {
 }
 
 func (b *Build) close() error {
-	_ = b.views() // Publish tells of its error
 	var err error
 	if b.conn != nil {
 		err = b.conn.Close()

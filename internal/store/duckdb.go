@@ -16,11 +16,13 @@ import (
 	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
+	"github.com/klauspost/compress/zstd"
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
 // Every change of a file in schema/ after a release raises it, but for comments,
-// and then a store of the version before is kept in testdata.
+// and then a store of the version before is kept in testdata. After any change
+// TestBlank writes the blank anew.
 const schemaVersion = 2
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the
@@ -39,9 +41,9 @@ const (
 )
 
 // How files that are built are attached. No log is kept: what is not published is
-// thrown away. A new file is packed so that DuckDB 1.4 and later can read it (1.3
-// opens it, and takes for NULL what stands beside a NULL), in blocks that are small:
-// where little has changed, a file grows by little.
+// thrown away. A new file, as the blank is, is packed so that DuckDB 1.4 and later can
+// read it (1.3 opens it, and takes for NULL what stands beside a NULL), in blocks that
+// are small: where little has changed, a file grows by little.
 const (
 	noLog   = "RECOVERY_MODE NO_WAL_WRITES"
 	newFile = noLog + ", STORAGE_VERSION 'v1.3.0', BLOCK_SIZE 65536"
@@ -50,19 +52,48 @@ const (
 //go:embed schema/*.sql
 var schema embed.FS
 
-// schemaSQL is the whole schema, as two transactions: that takes half the time of
-// none.
-func schemaSQL() (string, error) {
-	tables, views, err := schemaParts()
-	return tables + views, err
+// blank is the file, in zstd, that every new one begins as: it has the schema and no
+// snapshot. To run the schema instead takes a third of a second.
+//
+//go:embed schema/blank.duckdb.zst
+var blank []byte
+
+// writeBlank writes a new file that is blank.
+func writeBlank(path string) error {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	file, err := z.DecodeAll(blank, nil)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, file, 0o600)
 }
 
-// schemaParts are the tables of the schema and what is made over them, in the order of
-// the numbers that the files' names begin with. Each is one transaction.
-func schemaParts() (tables, views string, err error) {
+// attachNew attaches a new file that has the schema under a name. It is no copy of the
+// blank: that frees blocks when it is filled, which only a later snapshot would use.
+func attachNew(ctx context.Context, db runner, path, name string) error {
+	file, err := quotePath(path)
+	if err != nil {
+		return err
+	}
+	from := path + ".blank"
+	err = writeBlank(from)
+	if err == nil {
+		_, err = db.ExecContext(ctx, "ATTACH "+quote(from)+" AS blank (READ_ONLY); ATTACH "+file+" AS "+name+" ("+newFile+
+			"); COPY FROM DATABASE blank TO "+name+"; DETACH blank")
+	}
+	return errors.Join(err, removeIfThere(from))
+}
+
+// schemaSQL is the whole schema, in the order of the numbers that the files' names
+// begin with, as one transaction: that takes half the time of none.
+func schemaSQL() (string, error) {
 	entries, err := schema.ReadDir("schema")
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	number := func(e os.DirEntry) int {
 		digits, _, _ := strings.Cut(e.Name(), "_")
@@ -72,16 +103,17 @@ func schemaParts() (tables, views string, err error) {
 	slices.SortFunc(entries, func(a, b os.DirEntry) int {
 		return cmp.Or(number(a)-number(b), strings.Compare(a.Name(), b.Name()))
 	})
-	texts := make([]string, len(entries))
-	for i, e := range entries {
+	var all strings.Builder
+	all.WriteString("BEGIN;\n")
+	for _, e := range entries {
 		text, err := schema.ReadFile("schema/" + e.Name())
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
-		texts[i] = string(text)
+		all.Write(text)
 	}
-	const first, last = "BEGIN;\n", "COMMIT;\n"
-	return first + texts[0] + last, first + strings.Join(texts[1:], "") + last, nil
+	all.WriteString("COMMIT;\n")
+	return all.String(), nil
 }
 
 // quote makes an SQL string literal of any text. It is how a path comes into

@@ -199,28 +199,6 @@ func (l *evidenceFiles) list() ([]EvidenceFile, error) {
 	return files, nil
 }
 
-// RowsFrom counts the rows of the history, of any time, that were read from some lines
-// of a landed file; of a file that no table is read from there are none.
-func (r *Reader) RowsFrom(ctx context.Context, f EvidenceFile, lines []int64) (n int64, err error) {
-	if _, err := lookup(f.Resource); err != nil {
-		return 0, nil
-	}
-	list, _ := json.Marshal(lines) // numbers are always valid
-	rows, err := r.Query(ctx, `
-SELECT count(*)
-FROM base.`+f.Resource+`
-WHERE landed_snapshot = $snapshot AND project_id = $project AND list_contains(from_json($lines, '["BIGINT"]'), landed_line)`,
-		map[string]any{"snapshot": f.Snapshot, "project": f.Project, "lines": string(list)})
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		err = rows.Scan(&n)
-	}
-	return n, errors.Join(err, rows.Err())
-}
-
 var callColumns = strings.Fields(`snapshot project resource operation walk page key line tid t time http_status code
 	rows ms attempt body_sha256 landed_sha256`)
 

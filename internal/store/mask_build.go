@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,8 +32,8 @@ type masker struct {
 }
 
 // newMasker reads what becomes of each text of the snapshot file at path. The caller
-// closes it. The copy is to be written to target, quoted for ATTACH with its options.
-func (s *Store) newMasker(ctx context.Context, path, target, profile string, key maskKey) (_ *masker, err error) {
+// closes it.
+func (s *Store) newMasker(ctx context.Context, path, profile string, key maskKey) (_ *masker, err error) {
 	db, err := s.attach(ctx, path, nil)
 	if err != nil {
 		return nil, err
@@ -48,17 +49,8 @@ func (s *Store) newMasker(ctx context.Context, path, target, profile string, key
 			err = errors.Join(err, m.close())
 		}
 	}()
-	text, err := schemaSQL()
-	if err != nil {
+	if err := m.exec(ctx, memoryLimit(s.memory, 0)+"SET preserve_insertion_order = false"); err != nil {
 		return nil, err
-	}
-	for _, query := range []string{
-		memoryLimit(s.memory, 0) + "SET preserve_insertion_order = false",
-		"ATTACH " + target + "; USE masked;" + text + "USE snap",
-	} {
-		if err := m.exec(ctx, query); err != nil {
-			return nil, err
-		}
 	}
 	if err := m.readColumns(ctx); err != nil {
 		return nil, err
@@ -70,15 +62,14 @@ func (m *masker) close() error { return errors.Join(m.conn.Close(), m.db.Close()
 
 // buildMasked writes the masked copy of the snapshot file at path to file.
 func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key maskKey) (err error) {
-	target, err := quotePath(file)
-	if err != nil {
-		return err
-	}
-	m, err := s.newMasker(ctx, path, target+" AS masked ("+newFile+")", profile, key)
+	m, err := s.newMasker(ctx, path, profile, key)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
+	if err := attachNew(ctx, m.conn, file, "masked"); err != nil {
+		return err
+	}
 	for _, table := range m.tables {
 		if err := m.copy(ctx, table); err != nil {
 			return fmt.Errorf("%s: %w", table, err)
@@ -86,7 +77,6 @@ func (s *Store) buildMasked(ctx context.Context, path, file, profile string, key
 	}
 	// What the file says of itself. Whoever opens it with another program sees it too.
 	for _, query := range []string{
-		"UPDATE masked.base.store SET schema_version = " + fmt.Sprint(schemaVersion),
 		"CREATE TABLE masked.base.masked (profile VARCHAR, rules INTEGER, key_check VARCHAR)",
 		fmt.Sprintf("INSERT INTO masked.base.masked VALUES (%s, %d, %s)", quote(profile), maskRules, quote(key.check())),
 		"COMMENT ON TABLE masked.base.masked IS 'This file is a masked copy. Its counts and keys are those of the full snapshot, and its digests are the full snapshot''s.'",
@@ -105,15 +95,13 @@ func (m *masker) exec(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
-// readColumns finds the tables and columns of the schema, and their treatments.
+// readColumns finds the columns of the tables that have treatments, with these.
 func (m *masker) readColumns(ctx context.Context) error {
 	rows, err := m.conn.QueryContext(ctx, `
-SELECT c.table_name, c.column_name
-FROM duckdb_columns() AS c
-SEMI JOIN duckdb_tables() AS t
-    ON t.database_name = c.database_name AND t.schema_name = c.schema_name AND t.table_name = c.table_name
-WHERE c.database_name = 'masked' AND c.schema_name = 'base'
-ORDER BY c.table_name, c.column_index`)
+SELECT table_name, column_name
+FROM duckdb_columns()
+WHERE database_name = 'snap' AND schema_name = 'base' AND table_name IN (SELECT unnest($1::VARCHAR[]))
+ORDER BY table_name, column_index`, slices.Collect(maps.Keys(treatments)))
 	if err != nil {
 		return err
 	}

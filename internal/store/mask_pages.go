@@ -58,7 +58,7 @@ func (s *Store) pageMasker(ctx context.Context, snapshot, mask string) (_ *PageM
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.newMasker(ctx, place.File, "':memory:' AS masked", mask, key)
+	m, err := s.newMasker(ctx, place.File, mask, key)
 	if err != nil {
 		return nil, err
 	}

@@ -45,9 +45,6 @@ func (b *Build) publish(ctx context.Context, projects []Project) ([]Snapshot, er
 	if len(projects) == 0 {
 		return nil, errors.New("no projects")
 	}
-	if err := b.views(); err != nil {
-		return nil, err
-	}
 	for _, p := range projects {
 		if err := b.publishProject(ctx, p); err != nil {
 			return nil, fmt.Errorf("project %q: %w", p.ID, err)

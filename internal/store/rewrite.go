@@ -71,23 +71,7 @@ func (b *Build) setRewritten(ctx context.Context, database string, size, rows in
 
 // copyInOrder writes every table into a new file.
 func (b *Build) copyInOrder(ctx context.Context) error {
-	path, err := quotePath(b.fresh())
-	if err != nil {
-		return err
-	}
-	begun, err := writeBlank(b.fresh())
-	if err != nil {
-		return err
-	}
-	attach := "ATTACH " + path + " AS fresh (" + noLog + ")"
-	if !begun {
-		text, err := schemaSQL()
-		if err != nil {
-			return err
-		}
-		attach = "ATTACH " + path + " AS fresh (" + newFile + "); USE fresh;" + text + "USE build"
-	}
-	if err := b.exec(ctx, attach); err != nil {
+	if err := attachNew(ctx, b.conn, b.fresh(), "fresh"); err != nil {
 		return err
 	}
 	if err := b.copyTables(ctx, "build", "fresh"); err != nil {

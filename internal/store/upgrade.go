@@ -89,30 +89,32 @@ ORDER BY n.table_name, n.column_index`, older, newer)
 	return tables, rows.Err()
 }
 
-// upgrade fills the empty file of the build from the file at path, quoted, of
-// an older schema.
-func (b *Build) upgrade(ctx context.Context, path string) error {
+// upgrade fills the empty file of the build from that of a snapshot of an older schema.
+func (b *Build) upgrade(ctx context.Context, id string) error {
+	path, err := quotePath(b.store.path(id))
+	if err != nil {
+		return err
+	}
 	if err := b.exec(ctx, "ATTACH "+path+" AS old (READ_ONLY)"); err != nil {
 		return err
 	}
 	if err := b.copyTables(ctx, "old", "build"); err != nil {
 		return err
 	}
-	// What a rewrite would give is another size now.
-	if err := b.exec(ctx, "UPDATE base.store SET schema_version = $1, rewritten_bytes = NULL, rewritten_rows = NULL", schemaVersion); err != nil {
-		return err
-	}
 	return b.exec(ctx, "DETACH old")
 }
 
 // copyTables fills the empty tables of one database from those of another, in
-// the order of their keys.
+// the order of their keys. What a file says of itself stays.
 func (b *Build) copyTables(ctx context.Context, from, to string) error {
 	tables, err := shared(ctx, b.conn, from, to)
 	if err != nil {
 		return err
 	}
 	for _, t := range tables {
+		if t.name == "store" {
+			continue
+		}
 		order := ""
 		if i := slices.IndexFunc(resources, func(r resource) bool { return r.name == t.name }); i >= 0 {
 			order = " ORDER BY project_id, " + strings.Join(resources[i].key, ", ") + ", first_snapshot"
