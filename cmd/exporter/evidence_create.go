@@ -84,6 +84,7 @@ type bundle struct {
 	originals map[string]string // SHA-256 of the raw files before the mask, by path
 	// example is a row that VERIFY.txt follows to its page; nil where none can be.
 	example *evidence.VerifyExample
+	watched bool // there is a log of a collection that somebody watched
 	// laterFile is the snapshot whose file is in the bundle where the chosen one's is gone.
 	laterFile string
 }

@@ -242,6 +242,7 @@ func (b *bundle) copyWitness() error {
 			if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
+			b.watched = true
 		}
 	}
 	return nil

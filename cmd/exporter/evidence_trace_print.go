@@ -98,6 +98,9 @@ func keyWords(key []store.Received) string {
 
 // see writes commands, each on a line of its own that can be copied whole.
 func (a *app) see(b *strings.Builder, t *traced, commands []string) {
+	if len(commands) == 0 {
+		return
+	}
 	where := ""
 	if t.Bundle != "" {
 		where = ", in the folder of the bundle"

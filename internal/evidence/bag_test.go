@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,11 +66,12 @@ func journalText(t testing.TB, mask string, n int) []byte {
 	}
 	var masked bytes.Buffer
 	for line := range bytes.Lines(text) {
-		masked.Write(bytes.Replace(line, []byte(`,"detail":{"to":"person`),
-			[]byte(`,"sha256":"`+sum(line)+`","detail":{"to":"masked`), 1))
+		masked.Write(salted.ReplaceAll(line, []byte(`"sha256":"`+sum(line)+`","detail":{"to":"masked`)))
 	}
 	return masked.Bytes()
 }
+
+var salted = regexp.MustCompile(`"salt":"[0-9a-f]{32}","detail":\{"to":"person`)
 
 func sum(b []byte) string {
 	h := sha256.Sum256(b)

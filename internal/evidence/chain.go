@@ -18,9 +18,10 @@ import (
 )
 
 // entryLine is a line of a bundle's journal, its members in this order: so what a
-// person cuts out of it by position is what it means.
+// person cuts out of it by position is what it means. Under a mask it has the hash of
+// the line that it stands for, and not its salt, which would prove a guess at that.
 var entryLine = regexp.MustCompile(`^\{"prev":"([0-9a-f]{64})","seq":([1-9][0-9]{0,17}),` +
-	`"at":"[0-9TZ:.-]+","kind":"[^"\\]*",(?:"sha256":"([0-9a-f]{64})",)?"detail":\{.*\}\}\n$`)
+	`"at":"[0-9TZ:.-]+","kind":"[^"\\]*",(?:"sha256":"([0-9a-f]{64})",|"salt":"[0-9a-f]{32}",)?"detail":\{.*\}\}\n$`)
 
 // maxLine is the length of a line of a journal, in bytes.
 const maxLine = 64 << 20

@@ -24,9 +24,9 @@
 // of the manifest, and that those of the payload. bag-info.txt says where the
 // journal ended when the bundle was sealed (Journal-Length, Journal-Head);
 // data/journal.ndjson is its lines up to there, see [exporter/internal/journal]. In
-// a bundle under a mask the details of the lines are masked, and a line has the
-// hash of the line that it stands for, so that the chain can still be followed; that
-// the other members say what those of that line do, it does not show:
+// a bundle under a mask the details of the lines are masked, and in place of its salt
+// a line has the hash of the line that it stands for, so that the chain can still be
+// followed; that the other members say what those of that line do, it does not show:
 //
 //	{"prev":"0000...","seq":1,"at":"2026-01-02T06:00:00Z","kind":"mail","sha256":"9f2c...","detail":{...}}
 //

@@ -283,6 +283,34 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// A line has a salt, or none as older ones; under a mask its salt, which would prove a
+// guess at what is masked, is refused.
+func TestSalt(t *testing.T) {
+	const salt = `"salt":"000102030405060708090a0b0c0d0e0f",`
+	hash := `"sha256":"` + strings.Repeat("ab", 32) + `",`
+	for _, test := range []struct {
+		name, members string
+		full, masked  bool // whether it is taken there
+	}{
+		{"a salt", salt, true, false},
+		{"none", "", true, false},
+		{"a hash", hash, false, true},
+		{"a salt and a hash", salt + hash, false, false},
+		{"a hash and a salt", hash + salt, false, false},
+		{"two salts", salt + salt, false, false},
+		{"a short salt", strings.Replace(salt, "00", "", 1), false, false},
+		{"a salt that is no hex", strings.Replace(salt, "00", "xx", 1), false, false},
+		{"an empty salt", `"salt":"",`, false, false},
+	} {
+		line := `{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"x",` + test.members + `"detail":{}}` + "\n"
+		for masked, want := range map[bool]bool{false: test.full, true: test.masked} {
+			if _, err := readChain(strings.NewReader(line), masked); (err == nil) != want {
+				t.Errorf("%s, masked %v: %v", test.name, masked, err)
+			}
+		}
+	}
+}
+
 // A journal of many lines is followed to its end, and lines may be long.
 func TestLongJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.ndjson")

@@ -105,7 +105,7 @@ func (b *handBundle) journal(t *testing.T) []byte {
 	var masked []byte
 	for line := range bytes.Lines(text) {
 		hash := sha256.Sum256(line)
-		before, _, _ := bytes.Cut(line, []byte(`"detail":`))
+		before, _, _ := bytes.Cut(line, []byte(`"salt":`))
 		masked = fmt.Appendf(masked, "%s\"sha256\":\"%x\",\"detail\":{\"to\":\"masked\"}}\n", before, hash)
 	}
 	return masked

@@ -3,9 +3,14 @@
 //
 // A line is one JSON object. Its first member, "prev", is the SHA-256, in hex,
 // of the line before it with its newline; of the first line it is 64 zeros.
-// Then come "seq" (from 1), "at" (UTC), "kind" and "detail", an object:
+// Then come "seq" (from 1), "at" (UTC), "kind", "salt" (16 random bytes, in hex) and
+// "detail", an object:
 //
-//	{"prev":"0000...","seq":1,"at":"2026-01-02T06:00:00Z","kind":"snapshot","detail":{"id":"20260102T060000Z"}}
+//	{"prev":"0000...","seq":1,"at":"2026-01-02T06:00:00Z","kind":"snapshot","salt":"5f1d...","detail":{"id":"20260102T060000Z"}}
+//
+// The salt keeps the hash of a line from proving a guess at what the line says: a
+// copy that leaves out some of it, and the salt, still has the hashes. A line may
+// have none, as older ones.
 //
 // So the chain can be checked with read and sha256sum alone:
 //
@@ -23,6 +28,7 @@ package journal
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,6 +38,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -63,15 +70,19 @@ type Head struct {
 	Seq    int64
 }
 
-// Entry is one line. SHA256 is its own hash where it has been read.
+// Entry is one line. Salt is "" in one that has none. SHA256 is its own hash where it
+// has been read.
 type Entry struct {
 	Prev   string          `json:"prev"`
 	Seq    int64           `json:"seq"`
 	At     time.Time       `json:"at"`
 	Kind   string          `json:"kind"`
+	Salt   string          `json:"salt,omitempty"`
 	Detail json.RawMessage `json:"detail"`
 	SHA256 string          `json:"-"`
 }
+
+var saltText = regexp.MustCompile(`^([0-9a-f]{32})?$`)
 
 // Broken names the first line that does not fit. Line counts from 1; it is 0
 // where only the last line was looked at. Torn is a last line without its
@@ -155,7 +166,10 @@ func (j *Journal) append(kind string, detail any) (Head, error) {
 		}
 		head = Head{SHA256: sum(last), Seq: e.Seq}
 	}
-	line, err := json.Marshal(Entry{Prev: head.SHA256, Seq: head.Seq + 1, At: j.now().UTC(), Kind: kind, Detail: object})
+	salt := make([]byte, 16)
+	rand.Read(salt) // never fails
+	line, err := json.Marshal(Entry{Prev: head.SHA256, Seq: head.Seq + 1, At: j.now().UTC(), Kind: kind,
+		Salt: hex.EncodeToString(salt), Detail: object})
 	if err != nil {
 		return Head{}, err
 	}
@@ -325,7 +339,7 @@ func Read(path string, each func(Entry) error) (Head, error) {
 			return head, fmt.Errorf("journal: %w", err)
 		}
 		var e Entry
-		if json.Unmarshal(line, &e) != nil || !bytes.HasPrefix(line, []byte(`{"prev":"`)) {
+		if json.Unmarshal(line, &e) != nil || !bytes.HasPrefix(line, []byte(`{"prev":"`)) || !saltText.MatchString(e.Salt) {
 			return broken("it is no entry")
 		}
 		if e.Prev != head.SHA256 {

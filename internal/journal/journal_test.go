@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -48,10 +49,10 @@ func TestLines(t *testing.T) {
 	second := add(t, j, "report", struct {
 		Name string `json:"name"`
 	}{"expiring"})
-	want := `{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"snapshot","detail":{"id":"20260102T060000Z"}}
-{"prev":"` + first.SHA256 + `","seq":2,"at":"2026-01-02T06:00:00Z","kind":"report","detail":{"name":"expiring"}}
+	want := `{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"snapshot","salt":"SALT","detail":{"id":"20260102T060000Z"}}
+{"prev":"` + first.SHA256 + `","seq":2,"at":"2026-01-02T06:00:00Z","kind":"report","salt":"SALT","detail":{"name":"expiring"}}
 `
-	if got := content(t, j); got != want {
+	if got := salt.ReplaceAllString(content(t, j), `"salt":"SALT"`); got != want {
 		t.Errorf("journal:\n%s\nwant:\n%s", got, want)
 	}
 	for name, read := range map[string]func() (journal.Head, error){
@@ -61,6 +62,37 @@ func TestLines(t *testing.T) {
 		if head, err := read(); err != nil || head != second {
 			t.Errorf("%s = %v, %v; want %v", name, head, err, second)
 		}
+	}
+}
+
+var salt = regexp.MustCompile(`"salt":"[0-9a-f]{32}"`)
+
+// Lines that say the same have another salt each; lines without one, which older
+// versions wrote, are followed and added to.
+func TestSalt(t *testing.T) {
+	old := `{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"x","detail":{}}` + "\n"
+	j := open(t)
+	if err := os.WriteFile(j.Path(), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		add(t, j, "x", nil)
+	}
+	text := content(t, j)
+	salts := salt.FindAllString(text, -1)
+	slices.Sort(salts)
+	if !strings.HasPrefix(text, old) || len(slices.Compact(salts)) != 3 {
+		t.Errorf("journal:\n%s", text)
+	}
+	read := 0
+	head, err := journal.Read(j.Path(), func(e journal.Entry) error {
+		if (e.Salt == "") == (e.Seq == 1) {
+			read++
+		}
+		return nil
+	})
+	if err != nil || head.Seq != 4 || read != 4 {
+		t.Errorf("Read: %d of the lines have a salt or none as written, %v, %v", read, head, err)
 	}
 }
 
@@ -92,6 +124,7 @@ func TestBroken(t *testing.T) {
 		{"two lines change places", func(l []string) string { l[1], l[2] = l[2], l[1]; return whole(l) }, 2},
 		{"a line is no JSON", func(l []string) string { l[2] = "hello\n"; return whole(l) }, 3},
 		{"prev is not the first member", func(l []string) string { l[0] = strings.Replace(l[0], `{"prev"`, `{ "prev"`, 1); return whole(l) }, 1},
+		{"a salt is too long", func(l []string) string { l[3] = strings.Replace(l[3], `"salt":"`, `"salt":"0`, 1); return whole(l) }, 4},
 		{"the last newline is missing", func(l []string) string { return strings.TrimSuffix(whole(l), "\n") }, 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -128,7 +161,7 @@ func TestTornLine(t *testing.T) {
 		add(t, j, "next", map[string]int{"n": 1})
 		add(t, j, "after", nil)
 		got := content(t, j)
-		if !strings.Contains(got, `"kind":"next","detail":{"n":1,"torn":"journal.torn-1"}`) {
+		if !regexp.MustCompile(`"kind":"next","salt":"[0-9a-f]{32}","detail":{"n":1,"torn":"journal.torn-1"}`).MatchString(got) {
 			t.Errorf("cut at %d: the next entry does not tell:\n%s", cut, got)
 		}
 		torn, err := os.ReadFile(filepath.Join(filepath.Dir(j.Path()), "journal.torn-1"))
@@ -205,6 +238,7 @@ func TestLastLineIsNoEntry(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	f.Add([]byte(`{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"x","detail":{}}` + "\n"))
+	f.Add([]byte(`{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"x","salt":"000102030405060708090a0b0c0d0e0f","detail":{}}` + "\n"))
 	f.Add([]byte("\n\n{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "journal.ndjson")
