@@ -27,6 +27,7 @@ require (
 	golang.org/x/crypto v0.57.0 // keys in the format of OpenSSH
 	golang.org/x/image v0.47.0 // Go fonts, drawing charts of mails
 	golang.org/x/net v0.59.0 // reading html back
+	golang.org/x/sync v0.24.0 // workers that end at the first error
 	golang.org/x/sys v0.49.0 // locks, free space
 	golang.org/x/term v0.47.0 // width of the terminal
 	golang.org/x/time v0.16.0 // rate of requests
@@ -79,7 +80,6 @@ require (
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	golang.org/x/exp v0.0.0-20260112195511-716be5621a96 // indirect
 	golang.org/x/mod v0.41.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260924152758-ed294f943157 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect

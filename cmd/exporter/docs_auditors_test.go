@@ -18,11 +18,12 @@ func TestAuditorsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _, _ := strings.Cut(string(page), "\n## With the program")
-	script := "set -e\n"
+	var script strings.Builder
+	script.WriteString("set -e\n")
 	blocks := strings.Split(text, "\n```sh\n")[1:]
 	for _, b := range blocks {
 		commands, _, _ := strings.Cut(b, "\n```")
-		script += commands + "\n"
+		script.WriteString(commands + "\n")
 	}
 	if len(blocks) < 6 {
 		t.Fatalf("docs/auditors.md has %d blocks of commands", len(blocks))
@@ -37,7 +38,7 @@ func TestAuditorsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), bash, "--noprofile", "--norc", "-c", script)
+	c := exec.CommandContext(t.Context(), bash, "--noprofile", "--norc", "-c", script.String())
 	c.Dir, c.Env = s.path("out"), []string{"PATH=" + bin}
 	out, err := c.CombinedOutput()
 	if err != nil {

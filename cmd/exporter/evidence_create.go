@@ -84,6 +84,7 @@ type bundle struct {
 	originals map[string]string // SHA-256 of the raw files before the mask, by path
 	// example is a row that VERIFY.txt follows to its page; nil where none can be.
 	example *evidence.VerifyExample
+	watched bool // there is a log of a collection that somebody watched
 	// laterFile is the snapshot whose file is in the bundle where the chosen one's is gone.
 	laterFile string
 }
@@ -140,6 +141,9 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
 		return err
 	}
+	if err := plan.hidden(b.log); err != nil {
+		return err
+	}
 	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
 		return err
 	}
@@ -169,8 +173,11 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 	if !s.stamped.IsZero() {
 		entry["stamped"] = s.stamped.UTC()
 	}
-	_, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry)
-	return explainDisk(err)
+	if _, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry); err != nil {
+		return fmt.Errorf("the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: %w",
+			explainDisk(err))
+	}
+	return nil
 }
 
 // saySealed tells on standard error what was made.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"exporter/internal/evidence"
@@ -121,4 +122,41 @@ func (b *bundle) landedSum(of landedFile, line int64) (sum string, err error) {
 		return "", fmt.Errorf("ledger/calls.csv: %w", err)
 	}
 	return sum, nil
+}
+
+// landedFile is what a raw page is of.
+type landedFile struct{ snapshot, project, resource string }
+
+// eachLandedSum calls each with the answers in a ledger of calls: which file each is
+// in, its number there, and its SHA-256.
+func eachLandedSum(calls io.Reader, each func(of landedFile, line int64, sum string)) error {
+	r := csv.NewReader(calls)
+	r.ReuseRecord = true
+	header, err := r.Read()
+	if err != nil {
+		return err
+	}
+	var at [5]int
+	for i, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
+		if at[i] = slices.Index(header, name); at[i] < 0 {
+			return fmt.Errorf("it has no column %s", name)
+		}
+	}
+	for {
+		c, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c[at[3]] == "" {
+			continue
+		}
+		line, err := strconv.ParseInt(c[at[3]], 10, 64)
+		if err != nil {
+			return err
+		}
+		each(landedFile{c[at[0]], c[at[1]], c[at[2]]}, line, c[at[4]])
+	}
 }

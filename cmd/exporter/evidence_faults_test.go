@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +49,42 @@ func TestEvidenceStampFaults(t *testing.T) {
 		if slices.Contains(s.kinds(t), evidenceKind) {
 			t.Errorf("%s: the journal has a bundle", name)
 		}
+	}
+}
+
+// A bundle that the journal could not name is sealed, which is said, and is named when
+// the command is run again.
+func TestEvidenceNotEntered(t *testing.T) {
+	t.Parallel()
+	site := newEvidenceSite(t)
+	tsa := evidencetest.NewTSA(t, "stamps")
+	put(t, site.path("roots.pem"), string(tsa.Roots))
+	target, err := url.Parse(tsa.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal := ""
+	srv := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		if err := errors.Join(os.Rename(journal, journal+".aside"), os.Mkdir(journal, 0o700)); err != nil {
+			t.Error(err)
+		}
+	}})
+	t.Cleanup(srv.Close)
+	s := site.copy(t, ", timestamp: {url: \""+srv.URL+"\", roots: roots.pem}")
+	journal = s.path("data/journal.ndjson")
+	create := append(slices.Clone(evidenceCreate), "--out", s.path("out"))
+	_, said := s.run(t, 1, create...)
+	if !strings.Contains(said, "the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: ") {
+		t.Errorf("without an entry: %s", said)
+	}
+	s.verify(t, 0, s.path("out/evidence-2026-03-01-2026-03-03-full"), "--without-reports")
+	if err := errors.Join(os.Remove(journal), os.Rename(journal+".aside", journal)); err != nil {
+		t.Fatal(err)
+	}
+	_, said = s.run(t, 1, create...)
+	if kinds := s.kinds(t); kinds[len(kinds)-1] != evidenceKind || !strings.Contains(said, "of the journal names it now") {
+		t.Errorf("run again: %q, %s", kinds, said)
 	}
 }
 

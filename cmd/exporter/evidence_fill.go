@@ -43,7 +43,7 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
-	if err := b.w.Copy(snapshotFile(p.snapshot), place.File); err != nil {
+	if err := b.copySnapshot(ctx, place.File); err != nil {
 		return err
 	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
@@ -76,6 +76,16 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	return b.w.WriteFunc("README.txt", b.readme)
 }
 
+// copySnapshot copies the snapshot, which may be of many gigabytes.
+func (b *bundle) copySnapshot(ctx context.Context, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return b.w.Write(snapshotFile(b.plan.snapshot), readWhile(ctx, f))
+}
+
 // snapshotFile is the path of a bundle's snapshot below data/.
 func snapshotFile(id string) string { return "snapshot/" + id + ".duckdb" }
 
@@ -86,10 +96,8 @@ func definitionPath(report string) string {
 
 // perform writes the definitions and queries, and makes from them what they say.
 func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
-	definitions := make([]reports.Definition, len(chosen))
-	for i, d := range chosen {
-		definitions[i] = overDays(d, b.from.Days)
-		text, err := yaml.MarshalWithOptions(definitions[i], yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
+	for _, d := range chosen {
+		text, err := yaml.MarshalWithOptions(d, yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
 		if err != nil {
 			return fmt.Errorf("definition of %s: %w", d.Name, err)
 		}
@@ -111,7 +119,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		return err
 	}
 	var mu sync.Mutex
-	x := &performance{from: b.from, definitions: definitions, queryDir: queryDir, fonts: fonts,
+	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts,
 		file: func(path string) (string, error) {
 			name, err := b.w.Path(path)
 			if err == nil {
@@ -149,19 +157,6 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	}
 	slices.SortFunc(b.made, func(x, y madeReport) int { return order[x.definition.Name] - order[y.definition.Name] })
 	return nil
-}
-
-// overDays is a definition whose parameter days, where it has one, is the length of
-// the period.
-func overDays(d reports.Definition, days int) reports.Definition {
-	p, ok := d.Parameters["days"]
-	if !ok || p.Type != "integer" || d.CheckParameters(map[string]string{"days": fmt.Sprint(days)}) != nil {
-		return d
-	}
-	p.Default = days
-	d.Parameters = maps.Clone(d.Parameters)
-	d.Parameters["days"] = p
-	return d
 }
 
 // writeQueries writes the text of every query, and returns them by name.
@@ -247,6 +242,7 @@ func (b *bundle) copyWitness() error {
 			if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
+			b.watched = true
 		}
 	}
 	return nil

@@ -99,16 +99,6 @@ func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
 	return found
 }
 
-// digest is that which the journal has for a project of a snapshot; "" for none.
-func (j *bundleJournal) digest(snapshot, project string) string {
-	for _, e := range j.entries {
-		if e.Kind == "snapshot" && member(e.Detail, "snapshot") == snapshot && member(e.Detail, "project") == project {
-			return member(e.Detail, "digest")
-		}
-	}
-	return ""
-}
-
 // member is a text member of a JSON object; "" where there is none.
 func member(object json.RawMessage, name string) string {
 	var members map[string]json.RawMessage

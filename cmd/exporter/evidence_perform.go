@@ -7,8 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
-	"sync"
 	"time"
 
 	"exporter/internal/evidence"
@@ -103,41 +101,17 @@ func (p *performance) close() (err error) {
 	return err
 }
 
-// run makes everything, as much side by side as there are cores. It goes on after an
-// error, and returns all of them.
+// run makes everything, side by side.
 func (p *performance) run(ctx context.Context) error {
-	jobs := make(chan func() error)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var failed []error
-	for range min(runtime.GOMAXPROCS(0), maxSideBySide) {
-		group.Go(func() {
-			for job := range jobs {
-				if err := job(); err != nil {
-					mu.Lock()
-					failed = append(failed, err)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	jobs <- func() error { return p.tables(ctx) }
+	jobs := []func(context.Context) error{p.tables}
 	for _, d := range p.definitions {
-		jobs <- func() error { return p.report(ctx, d) }
+		jobs = append(jobs, func(ctx context.Context) error { return p.report(ctx, d) })
 	}
-	close(jobs)
-	group.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return errors.Join(failed...)
+	return sideBySide(ctx, maxSideBySide, jobs, func(ctx context.Context, job func(context.Context) error) error { return job(ctx) })
 }
 
 // report makes one report in all formats.
 func (p *performance) report(ctx context.Context, d reports.Definition) error {
-	if ctx.Err() != nil {
-		return nil
-	}
 	limited, cancel := context.WithTimeoutCause(ctx, reportTimeout, fmt.Errorf("report %s: no answer within %s", d.Name, reportTimeout))
 	defer cancel()
 	o := reports.Options{QueryDir: p.queryDir, ProgramVersion: p.from.ProgramVersion, Timezone: p.from.Timezone, Sealed: p.from.Sealed}
@@ -180,9 +154,6 @@ func (p *performance) tables(ctx context.Context) error {
 		named["since_snapshot"] = p.from.Since
 	}
 	for _, t := range bundleTables() {
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err := p.table(ctx, t, named); err != nil {
 			return fmt.Errorf("%s: %w", t.path, err)
 		}

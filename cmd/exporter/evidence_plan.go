@@ -21,6 +21,7 @@ type evidencePlan struct {
 	drifted  bool   // snapshot, while it was read
 	missing  []missingDay
 	today    time.Time
+	known    map[string]bool // the snapshots of the store
 }
 
 // missingDay is a day of the period that has no whole snapshot.
@@ -57,6 +58,21 @@ func planEvidence(ctx context.Context, cfg *config, st *store.Store, f *evidence
 	return p, p.choose(all)
 }
 
+// hidden returns an error where the journal has a snapshot of the period, later than
+// the chosen one, that the store does not know: somebody took it away.
+func (p *evidencePlan) hidden(j *bundleJournal) error {
+	for _, e := range j.entries {
+		id := member(e.Detail, "snapshot")
+		at, err := time.Parse(runLayout, id)
+		if e.Kind != "snapshot" || err != nil || p.known[id] || id < p.snapshot || !at.Before(p.end()) {
+			continue
+		}
+		return &hintError{fmt.Errorf("line %d of the journal sealed snapshot %s, which the store does not have", e.Seq, id),
+			"restore its file from a backup: exporter snapshots verify"}
+	}
+	return nil
+}
+
 // wholeSnapshot is a snapshot of which every project is whole.
 type wholeSnapshot struct {
 	id, verdict string
@@ -68,7 +84,9 @@ type wholeSnapshot struct {
 func (p *evidencePlan) choose(all []store.Snapshot) error {
 	by := map[string]*wholeSnapshot{}
 	var ids []string
+	p.known = map[string]bool{}
 	for _, s := range all {
+		p.known[s.ID] = true
 		if p.project != "" && s.Project != p.project {
 			continue
 		}

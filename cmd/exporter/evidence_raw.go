@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"exporter/internal/store"
@@ -34,30 +33,13 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 			there = append(there, x)
 		}
 	}
-	jobs := make(chan store.EvidenceFile)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var failed []error
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() {
-			for x := range jobs {
-				if err := b.copyRawFile(ctx, x, masker); err != nil {
-					mu.Lock()
-					failed = append(failed, fmt.Errorf("raw pages %s: %w", x.Path, err))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	for _, x := range there {
-		jobs <- x
-	}
-	close(jobs)
-	group.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := errors.Join(failed...); errors.Is(err, os.ErrNotExist) {
+	err = sideBySide(ctx, runtime.GOMAXPROCS(0), there, func(ctx context.Context, x store.EvidenceFile) error {
+		if err := b.copyRawFile(ctx, x, masker); err != nil {
+			return fmt.Errorf("raw pages %s: %w", x.Path, err)
+		}
+		return nil
+	})
+	if errors.Is(err, os.ErrNotExist) {
 		return &hintError{err, "a prune or a purge removed it meanwhile: run again"}
 	} else if err != nil {
 		return err
@@ -80,10 +62,6 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	})
 }
 
-// fewestRows is how many rows a masked file must have for the hash of the original to
-// stay: that of a file on one person would prove a guess at who it is.
-const fewestRows = 10
-
 // copyRawFile copies a file, masked where there is a mask, and keeps the SHA-256 of
 // the original.
 func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker) error {
@@ -94,7 +72,7 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 	}
 	defer f.Close()
 	h := sha256.New()
-	original := io.TeeReader(f, h)
+	original := io.TeeReader(readWhile(ctx, f), h)
 	err = b.w.WriteFunc("raw/"+x.Path, func(w io.Writer) error {
 		if masker != nil {
 			if err := masker.Mask(ctx, x, original, w); err != nil {
@@ -108,11 +86,13 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 	if err != nil {
 		return err
 	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	if masker != nil {
+		sum = masker.Hash(sum, x.Rows)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.originals[x.Path] = hex.EncodeToString(h.Sum(nil)); masker != nil && x.Rows < fewestRows {
-		b.originals[x.Path] = "masked"
-	}
+	b.originals[x.Path] = sum
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (b *bundle) readmeTables(line func(string, ...any)) {
 	for _, p := range append(b.csvs("population/"), b.csvs("ledger/")...) {
 		line("  data/%-40s %12s rows", p, count(b.rows[p]))
 	}
-	line("  data/%-40s %12s files of raw pages", "ledger/calls.csv", count(int64(len(b.raw))))
+	line("  data/%-40s %12s", "ledger/calls.csv", "each answer")
 }
 
 // readmeRest says what the other folders hold, and how to read the files.
@@ -125,8 +125,11 @@ func (b *bundle) readmeRest(line func(string, ...any), wrapped func(string, stri
 		{"data/queries/", "the SQL of every report and table; made_from.json has the parameters that are not in the definitions"},
 		{"data/raw/", "the cloud's answers: a line each, in files compressed with zstd; ledger/calls.csv has the SHA-256 of each"},
 		{"data/journal.ndjson", "what happened, a line each, as a hash chain up to the sealing of this bundle"},
-		{"data/witness/", "what somebody saw who watched a collection, where one was watched"},
+		{"data/witness/", "what somebody saw who watched a collection"},
 	} {
+		if x[0] == "data/witness/" && !b.watched {
+			continue
+		}
 		wrapped("  ", "%-20s %s", x[0], x[1])
 	}
 	line("\nHow to read them")

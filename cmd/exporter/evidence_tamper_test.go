@@ -114,6 +114,8 @@ func TestEvidenceTampered(t *testing.T) {
 		"what it was made from":  {"made_from.json", edit(`"days": 2`, `"days": 1`), []string{"data/ledger/calendar.csv"}},
 		"sealed by another":      {"made_from.json", edit(`"line": \d+`, `"line": 1`), []string{"data/made_from.json"}},
 		"raw pages said gone":    {"ledger/raw_files.csv", edit(`,\n$`, ",lost\n"), []string{"data/ledger/raw_files.csv", "bag-info.txt"}},
+		"a query elsewhere":      {"definitions/changes.yaml", edit(`query: changes\.sql`, "query: ../changes.sql"), []string{"data/definitions"}},
+		"days of no zone":        {"made_from.json", edit(`Asia/Shanghai`, "Asia/Nowhere"), []string{"data/made_from.json"}},
 		"from another snapshot":  {"made_from.json", edit(`"since": "[^"]*"`, `"since": "20250101T010000Z"`), []string{"data/snapshot/"}},
 		"from what is no report": {"made_from.json", edit(`"changes"`, `"../../x"`), []string{"data/definitions/"}},
 		"a file nobody makes":    {"population/visitors.csv", func(t *testing.T, path string) { put(t, path, "a\n1\n") }, []string{"data/population/visitors.csv"}},

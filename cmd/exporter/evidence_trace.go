@@ -244,16 +244,16 @@ func (t *traced) describe(row reports.LocatedRow) {
 	case row.Sheet == "Method":
 		t.Notes = append(t.Notes,
 			"the sheet Method says how the workbook was made; what it says of the snapshot: "+
-				"exporter snapshots show "+t.Snapshot)
+				"exporter snapshots show "+shell(t.Snapshot))
 	case row.Sheet == "Matrix":
 		t.Notes = append(t.Notes,
 			"a cell of the matrix counts rows; the rows are on the other sheets, and the query is printed by: "+
-				"exporter report --explain "+t.Report)
+				"exporter report --explain "+shell(t.Report))
 	default:
 		t.Notes = append(t.Notes,
 			"the first page says what the summary's query gives, which reads the whole snapshot, or repeats "+
 				"rows of the other sheets: trace the rows there; the query is printed by: "+
-				"exporter report --explain "+t.Report)
+				"exporter report --explain "+shell(t.Report))
 	}
 }
 
@@ -281,6 +281,7 @@ func (t *traced) csvRow(place string) (reports.LocatedRow, error) {
 	return row, nil
 }
 
+// fileSHA256 is the SHA-256 of a file, in hex.
 func fileSHA256(path string) (_ string, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -98,12 +98,15 @@ func keyWords(key []store.Received) string {
 
 // see writes commands, each on a line of its own that can be copied whole.
 func (a *app) see(b *strings.Builder, t *traced, commands []string) {
+	if len(commands) == 0 {
+		return
+	}
 	where := ""
 	if t.Bundle != "" {
 		where = ", in the folder of the bundle"
 	}
 	fmt.Fprintf(b, "  see it yourself%s:\n", where)
 	for _, c := range commands {
-		fmt.Fprintf(b, "    %s\n", c)
+		fmt.Fprintf(b, "    %s\n", printable(c))
 	}
 }

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"exporter/internal/reports"
@@ -19,25 +21,22 @@ import (
 
 // sql is a command that asks the report's snapshot, in its mask.
 func (s *traceSource) sql(t *traced, query string) string {
-	if s.bundle != "" {
-		return "duckdb -readonly data/snapshot/" + t.Snapshot + ".duckdb " + shell(query)
-	}
 	config := ""
 	if s.config != "reports.yaml" {
 		config = " --config " + shell(s.config)
 	}
-	return "exporter sql" + config + " --snapshot " + t.Snapshot + " --mask " + t.Mask + " " + shell(query)
+	return "exporter sql" + config + " --snapshot " + shell(t.Snapshot) + " --mask " + shell(t.Mask) + " " + shell(query)
 }
 
-// rowCommand shows the row of the snapshot.
+// rowCommand shows the row of the snapshot; "" where no csv of a bundle has it.
 func (s *traceSource) rowCommand(t *traced, source store.Source, received []store.Received) string {
+	if s.bundle != "" {
+		return prefixed("grep -nF -- "+shell(textOf(source.Key[0]))+" ", s.csvOf(source))
+	}
 	where := map[string]string{"project_id": source.Project, "first_snapshot": source.First}
 	var columns []string
 	for _, v := range source.Key {
 		where[v.Column] = textOf(v)
-	}
-	if population := s.population(source.Table); population != "" {
-		return "grep -n " + shell(textOf(source.Key[0])) + " " + population
 	}
 	for _, v := range append(slices.Clone(received), source.Key...) {
 		if !slices.Contains(columns, v.Column) {
@@ -49,28 +48,58 @@ func (s *traceSource) rowCommand(t *traced, source store.Source, received []stor
 	return s.sql(t, "SELECT "+list+" FROM base."+source.Table+" WHERE "+conditions(where))
 }
 
-// population is the csv of a bundle that has the rows of a table; "" in a store, and
-// where there is none.
-func (s *traceSource) population(table string) string {
-	if table == "task_details" { // beside what the list of tasks says
-		table = "tasks"
+// csvOf is the csv of a bundle that has a row: of one that stands that of the
+// population, of a permission that has ended the ledger of changes; "" where none has
+// it.
+func (s *traceSource) csvOf(source store.Source) string {
+	name := "data/population/" + source.Table + ".csv"
+	switch {
+	case source.Closed != "" && source.Table == "permissions":
+		name = "data/ledger/changes.csv"
+	case source.Closed != "":
+		return ""
+	case source.Table == "task_details": // beside what the list of tasks says
+		name = "data/population/tasks.csv"
 	}
-	name := path.Join("data/population", table+".csv")
-	if s.bundle == "" || !s.has(name) {
+	if !s.holds(name, textOf(source.Key[0])) {
 		return ""
 	}
 	return name
 }
 
-// all shows every row that a way leads to.
-func (s *traceSource) all(t *traced, table string, where map[string]string) string {
-	population := s.population(table)
-	if population == "" {
-		return s.sql(t, "SELECT * FROM base."+table+" WHERE "+conditions(where)+current(t.Snapshot))
+// holds reports whether a file of the bundle has a line with a text.
+func (s *traceSource) holds(name, text string) bool {
+	f, err := os.Open(filepath.Join(s.bundle, filepath.FromSlash(name)))
+	if err != nil {
+		return false
 	}
-	see := []string{"cat " + population}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if bytes.Contains(lines.Bytes(), []byte(text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// all shows every row that a way leads to, of which source is one; "" where no csv of
+// a bundle has them.
+func (s *traceSource) all(t *traced, source store.Source, where map[string]string) string {
+	if s.bundle == "" {
+		query := "SELECT * FROM base." + source.Table + " WHERE " + conditions(where)
+		if source.Closed == "" {
+			query += current(t.Snapshot)
+		}
+		return s.sql(t, query)
+	}
+	file := s.csvOf(source)
+	if file == "" {
+		return ""
+	}
+	see := []string{"cat " + file}
 	for _, c := range slices.Sorted(maps.Keys(where)) {
-		see = append(see, "grep "+shell(where[c]))
+		see = append(see, "grep -F -- "+shell(where[c]))
 	}
 	return strings.Join(see, " | ")
 }
@@ -149,8 +178,10 @@ func (s *traceSource) journalCommands(t *traced) []string {
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
 	if line, ok := row.Value("journal_line"); ok {
-		number := strings.ReplaceAll(line, ",", "")
-		see = append(see, fmt.Sprintf("sed -n %sp %s", number, shell(s.path("journal.ndjson"))))
+		// A file may say anything: only a number becomes part of a command.
+		if number, err := strconv.ParseUint(strings.ReplaceAll(line, ",", ""), 10, 63); err == nil {
+			see = append(see, fmt.Sprintf("sed -n %dp %s", number, shell(s.path("journal.ndjson"))))
+		}
 	}
 	project, ok := row.Value("project_id")
 	resource, walked := row.Value("resource")
@@ -162,8 +193,10 @@ func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 		snapshot = in
 	}
 	for _, name := range []string{"walks", "calls"} {
-		file := shell(s.path(s.raw(snapshot, project, name)))
-		see = append(see, "zstd -dc "+file+" | grep "+shell(`"resource":"`+resource+`"`))
+		file := s.raw(snapshot, project, name)
+		if _, err := os.Stat(filepath.Join(s.root, filepath.FromSlash(file))); err == nil {
+			see = append(see, "zstd -dc "+shell(s.path(file))+" | grep "+shell(`"resource":"`+resource+`"`))
+		}
 	}
 	return see
 }
@@ -180,7 +213,7 @@ func (s *traceSource) raw(snapshot, project, name string) string {
 // queries are the commands that show the query of a section.
 func (s *traceSource) queries(t *traced) []string {
 	if s.bundle == "" {
-		return []string{"exporter report --explain " + t.Report}
+		return []string{"exporter report --explain " + shell(t.Report)}
 	}
 	for _, d := range s.definitions {
 		for _, x := range d.Sections {
@@ -189,7 +222,7 @@ func (s *traceSource) queries(t *traced) []string {
 			}
 		}
 	}
-	return []string{"cat data/definitions/" + t.Report + ".yaml"}
+	return []string{"cat " + shell("data/definitions/"+t.Report+".yaml")}
 }
 
 // itemPattern is a pattern for grep that gives the item of a response, "" where none

@@ -134,9 +134,8 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 				"a purge takes rows, and a workbook can be changed", w.table, conditions(where)))
 		}
 		if n > int64(len(list)) {
-			all := s.all(t, w.table, where)
-			t.Notes = append(t.Notes, fmt.Sprintf("this row stands for %s of %s; the first %d are followed, all of them: %s",
-				plural(n, "row"), w.table, len(list), all))
+			t.Notes = append(t.Notes, fmt.Sprintf("this row stands for %s of %s; the first %d are followed",
+				plural(n, "row"), w.table, len(list))+prefixed(", all of them: ", s.all(t, list[0], where)))
 		}
 		for _, source := range list {
 			if err := s.step(ctx, t, source); err != nil {
@@ -180,7 +179,9 @@ func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) 
 			return err
 		}
 	}
-	x.See = append(x.See, s.rowCommand(t, source, x.Received))
+	if c := s.rowCommand(t, source, x.Received); c != "" {
+		x.See = append(x.See, c)
+	}
 	x.See = append(x.See, s.pageCommands(t, x, source, page)...)
 	t.Steps = append(t.Steps, x)
 	return nil

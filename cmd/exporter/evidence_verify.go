@@ -57,7 +57,9 @@ type verifiedBundle struct {
 	Info   map[string]string `json:"info"`
 	*evidence.Verification
 	MadeAgain    int      `json:"made_again"`               // files
-	Digests      int      `json:"digests"`                  // of projects of the snapshot, computed from its rows
+	Digests      int      `json:"digests"`                  // of resources, computed from the snapshot's rows
+	Pages        int64    `json:"pages"`                    // answers that were compared with their hash
+	Rows         int64    `json:"rows"`                     // of the snapshot that were read again from their answer
 	NotMadeAgain []string `json:"not_made_again,omitempty"` // what was not compared, and why
 }
 
@@ -217,7 +219,8 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 		line("made again", "%s from the snapshot and the journal, all the same", plural(int64(r.MadeAgain), "file"))
 	}
 	if r.Digests > 0 {
-		line("digest", "of the snapshot's rows computed again: it is the one that the journal sealed")
+		line("digests", "%s computed again from the rows, as the journal sealed them", count(int64(r.Digests)))
+		line("rows", "%s read again from their answer; %s with their SHA-256", count(r.Rows), plural(r.Pages, "answer"))
 	}
 	for _, n := range r.Notes {
 		line("note", "%s", n)

@@ -74,15 +74,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startSandbox is `sandbox [-site NAME] [-fault A,B]`: it runs a cloud until
-// the script ends and writes reports.yaml for it into the working folder.
+// startSandbox is `sandbox [-site NAME] [-persons N] [-fault A,B]`: it runs a cloud
+// until the script ends and writes reports.yaml for it into the working folder. A
+// large site is a small one, of so many persons.
 func startSandbox(ts *testscript.TestScript, neg bool, args []string) {
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
-	o := sandbox.Options{}
+	o := sandbox.Options{Large: sandbox.Large{Channels: 3, PerPerson: 2, Tasks: 2, PerTask: 3}}
 	flags.StringVar(&o.Site, "site", "documented", "")
+	flags.IntVar(&o.Large.Persons, "persons", 12, "")
 	fault := flags.String("fault", "", "")
 	if err := flags.Parse(args); neg || err != nil {
-		ts.Fatalf("usage: sandbox [-site NAME] [-fault A,B]")
+		ts.Fatalf("usage: sandbox [-site NAME] [-persons N] [-fault A,B]")
 	}
 	if *fault != "" {
 		o.Faults = strings.Split(*fault, ",")

@@ -204,7 +204,7 @@ func settleWitness(dir, journalPath string) error {
 	}
 	for _, name := range parts {
 		part := filepath.Join(dir, name)
-		sum, err := fileSum(part)
+		sum, err := fileSHA256(part)
 		if err != nil {
 			return err
 		}
@@ -229,10 +229,10 @@ func witnessDiffers(storeDir, journalPath string) ([]store.Finding, error) {
 	var found []store.Finding
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		x := known[name]
-		sum, err := fileSum(filepath.Join(storeDir, name))
+		sum, err := fileSHA256(filepath.Join(storeDir, name))
 		if err != nil || sum != x.SHA256 {
 			// Between its entry and its name a run was killed.
-			if part, e := fileSum(filepath.Join(storeDir, name+unfiled)); e == nil && part == x.SHA256 {
+			if part, e := fileSHA256(filepath.Join(storeDir, name+unfiled)); e == nil && part == x.SHA256 {
 				continue
 			}
 		}
@@ -252,17 +252,4 @@ func witnessDiffers(storeDir, journalPath string) ([]store.Finding, error) {
 		}
 	}
 	return found, err
-}
-
-func fileSum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

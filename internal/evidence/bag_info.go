@@ -28,6 +28,7 @@ type Field struct{ Label, Value string }
 //	Since                 the earlier snapshot with which they compare, if they do
 //	Mask                  full, standard or pseudonym
 //	Verdict               complete, or incomplete: and why
+//	                      and after it, if so, that the snapshot was read with drift
 //	Missing-Days          days without a whole snapshot, separated by commas, if there are any
 //	Raw-Pages             how many files of the cloud's answers are there, and are gone
 //	Journal-Length        the number of the journal's last line

@@ -199,25 +199,6 @@ func (l *evidenceFiles) list() ([]EvidenceFile, error) {
 	return files, nil
 }
 
-// calledLine is a line of a file of calls.
-type calledLine struct {
-	Resource     string `json:"resource"`
-	Operation    string `json:"operation"`
-	Walk         int64  `json:"walk"`
-	Page         int64  `json:"page"`
-	Key          string `json:"key"`
-	Line         *int64 `json:"line"`
-	TID          string `json:"tid"`
-	T            int64  `json:"t"`
-	HTTPStatus   int64  `json:"http_status"`
-	Code         *int64 `json:"code"`
-	Rows         int64  `json:"rows"`
-	Milliseconds int64  `json:"ms"`
-	Attempt      int64  `json:"attempt"`
-	BodySHA256   string `json:"body_sha256"`
-	LandedSHA256 string `json:"landed_sha256"`
-}
-
 var callColumns = strings.Fields(`snapshot project resource operation walk page key line tid t time http_status code
 	rows ms attempt body_sha256 landed_sha256`)
 
@@ -240,7 +221,7 @@ func (s *Store) WriteCalls(ctx context.Context, files []EvidenceFile, m *PageMas
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var c calledLine
+			var c Call
 			if err := json.Unmarshal(text, &c); err != nil {
 				return err
 			}
@@ -257,7 +238,7 @@ func (s *Store) WriteCalls(ctx context.Context, files []EvidenceFile, m *PageMas
 }
 
 // row is what the columns of the CSV have of a call. An empty text is one.
-func (c *calledLine) row(f EvidenceFile) []any {
+func (c *Call) row(f EvidenceFile) []any {
 	var t, at any
 	if c.T != 0 {
 		t, at = c.T, time.UnixMilli(c.T).UTC().Format("2006-01-02T15:04:05.000Z")

@@ -76,26 +76,6 @@ type Landed struct {
 	Response     []byte `json:"-"` // the bytes that landed, a part of the line
 }
 
-// EachLanded calls each with the lines of a landed file; a response is there until
-// each returns. Its errors name the line, those of each too.
-func EachLanded(from io.Reader, each func(Landed) error) error {
-	n := 1
-	_, err := eachLineOf(from, func(text []byte) error {
-		l, err := ParseLanded(text)
-		if err == nil {
-			err = each(l)
-		}
-		if err == nil {
-			n++
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("line %d: %w", n, err)
-	}
-	return nil
-}
-
 // ParseLanded takes a landed line apart. It does not look into the response.
 func ParseLanded(text []byte) (Landed, error) {
 	from, to, err := memberValue(text, "response")

@@ -72,7 +72,7 @@ func (w *pageWriter) line(line []byte, fields map[string]pageField) error {
 		return errors.Join(err, errNoJSON)
 	}
 	for _, at := range slices.Backward(w.hashes) {
-		sum := w.m.hash(string(w.out[at[0]:at[1]]), w.rows)
+		sum := w.m.Hash(string(w.out[at[0]:at[1]]), w.rows)
 		w.out = slices.Replace(w.out, at[0], at[1], []byte(sum)...)
 	}
 	return nil

@@ -241,7 +241,9 @@ func (m *PageMasker) key(resource, key string) string {
 // fewestRows is how many rows an answer has at least whose hash stays.
 const fewestRows = 10
 
-func (m *PageMasker) hash(sum string, rows int64) string {
+// Hash is what becomes of the hash of an answer, or of a file, of so many rows: it
+// stays, but of few it is "masked": with all else known it would prove a guess.
+func (m *PageMasker) Hash(sum string, rows int64) string {
 	if rows < fewestRows && sum != "" {
 		return "masked"
 	}
@@ -249,9 +251,9 @@ func (m *PageMasker) hash(sum string, rows int64) string {
 }
 
 // call masks what was asked, and hashes.
-func (m *PageMasker) call(c *calledLine) {
+func (m *PageMasker) call(c *Call) {
 	c.Key = m.key(c.Resource, c.Key)
-	c.BodySHA256, c.LandedSHA256 = m.hash(c.BodySHA256, c.Rows), m.hash(c.LandedSHA256, c.Rows)
+	c.BodySHA256, c.LandedSHA256 = m.Hash(c.BodySHA256, c.Rows), m.Hash(c.LandedSHA256, c.Rows)
 }
 
 // addFields gives names what becomes of them, in every spelling.

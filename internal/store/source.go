@@ -153,19 +153,22 @@ type Page struct {
 	Item   []byte
 }
 
-// Call is what is known of a response: a line of calls.ndjson.zst.
+// Call is what is known of a response, or of an attempt that came to nothing: a line
+// of calls.ndjson.zst.
 type Call struct {
 	Resource     string `json:"resource"`
 	Operation    string `json:"operation"`
-	Page         int    `json:"page"`
-	Key          string `json:"key,omitempty"`
-	Line         *int64 `json:"line"`
+	Walk         int64  `json:"walk"`
+	Page         int64  `json:"page"`
+	Key          string `json:"key"`
+	Line         *int64 `json:"line"` // of the landed file; nil where nothing landed
 	TID          string `json:"tid"`
 	T            int64  `json:"t"` // of the cloud, milliseconds since 1970
-	HTTPStatus   int    `json:"http_status"`
+	HTTPStatus   int64  `json:"http_status"`
 	Code         *int64 `json:"code"`
-	Rows         *int64 `json:"rows"`
-	Attempt      int    `json:"attempt"`
+	Rows         int64  `json:"rows"`
+	Milliseconds int64  `json:"ms"`
+	Attempt      int64  `json:"attempt"`
 	BodySHA256   string `json:"body_sha256"`
 	LandedSHA256 string `json:"landed_sha256"`
 }
@@ -298,16 +301,13 @@ func memberOf(object []byte, names ...string) (name string, value []byte, err er
 	}
 	for _, want := range names {
 		for _, have := range slices.Sorted(maps.Keys(members)) {
-			if bare(have) == bare(want) && string(members[have]) != "null" {
+			if plainName(have) == plainName(want) && string(members[have]) != "null" {
 				return have, members[have], nil
 			}
 		}
 	}
 	return "", nil, fmt.Errorf("the response has no member %s", names[0])
 }
-
-// bare is a name without what its spellings differ in.
-func bare(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
 // plainText is a text or a number of JSON as a column has it.
 func plainText(value []byte) string {
