@@ -194,6 +194,8 @@ func (m *masker) value(c maskedColumn, alias string) (value, join string) {
 		return through("lists", "", true)
 	case t == asFinding:
 		return through("findings", "", true)
+	case t == asFileHash:
+		return through("files", "", true)
 	case t == asDetail:
 		return through("entries", " AND "+alias+".kind IS NOT DISTINCT FROM t.kind", true)
 	case t == asLineHash:

@@ -27,11 +27,12 @@ const (
 	asLineHash                      // the hash of such an entry
 	asKeyHash                       // the hash of a person's key
 	asRowHash                       // the hash of one row or one answer: it would prove a guess at what is masked
+	asFileHash                      // the hash of a register, which may have few lines: still a key
 )
 
 // maskRules is the version of what a copy is made by. One that was made by
 // another is made again: raise it with every change of what follows.
-const maskRules = 3
+const maskRules = 4
 
 // treatments has every column of every table of the schema, by what becomes of
 // it, but for store: what the copy says of itself stays.
@@ -118,16 +119,18 @@ var treatments = map[string]map[treatment]string{
 		// The keys of what is asked one by one are ids.
 		asPerhaps: "key", asRowHash: "body_sha256 landed_sha256",
 	},
-	"registers": {asIs: "table sha256 rows first_snapshot closed_snapshot", asPlace: "path"},
+	"registers": {asIs: "table rows first_snapshot closed_snapshot", asFileHash: "sha256", asPlace: "path"},
 	"channel_register": {
-		asIs: "register_sha256 line access_control_channel_id", asPlace: "tier", asName: "owner", asClosed: "owner_email note",
+		asIs: "line access_control_channel_id", asFileHash: "register_sha256", asPlace: "tier", asName: "owner",
+		asClosed: "owner_email note",
 	},
 	"roster": {
-		asIs: "register_sha256 line status terminated_at", asCode: "person_code", asGroup: "organisation", asName: "manager",
-		asClosed: "manager_email",
+		asIs: "line status terminated_at", asFileHash: "register_sha256", asCode: "person_code", asGroup: "organisation",
+		asName: "manager", asClosed: "manager_email",
 	},
 	"exceptions": {
-		asIs: "register_sha256 line report expires_on", asFinding: "finding_key", asClosed: "reason", asName: "approved_by",
+		asIs: "line report expires_on", asFileHash: "register_sha256", asFinding: "finding_key", asClosed: "reason",
+		asName: "approved_by",
 	},
 	"journal": {asIs: "seq at kind first_snapshot", asDetail: "detail", asLineHash: "line_sha256"},
 }

@@ -25,7 +25,7 @@ func (m *masker) fill(ctx context.Context) error {
 	if pseudonyms {
 		steps = append(steps, m.fillCodes, m.fillPersons)
 	}
-	for _, step := range append(steps, m.fillGroups, m.fillTexts, m.fillFindings, m.fillEntries) {
+	for _, step := range append(steps, m.fillGroups, m.fillTexts, m.fillFindings, m.fillEntries, m.fillFiles) {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -368,4 +368,13 @@ func (m *masker) fillEntries(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// fillFiles gives each content of a register a tag in place of its hash.
+func (m *masker) fillFiles(ctx context.Context) error {
+	all, err := m.distinct(ctx, asFileHash, nil)
+	if err != nil {
+		return err
+	}
+	return m.replace(ctx, "files", m.key.tags("file", all, longTag, func(string) string { return "masked " }))
 }

@@ -77,6 +77,7 @@ func maskedStore(t *testing.T) (*store.Store, []string) {
 		"write-asked": map[string]any{"operation": "increment", "params": map[string]any{"personIds": siteIDs[:2], "note": "Quirin Zwolle"}},
 		"prune":       map[string]any{"bytes": 7},
 		"new-kind":    map[string]any{"who": "Ottoline Brandaris"},
+		"report":      map[string]any{"report": "leavers", "files": map[string]string{"leavers.csv": "x"}},
 		"key":         map[string]any{"action": "used", "fingerprint": "SHA256:x", "identity": "ottoline@example.com"},
 		"witness":     map[string]any{"snapshot": "s", "calls": 7, "sha256": "x", "file": "witness/s.txt"},
 		"query":       map[string]any{"by": "ottoline", "sql_sha256": "x", "result_sha256": "x", "parameters": []string{"Zwolle"}, "why": "no Zwolle", "rows": 3, "mask": "full"},
@@ -129,14 +130,25 @@ func holdNoSecret(t *testing.T, st *store.Store, ids []string) {
 	if all := len(secrets(store.MaskPseudonym)); 2*len(inFile) < all {
 		t.Fatalf("of %d secrets only %q stand in the bytes of the full file", all, inFile)
 	}
+	// What proves a guess: the salt of a line, which is in no table, and the hash of a
+	// register.
+	_, salt, ok := strings.Cut(string(content(t, filepath.Join(st.Dir(), "journal.ndjson"))), `"salt":"`)
+	if !ok || strings.Contains(full, salt[:32]) {
+		t.Fatal("the journal has no salt, or a table holds it")
+	}
+	hashes := regexp.MustCompile(`[0-9a-f]{64}`).FindAllString(csv(t, read(t, st, store.ReadOptions{}), "SELECT sha256 FROM registers"), -1)
+	if len(hashes) != 3 {
+		t.Fatalf("registers have the hashes %q", hashes)
+	}
 	for _, mask := range store.Masks[1:] {
+		hidden := append(secrets(mask), append(hashes, salt[:32])...)
 		for _, id := range ids {
 			r := read(t, st, store.ReadOptions{Snapshot: id, Mask: mask})
-			if found := hold([]byte(dumpBase(t, r)), secrets(mask)); len(found) > 0 {
+			if found := hold([]byte(dumpBase(t, r)), hidden); len(found) > 0 {
 				t.Errorf("%s: its tables hold %q", mask, found)
 			}
 			path := filepath.Join(st.Dir(), "snapshots", id+"."+mask+".duckdb")
-			if found := hold(content(t, path), secrets(mask)); len(found) > 0 {
+			if found := hold(content(t, path), hidden); len(found) > 0 {
 				t.Errorf("%s: its bytes hold %q", mask, found)
 			}
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o444 {
@@ -193,6 +205,7 @@ func maskValues(t *testing.T, st *store.Store, ids []string) {
 		`key,"{""action"":""used"",""fingerprint"":""SHA256:x"",""identity"":""masked""}",true`,
 		`new-kind,"{""who"":""masked""}",true`, `prune,"{""bytes"":7}",false`,
 		`query,"{""by"":""masked"",""mask"":""full"",""parameters"":""masked"",""result_sha256"":""masked"",""rows"":3,""sql_sha256"":""masked"",""why"":""masked""}",true`,
+		`report,"{""files"":""masked"",""report"":""leavers""}",true`,
 		`witness,"{""calls"":7,""file"":""witness/s.txt"",""sha256"":""x"",""snapshot"":""s""}",false`,
 		`write-asked,"{""operation"":""increment"",""params"":""masked""}",true`)
 	// A person is the same one in every snapshot, and another in every project.
@@ -222,7 +235,8 @@ func tieToFull(t *testing.T, st *store.Store, ids []string) {
 		}
 		for _, q := range []string{
 			"SELECT snapshot_id, project_id, digest, rows, verdict FROM snapshots ORDER BY ALL", "FROM digests ORDER BY ALL",
-			"FROM tie_outs ORDER BY ALL", "FROM code_contingency ORDER BY ALL", "SELECT sha256 FROM registers ORDER BY ALL",
+			"FROM tie_outs ORDER BY ALL", "FROM code_contingency ORDER BY ALL", `SELECT "table", rows, sha256 IS NULL FROM registers ORDER BY ALL`,
+			"SELECT count(*), count(DISTINCT register_sha256) FROM base.roster", "SELECT line, report FROM exceptions ORDER BY ALL",
 			"SELECT access_auth_id, auth_end_time, structure_ids, first_snapshot FROM permission_history ORDER BY ALL",
 			"SELECT count(DISTINCT name), count(DISTINCT lower(name)), count(DISTINCT (project_id, person_id)) FROM permissions",
 			"SELECT count(*) FROM roster AS r JOIN persons AS p ON trim(p.person_code) = trim(r.person_code)",

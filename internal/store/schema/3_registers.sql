@@ -18,7 +18,7 @@ FROM base.current_registers AS r;
 COMMENT ON VIEW registers IS 'One input file. Without a file there are no rows in its table.';
 COMMENT ON COLUMN registers."table" IS 'Ours: channel_register, roster or exceptions';
 COMMENT ON COLUMN registers.path IS 'Ours: the name of the file, without its folder; NULL where none is configured';
-COMMENT ON COLUMN registers.sha256 IS 'Ours: SHA-256 of the file; NULL where there was none';
+COMMENT ON COLUMN registers.sha256 IS 'Ours: SHA-256 of the file, under a mask a tag in its place; NULL where there was none';
 COMMENT ON COLUMN registers.rows IS 'Ours: lines of the file, without its header';
 
 CREATE VIEW channel_register AS
