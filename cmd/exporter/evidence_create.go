@@ -30,7 +30,7 @@ type evidenceFlags struct {
 func (a *app) evidenceCreateCommand() *cobra.Command {
 	var f evidenceFlags
 	c := &cobra.Command{
-		Use:   "create --from DAY --to DAY --mask MASK --out DIR",
+		Use:   "create --from DAY --to DAY --mask MASK",
 		Short: "Seal what an auditor needs of a period in one bundle",
 		Long: `Makes DIR/evidence-FROM-TO-MASK, a folder and a zip of it: the reports of the last whole
 snapshot of the period, the populations that they are drawn from, the snapshot itself,
