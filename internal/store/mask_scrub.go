@@ -141,8 +141,8 @@ var journalMembers = map[string][]string{
 	"serve":          {"event", "program_version", "schedules", "torn"},
 	"slot":           {"schedule", "slot", "outcome", "started", "finished", "torn"},
 	"clock":          {"newest", "snapshot", "torn"},
-	"mail":           {"report", "slot", "mails", "attempt", "outcome", "code", "sha256", "torn"},
-	"outbox":         {"action", "mail", "report", "slot", "sha256", "torn"},
+	"mail":           {"report", "slot", "mails", "attempt", "outcome", "code", "torn"},
+	"outbox":         {"action", "mail", "report", "slot", "torn"},
 	"write-asked":    {"operation", "program_version", "torn"},
 	"write-answered": {"operation", "code", "tid", "t", "torn"},
 	// Hashes of a statement or a result that is easy to guess would confirm the guess.
