@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -356,12 +357,14 @@ func (t *typesetter) width(text string, s style, size float64) float64 {
 // fit joins two texts on one line no wider than width; where they are wider, the
 // first is shortened.
 func (t *typesetter) fit(first, second string, size, width float64) string {
-	text := first + second
-	for rest := []rune(first); len(rest) > 0 && t.width(text, regular, size) > width; {
-		rest = rest[:len(rest)-1]
-		text = strings.TrimRight(string(rest), " ·") + "…" + second
+	const most = 500 // no line has so many characters
+	all := []rune(first)
+	if len(all) == 0 || len(all) <= most && t.width(first+second, regular, size) <= width {
+		return first + second
 	}
-	return text
+	short := func(n int) string { return strings.TrimRight(string(all[:n]), " ·") + "…" + second }
+	n := sort.Search(min(len(all), most), func(n int) bool { return t.width(short(n+1), regular, size) > width })
+	return short(min(n, len(all)-1))
 }
 
 // emphasized splits text at ** into plain and emphasized pieces.
