@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"exporter/internal/journal"
 )
@@ -21,7 +22,7 @@ import (
 // person cuts out of it by position is what it means. Under a mask it has the hash of
 // the line that it stands for, and not its salt, which would prove a guess at that.
 var entryLine = regexp.MustCompile(`^\{"prev":"([0-9a-f]{64})","seq":([1-9][0-9]{0,17}),` +
-	`"at":"[0-9TZ:.-]+","kind":"[^"\\]*",(?:"sha256":"([0-9a-f]{64})",|"salt":"[0-9a-f]{32}",)?"detail":\{.*\}\}\n$`)
+	`"at":("[0-9TZ:.-]+"),"kind":"[^"\\]*",(?:"sha256":"([0-9a-f]{64})",|"salt":"[0-9a-f]{32}",)?"detail":\{.*\}\}\n$`)
 
 // maxLine is the length of a line of a journal, in bytes.
 const maxLine = 64 << 20
@@ -70,9 +71,9 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 func checkLine(line []byte, prev string, seq int64, masked bool) (hash [sha256.Size]byte, problem string) {
 	m := entryLine.FindSubmatch(line)
 	switch {
-	case m == nil || !json.Valid(line):
+	case m == nil || !json.Valid(line) || json.Unmarshal(m[3], new(time.Time)) != nil:
 		return hash, "it is no entry"
-	case masked != (m[3] != nil):
+	case masked != (m[4] != nil):
 		return hash, "it is no entry of a bundle under this mask"
 	case string(m[1]) != prev:
 		return hash, "its prev is not the hash of the line before: that line was changed, " +
@@ -80,7 +81,7 @@ func checkLine(line []byte, prev string, seq int64, masked bool) (hash [sha256.S
 	case string(m[2]) != strconv.FormatInt(seq, 10):
 		return hash, fmt.Sprintf("its seq is %s, not %d", m[2], seq)
 	case masked:
-		hex.Decode(hash[:], m[3]) // they are digits
+		hex.Decode(hash[:], m[4]) // they are digits
 		return hash, ""
 	default:
 		return sha256.Sum256(line), ""

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +119,9 @@ func FuzzChain(f *testing.F) {
 	})
 }
 
+// random matches what is random in a journal.
+var random = regexp.MustCompile(`"(salt|prev)":"[0-9a-f]+",`)
+
 // Whatever a zip says, opening and verifying it ends with a bundle or a refusal, and
 // what is not the sealed payload is never found in order.
 func FuzzZip(f *testing.F) {
@@ -154,7 +158,9 @@ func FuzzZip(f *testing.F) {
 		if err != nil {
 			t.Errorf("Verify: %v", err)
 		}
-		if got, _ := fs.ReadFile(b, journalName); err == nil && len(v.Findings) == 0 && !bytes.Equal(got, text) {
+		// So has its journal other salts, and with them other hashes.
+		same := func(text []byte) []byte { return random.ReplaceAll(text, nil) }
+		if got, _ := fs.ReadFile(b, journalName); err == nil && len(v.Findings) == 0 && !bytes.Equal(same(got), same(text)) {
 			t.Errorf("another journal is taken for sealed: %q", got)
 		}
 	})
