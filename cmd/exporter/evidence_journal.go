@@ -25,7 +25,6 @@ import (
 type bundleJournal struct {
 	lines   [][]byte // with their newlines, as they are in the file
 	entries []journal.Entry
-	hashes  []string // of the lines, in hex
 	head    journal.Head
 	removed map[string]string // by path below the store's folder: why it is gone
 }
@@ -34,20 +33,20 @@ type bundleJournal struct {
 // tell of them, that nothing else follows are left out, so that a bundle made again
 // from the same store is the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
-	facts, _, err := journalFacts(path)
+	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
+	facts := newFacts()
+	_, err := journal.Read(path, func(e journal.Entry) error {
+		addFact(facts, e)
+		j.entries = append(j.entries, e)
+		return nil
+	})
 	if b, ok := errors.AsType[*journal.Broken](err); ok && b.Torn {
 		return nil, &hintError{err, "a loss of power left that line; what writes next sets it aside and says so: exporter collect"}
 	}
 	if err != nil {
 		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
 	}
-	j := &bundleJournal{removed: facts.Removed, head: journal.Head{SHA256: journal.Zero}}
-	if _, err := journal.Read(path, func(e journal.Entry) error {
-		j.entries = append(j.entries, e)
-		return nil
-	}); err != nil {
-		return nil, err
-	}
+	j.removed = facts.Removed
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return j, nil
@@ -63,15 +62,14 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
 		j.lines = append(j.lines, line)
-		j.hashes = append(j.hashes, lineHash(line))
 	}
 	n := len(j.entries)
 	for n > 0 && ofBundle(j.entries[n-1]) {
 		n--
 	}
-	j.entries, j.lines, j.hashes = j.entries[:n], j.lines[:n], j.hashes[:n]
+	j.entries, j.lines = j.entries[:n], j.lines[:n]
 	if n > 0 {
-		j.head = journal.Head{SHA256: j.hashes[n-1], Seq: j.entries[n-1].Seq}
+		j.head = journal.Head{SHA256: j.entries[n-1].SHA256, Seq: j.entries[n-1].Seq}
 	}
 	return j, nil
 }
@@ -86,13 +84,13 @@ func ofBundle(e journal.Entry) bool {
 func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
 	var found *reports.Sealed
 	seen := map[string]bool{}
-	for i, e := range j.entries {
+	for _, e := range j.entries {
 		if e.Kind != "snapshot" || member(e.Detail, "snapshot") != snapshot {
 			continue
 		}
 		p := member(e.Detail, "project")
 		if !seen[p] && (project == "" || p == project) {
-			found = &reports.Sealed{Line: e.Seq, SHA256: j.hashes[i]}
+			found = &reports.Sealed{Line: e.Seq, SHA256: e.SHA256}
 		}
 		seen[p] = true
 	}
@@ -118,8 +116,8 @@ func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
 		}
-		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail})
-		j.hashes = append(j.hashes, cmp.Or(l.SHA256, lineHash(lines.Bytes())))
+		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail,
+			SHA256: cmp.Or(l.SHA256, lineHash(lines.Bytes()))})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
@@ -145,7 +143,7 @@ func (j *bundleJournal) write(w io.Writer, mask func(kind, detail string) string
 		if mask != nil {
 			e := j.entries[i]
 			var err error
-			line, err = marshalLine(maskedLine{e.Prev, e.Seq, e.At, e.Kind, j.hashes[i], json.RawMessage(mask(e.Kind, string(e.Detail)))})
+			line, err = marshalLine(maskedLine{e.Prev, e.Seq, e.At, e.Kind, e.SHA256, json.RawMessage(mask(e.Kind, string(e.Detail)))})
 			if err != nil {
 				return err
 			}

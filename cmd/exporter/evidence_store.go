@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -66,17 +65,9 @@ func (x *again) verifyStore(ctx context.Context) error {
 
 // facts is what the journal says of the store.
 func (j *bundleJournal) facts() *store.JournalFacts {
-	f := &store.JournalFacts{Lines: map[string]bool{}, Digests: map[[2]string]string{}, Removed: map[string]string{}}
-	for i, e := range j.entries {
-		f.Lines[j.hashes[i]] = true
-		var detail struct{ Snapshot, Project, Digest string }
-		if e.Kind != "snapshot" || json.Unmarshal(e.Detail, &detail) != nil {
-			continue
-		}
-		at := [2]string{detail.Snapshot, detail.Project}
-		if _, ok := f.Digests[at]; !ok {
-			f.Digests[at] = detail.Digest
-		}
+	f := newFacts()
+	for _, e := range j.entries {
+		addFact(f, e)
 	}
 	return f
 }

@@ -175,36 +175,44 @@ func sayFindings(b *strings.Builder, title string, list []store.Finding, most in
 // journalFacts is what the journal says of the store; nil where it is broken.
 // The error is then a [*journal.Broken].
 func journalFacts(path string) (*store.JournalFacts, journal.Head, error) {
-	f := &store.JournalFacts{Lines: map[string]bool{}, Digests: map[[2]string]string{}, Removed: map[string]string{}}
+	f := newFacts()
 	head, err := journal.Read(path, func(e journal.Entry) error {
-		f.Lines[e.Prev] = true
-		var detail struct {
-			Snapshot, Project, Digest string
-			Files                     []store.File
-		}
-		if json.Unmarshal(e.Detail, &detail) != nil {
-			return nil // of another kind
-		}
-		switch e.Kind {
-		case "snapshot":
-			at := [2]string{detail.Snapshot, detail.Project}
-			if _, ok := f.Digests[at]; !ok { // who adds another line later cannot take it back
-				f.Digests[at] = detail.Digest
-			}
-		case "prune", "purge":
-			why := "removed by retention"
-			if e.Kind == "purge" {
-				why = "purged by policy"
-			}
-			for _, x := range detail.Files {
-				f.Removed[filepath.Clean(x.Path)] = fmt.Sprintf("%s (journal entry %d)", why, e.Seq)
-			}
-		}
+		addFact(f, e)
 		return nil
 	})
-	f.Lines[head.SHA256] = true
 	if err != nil {
 		return nil, head, err
 	}
 	return f, head, nil
+}
+
+func newFacts() *store.JournalFacts {
+	return &store.JournalFacts{Lines: map[string]bool{}, Digests: map[[2]string]string{}, Removed: map[string]string{}}
+}
+
+// addFact adds what one entry says of the store.
+func addFact(f *store.JournalFacts, e journal.Entry) {
+	f.Lines[e.SHA256] = true
+	var detail struct {
+		Snapshot, Project, Digest string
+		Files                     []store.File
+	}
+	if json.Unmarshal(e.Detail, &detail) != nil {
+		return // of another kind
+	}
+	switch e.Kind {
+	case "snapshot":
+		at := [2]string{detail.Snapshot, detail.Project}
+		if _, ok := f.Digests[at]; !ok { // who adds another line later cannot take it back
+			f.Digests[at] = detail.Digest
+		}
+	case "prune", "purge":
+		why := "removed by retention"
+		if e.Kind == "purge" {
+			why = "purged by policy"
+		}
+		for _, x := range detail.Files {
+			f.Removed[filepath.Clean(x.Path)] = fmt.Sprintf("%s (journal entry %d)", why, e.Seq)
+		}
+	}
 }
