@@ -180,7 +180,7 @@ func (h *history) add(e journal.Entry) {
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)
-		if !ok || x.Kind == "purge" {
+		if !ok || x.Kind == "purge" || x.Kind == "inputs" {
 			return
 		}
 		h.rows[x.Project] = x.Rows

@@ -258,24 +258,22 @@ func (b *Build) drop(ctx context.Context, query string, args ...any) (int64, err
 // publishPurge gives the snapshot the facts of the one before, and its digests,
 // writes it afresh and publishes it.
 func (b *Build) publishPurge(ctx context.Context, p *Purge, previous string, started time.Time) error {
-	if err := b.tellPurge(ctx, p, previous, started); err != nil {
-		return err
+	var before any
+	if !p.Before.IsZero() {
+		before = p.Before.UTC()
 	}
-	projects, err := b.knownProjects(ctx)
-	if err != nil {
+	if err := b.exec(ctx, `
+INSERT INTO base.purges
+SELECT $1, nullif($2, ''), nullif($3, ''), $4::TIMESTAMPTZ, nullif($5, ''), $6, from_json($7, '["VARCHAR"]')`,
+		b.id, p.Project, p.PersonSHA256, before, p.lastClosed, p.Rows, jsonTexts(p.Raw)); err != nil {
 		return err
 	}
 	changed := map[string]bool{}
 	for name, n := range p.ByResource {
 		changed[name] = n > 0
 	}
-	for _, project := range projects {
-		if err := b.exec(ctx, "SET VARIABLE project_id = $1", project); err != nil {
-			return err
-		}
-		if err := b.digest(ctx, project, changed); err != nil {
-			return err
-		}
+	if err := b.restate(ctx, "purge", previous, started, changed); err != nil {
+		return err
 	}
 	if err := b.exec(ctx, "DETACH stage; CHECKPOINT build"); err != nil {
 		return err
@@ -300,32 +298,4 @@ func (b *Build) publishPurge(ctx context.Context, p *Purge, previous string, sta
 		return err
 	}
 	return syncDir(filepath.Join(b.store.dir, "snapshots"))
-}
-
-// tellPurge enters the purge, and what the snapshot says of itself: what the one
-// before did.
-func (b *Build) tellPurge(ctx context.Context, p *Purge, previous string, started time.Time) error {
-	var before any
-	if !p.Before.IsZero() {
-		before = p.Before.UTC()
-	}
-	if err := b.exec(ctx, `
-INSERT INTO base.purges
-SELECT $1, nullif($2, ''), nullif($3, ''), $4::TIMESTAMPTZ, nullif($5, ''), $6, from_json($7, '["VARCHAR"]')`,
-		b.id, p.Project, p.PersonSHA256, before, p.lastClosed, p.Rows, jsonTexts(p.Raw)); err != nil {
-		return err
-	}
-	if err := b.exec(ctx, `
-INSERT INTO base.snapshots BY NAME
-SELECT * REPLACE ($1 AS snapshot_id, $2::TIMESTAMPTZ AS started_at, $2::TIMESTAMPTZ AS finished_at, NULL AS rows, NULL AS digest, $3 AS program_version, 'purge' AS kind)
-FROM base.snapshots
-WHERE snapshot_id = $4`, b.id, stamp(started), b.version, previous); err != nil {
-		return err
-	}
-	for _, table := range []string{"resources", "tie_outs"} {
-		if err := b.exec(ctx, "INSERT INTO base."+table+" BY NAME SELECT * REPLACE ($1 AS snapshot_id) FROM base."+table+" WHERE snapshot_id = $2", b.id, previous); err != nil {
-			return err
-		}
-	}
-	return nil
 }
