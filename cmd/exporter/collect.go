@@ -159,6 +159,9 @@ func (a *app) collect(ctx context.Context, cfg *config, f collectFlags) (*collec
 	// Also after an error: a crash may have left a snapshot without its entry.
 	journalled := errors.Join(log.filed(a.stderr, a.now), journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now))
 	if err != nil {
+		if fault, ok := errors.AsType[*collect.Fault](err); ok {
+			a.log.Error("a collection ended in a panic", "panic", fault.Panic, "stack", string(fault.Stack))
+		}
 		if ctx.Err() != nil && o.Resume > 0 {
 			fmt.Fprintf(a.stderr, "what has come is kept for %s; exporter collect goes on from there\n", duration(o.Resume))
 		}
@@ -197,6 +200,9 @@ func (a *app) sayCollected(r *collect.Result) {
 	}
 	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
 		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
+	if len(r.CarriedForward) > 0 {
+		fmt.Fprintf(a.stderr, "  not collected, as they were before: %s\n", strings.Join(r.CarriedForward, ", "))
+	}
 	if r.TakenUp > 0 {
 		fmt.Fprintf(a.stderr, "  %s answers were there already, from a run that was interrupted\n", count(r.TakenUp))
 	}

@@ -40,7 +40,7 @@ walks between which it happened. Persons are named as --mask says.`,
 			return a.diff(c.Context(), ends[0], ends[1], &read, format)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
+	addFormat(c, &format, listFormats...)
 	c.Flags().StringVar(&read.project, "project", "", "only this project")
 	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	return c
@@ -50,7 +50,7 @@ walks between which it happened. Persons are named as --mask says.`,
 const diffRows = 20
 
 func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format string) error {
-	print, err := listFormat(format)
+	print, err := listPrinter(format)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 	at := b.app.now()
 	outbox := b.app.newOutbox(b.cfg)
 	text := b.announcement(x, s)
-	err := outbox.Put(at.UTC().Format("20060102T150405.000000000Z-")+announceReport, func(yield func(deliver.Message, error) bool) {
+	err := outbox.Put(at.UTC().Format(fineLayout)+"-"+announceReport, func(yield func(deliver.Message, error) bool) {
 		for _, to := range s.config.Announce {
 			m := deliver.Message{
 				ID:   deliver.MessageID(announceReport, at, to, deliver.Domain(c.From)),

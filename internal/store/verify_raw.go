@@ -204,46 +204,16 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.mu.Unlock()
 		return nil
 	}
-	bad, pages := 0, int64(0)
-	first := ""
-	var uncalled []string
-	called := f.sums != nil
+	bad, first := 0, ""
 	fault := func(format string, args ...any) {
 		if bad++; bad == 1 {
 			first = fmt.Sprintf(format, args...)
 		}
 	}
-	size, err := eachLine(filepath.Join(w.s.dir, f.path), func(text []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		l, err := ParseLanded(text)
-		if err != nil {
-			return err
-		}
-		pages++
-		want, ok := f.sums[l.Line]
-		delete(f.sums, l.Line)
-		sum := sha256.Sum256(l.Response)
-		switch {
-		case !ok:
-			uncalled = append(uncalled, strconv.FormatInt(l.Line, 10))
-		case hex.EncodeToString(sum[:]) != want:
-			fault("line %d is not the page that was landed: its SHA-256 is not %s", l.Line, short(want))
-		}
-		return nil
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	w.mu.Lock()
-	w.v.RawFiles++
-	w.v.Pages += pages
-	w.v.Bytes += size
-	w.mu.Unlock()
-	if err != nil {
-		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
-		return nil
+	called := f.sums != nil
+	uncalled, whole, err := w.rawLines(ctx, f, fault)
+	if err != nil || !whole {
+		return err
 	}
 	// What an interrupted run landed and the one that took it up had no use for
 	// has no call, and no row.
@@ -270,6 +240,44 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		return nil
 	}
 	return w.trace(ctx, db, f)
+}
+
+// rawLines checks each line of a file against its hash, which it takes off f.sums. It
+// returns those lines that have none, and whether the file could be read to its end.
+func (w *verifier) rawLines(ctx context.Context, f *rawFile, fault func(string, ...any)) (uncalled []string, whole bool, err error) {
+	pages := int64(0)
+	size, err := eachLine(filepath.Join(w.s.dir, f.path), func(text []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l, err := ParseLanded(text)
+		if err != nil {
+			return err
+		}
+		pages++
+		want, ok := f.sums[l.Line]
+		delete(f.sums, l.Line)
+		sum := sha256.Sum256(l.Response)
+		switch {
+		case !ok:
+			uncalled = append(uncalled, strconv.FormatInt(l.Line, 10))
+		case hex.EncodeToString(sum[:]) != want:
+			fault("line %d is not the page that was landed: its SHA-256 is not %s", l.Line, short(want))
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return nil, false, ctx.Err()
+	}
+	w.mu.Lock()
+	w.v.RawFiles++
+	w.v.Pages += pages
+	w.v.Bytes += size
+	w.mu.Unlock()
+	if err != nil {
+		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
+	}
+	return uncalled, err == nil, nil
 }
 
 // rowsOf counts the rows that were read from some lines of a file.
@@ -319,18 +327,7 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.differs(walks, "cannot be read: %s", err)
 		return nil
 	}
-	// A page may be larger than usual: then with large buffers, as when it was
-	// loaded. One file at a time, for the memory.
-	w.tracing.Lock()
-	defer w.tracing.Unlock()
-	var n int64
-	var example *string
-	for _, size := range []int64{16 << 20, 64 << 20} {
-		err = conn.QueryRowContext(ctx, traceSQL(st, r, cols, page, size), f.snapshot, f.project).Scan(&n, &example)
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-	}
+	n, example, err := w.rowsNotOf(ctx, conn, f, func(size int64) string { return traceSQL(st, r, cols, page, size) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -342,9 +339,25 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 	w.v.Rows += f.rows
 	w.mu.Unlock()
 	if n > 0 {
-		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
+		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, example)
 	}
 	return nil
+}
+
+// rowsNotOf counts the rows of a file that its pages do not hold, and names one. A page
+// may be larger than usual: then with large buffers, as when it was loaded. One file
+// at a time, for the memory.
+func (w *verifier) rowsNotOf(ctx context.Context, conn *sql.Conn, f *rawFile, query func(size int64) string) (n int64, example string, err error) {
+	w.tracing.Lock()
+	defer w.tracing.Unlock()
+	var one sql.NullString
+	for _, size := range []int64{16 << 20, 64 << 20} {
+		err = conn.QueryRowContext(ctx, query(size), f.snapshot, f.project).Scan(&n, &one)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return n, one.String, err
 }
 
 // traceSQL counts the rows of a history that their page does not hold.
