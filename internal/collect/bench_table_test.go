@@ -65,7 +65,7 @@ func (t *sizeTable) add(n int, step string, s spent, path string) {
 		t.steps, t.taken[step] = append(t.steps, step), map[int]stepTaken{}
 	}
 	t.taken[step][n] = taken
-	fmt.Printf("%s\t%s\t%v\n", thousands(n), step, taken)
+	fmt.Printf("%s\t%s\t%v\t%.1f s of processor\n", thousands(n), step, taken, s.cpu.Seconds())
 }
 
 // What must hold from a size on, for which the start of the program counts no more:
