@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,11 +111,11 @@ type sampleRow struct {
 
 // sample draws a sample and writes it.
 func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err error) {
-	dir, err := os.MkdirTemp("", "exporter-sample-")
+	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	s := &auditSample{Report: f.report, Seed: f.seed, N: f.n}
 	if len(args) > 0 {
 		err = s.fromBundle(ctx, args[0], dir, f)

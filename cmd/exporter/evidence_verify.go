@@ -126,7 +126,7 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 	return err
 }
 
-// openBundle opens a bundle, an encrypted one by way of a file that done removes.
+// openBundle opens a bundle, also an encrypted one.
 func openBundle(path, identity string) (_ *evidence.Bundle, done func() error, err error) {
 	if filepath.Ext(path) != ".age" {
 		b, err := evidence.Open(path)
@@ -142,38 +142,41 @@ func openBundle(path, identity string) (_ *evidence.Bundle, done func() error, e
 	if err != nil {
 		return nil, nil, &exitError{exitUsage, err}
 	}
-	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	plain, err := decrypted(path, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	remove := func() error { return os.RemoveAll(dir) }
-	plain := filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), ".age"))
-	if err := decryptTo(plain, path, key); err != nil {
-		return nil, nil, errors.Join(err, remove())
-	}
-	b, err := evidence.Open(plain)
+	b, err := evidence.OpenZip(strings.TrimSuffix(path, ".age"), plain)
 	if err != nil {
-		return nil, nil, errors.Join(err, remove())
+		return nil, nil, err
 	}
-	return b, func() error { return errors.Join(b.Close(), remove()) }, nil
+	return b, b.Close, nil
 }
 
-func decryptTo(plain, path string, key []byte) error {
+// decrypted is what an encrypted file holds, as a file that has no name: it is gone
+// when it is closed, however the process ends.
+func decrypted(path string, key []byte) (_ *os.File, err error) {
 	from, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer from.Close()
 	r, err := evidence.Decrypt(from, key, nil)
 	if err != nil {
-		return usage(err, "--decrypt-key is the age identity or the ssh key, without a passphrase, of one that it is encrypted to")
+		return nil, usage(err, "--decrypt-key is the age identity or the ssh key, without a passphrase, of one that it is encrypted to")
 	}
-	to, err := os.OpenFile(plain, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	to, err := os.CreateTemp("", "exporter-evidence-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = io.Copy(to, r)
-	return errors.Join(err, to.Close())
+	err = os.Remove(to.Name())
+	if err == nil {
+		_, err = io.Copy(to, r)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("decrypt %s: %w", path, err), to.Close())
+	}
+	return to, nil
 }
 
 // explainBundle gives the error of a bundle that cannot be opened or read its exit
