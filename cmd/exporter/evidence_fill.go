@@ -49,13 +49,13 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	if place.File, err = b.copySnapshot(ctx, place.File); err != nil {
 		return err
 	}
+	if err := b.copyRaw(ctx, masker); err != nil {
+		return err
+	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
 		return err
 	}
 	if err := b.writeJournal(); err != nil {
-		return err
-	}
-	if err := b.copyRaw(ctx, masker); err != nil {
 		return err
 	}
 	if err := b.copyWitness(); err != nil {

@@ -104,13 +104,12 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 		fmt.Fprintf(&b, "  passphrase: ${EVIDENCE_PASSPHRASE}\n")
 	}
 	fmt.Fprintf(&b, `
-2. Give auditors %s by another way than
-   the bundles, or publish the fingerprint where they find it without you: a web
-   page, a contract. They verify a bundle with that file:
+2. Give auditors the allowed signers by another way than the bundles, or publish
+   the fingerprint where they find it without you: a web page, a contract. With
+   that file they verify a bundle, by its VERIFY.txt or with this program:
 
 exporter evidence verify BUNDLE --signers %s
-ssh-keygen -Y verify -f %s ..., as VERIFY.txt in the bundle says
-`, signers, filepath.Base(signers), filepath.Base(signers))
+`, filepath.Base(signers))
 	_, err = io.WriteString(a.stdout, b.String())
 	return err
 }

@@ -52,7 +52,7 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 		return explainRaw(err)
 	}
 	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
-		return err
+		return explainRaw(err)
 	}
 	b.bars.finish("raw pages")
 	if err := b.goneMeanwhile(); err != nil {

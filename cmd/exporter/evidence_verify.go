@@ -29,16 +29,18 @@ func (a *app) evidenceVerifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify BUNDLE",
 		Short: "Verify a bundle, and make its reports again",
-		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against the
-manifests, the signature, the time stamp, the chain of the journal; then makes every
-report and table again from the bundle's own snapshot and compares them. It needs no
-configuration and no store. Every difference is named, and gives exit status 4.
+		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against
+the manifests, the signature, the time stamp, the chain of the journal; then
+makes every report and table again from the bundle's own snapshot and compares
+them. It needs no configuration and no store. Every difference is named, and
+gives exit status 4.
 
-Give it what you got by another way than the bundle: with --signers the key's owner's
-allowed_signers, with --anchor the journal's line as it stood in an old mail or on the
-foot of a PDF page.`,
+Give it what you got by another way than the bundle: with --signers the key's
+owner's allowed_signers, with --anchor the journal's line as it stood in an old
+mail or on the foot of a PDF page.`,
 		Example: `  exporter evidence verify evidence/evidence-2026-01-01-2026-03-31-full.zip
-  exporter evidence verify evidence-2026-01-01-2026-03-31-full --signers allowed_signers --anchor 37:3f2a9c41b07d`,
+  exporter evidence verify evidence-2026-01-01-2026-03-31-full \
+    --signers allowed_signers --anchor 37:3f2a9c41b07d`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.verifyEvidence(c.Context(), args[0], &f) },
 	}
