@@ -25,7 +25,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"exporter/internal/evidence"
-	"exporter/internal/journal"
 	"exporter/internal/reports"
 	"exporter/internal/store"
 )
@@ -47,11 +46,11 @@ type again struct {
 // perform makes the reports, the populations and the ledgers of a bundle again from
 // its own snapshot, journal and raw pages, and adds what differs to the findings.
 func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err error) {
-	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	x := &again{result: r, bundle: b, dir: dir, sums: map[string]string{}, seen: map[string]bool{}}
 	for _, f := range b.Manifest() {
 		x.sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256
@@ -306,9 +305,7 @@ func (x *again) ledgers(ctx context.Context) error {
 func (x *again) witnesses() {
 	for name, sum := range x.sums {
 		of, ok := strings.CutPrefix(name, "witness/")
-		if ok && !slices.ContainsFunc(x.journal.entries, func(e journal.Entry) bool {
-			return e.Kind == "witness" && member(e.Detail, "sha256") == sum && member(e.Detail, "snapshot") == strings.TrimSuffix(of, ".txt")
-		}) {
+		if ok && !x.journal.witnessed(strings.TrimSuffix(of, ".txt"), sum) {
 			x.differs(name, "no line of the journal has its SHA-256")
 		}
 	}

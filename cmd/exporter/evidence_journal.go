@@ -27,11 +27,13 @@ type bundleJournal struct {
 	entries []journal.Entry
 	head    journal.Head
 	removed map[string]string // by path below the store's folder: why it is gone
+	torn    int64             // number of a last line that is torn; 0 for none
 }
 
-// readBundleJournal reads the whole chain. Entries of bundles, and of the mails that
-// tell of them, that nothing else follows are left out, so that a bundle made again
-// from the same store is the same.
+// readBundleJournal reads the whole chain, up to a last line that is torn: what writes
+// next sets that aside. Entries of bundles, and of the mails that tell of them, that
+// nothing else follows are left out, so that a bundle made again from the same store is
+// the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
 	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
 	facts := newFacts()
@@ -40,8 +42,8 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 		j.entries = append(j.entries, e)
 		return nil
 	})
-	if b, ok := errors.AsType[*journal.Broken](err); ok && b.Torn {
-		return nil, &hintError{err, "a loss of power left that line; what writes next sets it aside and says so: exporter collect"}
+	if broken, ok := errors.AsType[*journal.Broken](err); ok && broken.Torn {
+		j.torn, err = broken.Line, nil
 	}
 	if err != nil {
 		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
@@ -95,6 +97,13 @@ func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
 		seen[p] = true
 	}
 	return found
+}
+
+// witnessed says whether a line names the log of a watched collection with that SHA-256.
+func (j *bundleJournal) witnessed(snapshot, sum string) bool {
+	return slices.ContainsFunc(j.entries, func(e journal.Entry) bool {
+		return e.Kind == "witness" && member(e.Detail, "sha256") == sum && member(e.Detail, "snapshot") == snapshot
+	})
 }
 
 // member is a text member of a JSON object; "" where there is none.

@@ -25,18 +25,18 @@ func (a *app) evidenceTraceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace FILE SHEET!CELL | FILE KEY | FILE.csv ROW",
 		Short: "Lead from a cell of a report to the response that it rests on",
-		Long: `Follows a cell of a workbook, or a row of it, back to where it comes from: the row
-of the snapshot with the history of that row, the page as it was received, its line
-and its hash, and the response's operation, trace id and time; with the commands by
-which anybody sees the same without this program. KEY is the row's key: the values
-of the columns that name it, joined by /. Of a csv it takes the number of a row,
-from 1, as evidence sample gives them.
+		Long: `Follows a cell of a workbook, or a row of it, back to where it comes from: the
+row of the snapshot with the history of that row, the page as it was received,
+its line and its hash, and the response's operation, trace id and time; with
+the commands by which anybody sees the same without this program. KEY is the
+row's key: the values of the columns that name it, joined by /. Of a csv it
+takes the number of a row, from 1, as evidence sample gives them.
 
-A file in an evidence bundle (a folder with bagit.txt above it) is traced in the
-bundle alone; any other in the configured store, in the snapshot that the workbook
-names. A row that counts or joins others leads to the first of those that its ids
-name. A page that retention has removed is said to be; what is missing, or is not
-what was received, ends with exit status 4.`,
+A file in an evidence bundle (a folder with bagit.txt above it) is traced in
+the bundle alone; any other in the configured store, in the snapshot that the
+workbook names. A row that counts or joins others leads to the first of those
+that its ids name. A page that retention has removed is said to be; what is
+missing, or is not what was received, ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
   exporter evidence trace reports/expired-permissions.xlsx 2122947917273637602
   exporter evidence trace reports/leavers.permissions.csv 3 --json`,
