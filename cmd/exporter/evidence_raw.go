@@ -16,7 +16,7 @@ import (
 	"exporter/internal/store"
 )
 
-// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+// rawHeader is the first line of the ledger of files. In gone is why, or nothing.
 var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
 
 // copyRaw copies the cloud's answers, masked where there is a mask, and writes the
@@ -47,19 +47,23 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
 		return err
 	}
-	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		lines := [][]string{rawHeader}
-		for _, x := range b.raw {
-			gone := ""
-			if !x.There {
-				gone = b.whyGone(x)
-			}
-			lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+	return b.w.WriteFunc(rawLedger, b.writeRawLedger)
+}
+
+// rawLedger is the path below data/ of the ledger of files.
+const rawLedger = "ledger/raw_files.csv"
+
+func (b *bundle) writeRawLedger(w io.Writer) error {
+	lines := [][]string{rawHeader}
+	for _, x := range b.raw {
+		gone := ""
+		if !x.There {
+			gone = b.log.whyGone(x)
 		}
-		b.rows["ledger/raw_files.csv"] = int64(len(lines) - 1)
-		return c.WriteAll(lines)
-	})
+		lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+	}
+	b.rows[rawLedger] = int64(len(b.raw))
+	return csv.NewWriter(w).WriteAll(lines)
 }
 
 // copyRawFile copies a file, masked where there is a mask, and keeps the SHA-256 of
@@ -98,9 +102,9 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 
 // whyGone is the journal's reason for a raw file that is not there: it names files, or
 // the folder that they were in.
-func (b *bundle) whyGone(x store.EvidenceFile) string {
+func (j *bundleJournal) whyGone(x store.EvidenceFile) string {
 	for path := filepath.Join("raw", filepath.FromSlash(x.Path)); path != "."; path = filepath.Dir(path) {
-		if why, ok := b.log.removed[path]; ok {
+		if why, ok := j.facts.Removed[path]; ok {
 			return why
 		}
 	}
