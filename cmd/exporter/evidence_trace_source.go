@@ -252,6 +252,9 @@ func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
 		return &exitError{exitMismatch, err}
 	}
 	s.reader, err = place.Open(ctx, s.work)
+	if errors.Is(err, store.ErrDamaged) { // its hint is for a store
+		return &exitError{exitMismatch, &hintError{errors.New(err.Error()), "exporter evidence verify says what is wrong"}}
+	}
 	return err
 }
 
