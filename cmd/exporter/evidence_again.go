@@ -35,11 +35,11 @@ type againTask struct {
 // perform makes the reports, the populations and the ledgers of a bundle again from
 // its own snapshot, journal and raw pages, and adds what differs to the findings.
 func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle, timeout time.Duration) (err error) {
-	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	t := againTask{Info: r.Info, Sums: map[string]string{}}
 	for _, f := range b.Manifest() {
 		t.Sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256

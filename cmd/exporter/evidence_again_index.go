@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
 	"strings"
-	"time"
 
-	"exporter/internal/journal"
 	"exporter/internal/store"
 )
 
@@ -40,9 +37,7 @@ func (x *again) readJournal() error {
 			continue
 		}
 		x.watched, x.seen[name] = true, true
-		if !slices.ContainsFunc(j.entries, func(e journal.Entry) bool {
-			return e.Kind == "witness" && member(e.Detail, "sha256") == sum && member(e.Detail, "snapshot") == strings.TrimSuffix(of, ".txt")
-		}) {
+		if !j.witnessed(strings.TrimSuffix(of, ".txt"), sum) {
 			x.differs(name, "no line of the journal has its SHA-256")
 		}
 	}
@@ -79,7 +74,7 @@ func (x *again) ledgers(ctx context.Context) error {
 // rawPages lists the raw pages again, of which the bundle may have no others.
 func (x *again) rawPages(ctx context.Context, st *store.Store) (err error) {
 	p := x.period
-	if x.raw, err = st.RawFiles(ctx, p.start(), p.end().Add(-time.Microsecond), x.from.Snapshot, x.from.Project); err != nil {
+	if x.raw, err = st.RawFiles(ctx, p.start(), p.end(), x.from.Snapshot, x.from.Project); err != nil {
 		return err
 	}
 	if err := x.readOriginals(); err != nil {

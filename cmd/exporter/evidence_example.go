@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -29,11 +28,10 @@ func (b *bundle) verifyFacts(s *sealer, at time.Time) evidence.VerifyFacts {
 // findExample looks for a permission in a report whose page is in the bundle: what a
 // reader of VERIFY.txt follows from the number to the cloud's answer.
 func (b *bundle) findExample(ctx context.Context, p store.Place) (_ *evidence.VerifyExample, err error) {
-	scratch, err := os.MkdirTemp("", "exporter-evidence-")
+	scratch, err := b.w.Scratch()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	r, err := p.Open(ctx, scratch)
 	if err != nil {
 		return nil, err

@@ -42,16 +42,19 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
-	if err := b.copySnapshot(ctx, place.File); err != nil {
+	if b.from.Sealed == nil {
+		fmt.Fprintf(b.app.stderr, "snapshot %s is not sealed: no line of the journal names it; the next collection adds it\n", p.snapshot)
+	}
+	if place.File, err = b.copySnapshot(ctx, place.File); err != nil {
+		return err
+	}
+	if err := b.copyRaw(ctx, masker); err != nil {
 		return err
 	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
 		return err
 	}
 	if err := b.writeJournal(); err != nil {
-		return err
-	}
-	if err := b.copyRaw(ctx, masker); err != nil {
 		return err
 	}
 	if err := b.copyWitness(); err != nil {
@@ -79,14 +82,32 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	return b.w.WriteFunc(readmeName, b.readme)
 }
 
-// copySnapshot copies the snapshot, which may be of many gigabytes.
-func (b *bundle) copySnapshot(ctx context.Context, file string) error {
+// copySnapshot copies the snapshot, which may be of many gigabytes, and returns where
+// the copy is: from it all else is made, whatever is pruned meanwhile.
+func (b *bundle) copySnapshot(ctx context.Context, file string) (string, error) {
 	f, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", &hintError{err, hintMeanwhile}
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
-	return b.w.Write(snapshotFile(b.plan.snapshot), readWhile(ctx, f))
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	path := snapshotFile(b.plan.snapshot)
+	b.bars.start("snapshot", info.Size(), true)
+	if err := b.w.Write(path, b.bars.read("snapshot", readWhile(ctx, f))); err != nil {
+		return "", err
+	}
+	b.bars.finish("snapshot")
+	made, err := b.w.Open(path)
+	if err != nil {
+		return "", err
+	}
+	return made.Name(), made.Close()
 }
 
 // snapshotFile is the path of a bundle's snapshot below data/.
@@ -120,11 +141,10 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp("", "exporter-evidence-")
+	scratch, err := b.w.Scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	queryDir := filepath.Join(scratch, "queries")
 	if err := writeTexts(queryDir, texts); err != nil {
 		return err
@@ -143,7 +163,10 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 			b.mu.Unlock()
 			return b.w.Added(path)
 		},
+		ended: func(what string) { b.bars.add(what, 1) },
 	}
+	b.bars.start(jobReports, int64(len(chosen)), false)
+	b.bars.start(jobTables, int64(len(bundleTables())), false)
 	if err := x.open(ctx, file, scratch); err != nil {
 		return err
 	}
@@ -154,6 +177,8 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	if err := x.run(ctx); err != nil {
 		return err
 	}
+	b.bars.finish(jobReports)
+	b.bars.finish(jobTables)
 	b.sortMade(b.from.Reports)
 	return nil
 }
@@ -237,11 +262,18 @@ func (b *bundle) copyWitness() error {
 		within[x.Snapshot] = true
 	}
 	for _, e := range entries {
-		if within[strings.TrimSuffix(e.Name(), ".txt")] {
-			if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-			b.watched = true
+		if !within[strings.TrimSuffix(e.Name(), ".txt")] {
+			continue
+		}
+		if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+		b.watched = true
+	}
+	for _, f := range b.w.Files() {
+		name, ok := strings.CutPrefix(f.Path, "data/witness/")
+		if ok && !b.log.witnessed(strings.TrimSuffix(name, ".txt"), f.SHA256) {
+			return &hintError{&store.Damaged{Path: "witness/" + name, Problem: "no line of the journal has its SHA-256"}, hintDamaged}
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ type bundleJournal struct {
 	entries []journal.Entry
 	head    journal.Head
 	facts   *store.JournalFacts
+	torn    int64 // number of a last line that is torn; 0 for none
 }
 
 // newBundleJournal is one without a line.
@@ -42,17 +43,18 @@ func (j *bundleJournal) add(e journal.Entry) {
 	j.head = journal.Head{SHA256: e.SHA256, Seq: e.Seq}
 }
 
-// readBundleJournal reads the whole chain. Entries of bundles, and of the mails that
-// tell of them, that nothing else follows are left out, so that a bundle made again
-// from the same store is the same.
+// readBundleJournal reads the whole chain, up to a last line that is torn: what writes
+// next sets that aside. Entries of bundles, and of the mails that tell of them, that
+// nothing else follows are left out, so that a bundle made again from the same store is
+// the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
 	j := newBundleJournal()
 	_, err := journal.Read(path, func(e journal.Entry) error {
 		j.add(e)
 		return nil
 	})
-	if b, ok := errors.AsType[*journal.Broken](err); ok && b.Torn {
-		return nil, &hintError{err, "a loss of power left that line; what writes next sets it aside and says so: exporter collect"}
+	if broken, ok := errors.AsType[*journal.Broken](err); ok && broken.Torn {
+		j.torn, err = broken.Line, nil
 	}
 	if err != nil {
 		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
@@ -105,6 +107,13 @@ func (j *bundleJournal) sealed(snapshot, project string) *reports.Sealed {
 		seen[p] = true
 	}
 	return found
+}
+
+// witnessed says whether a line names the log of a watched collection with that SHA-256.
+func (j *bundleJournal) witnessed(snapshot, sum string) bool {
+	return slices.ContainsFunc(j.entries, func(e journal.Entry) bool {
+		return e.Kind == "witness" && member(e.Detail, "sha256") == sum && member(e.Detail, "snapshot") == snapshot
+	})
 }
 
 // member is a text member of a JSON object; "" where there is none.

@@ -30,22 +30,23 @@ func (a *app) evidenceTraceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace FILE SHEET!CELL | FILE KEY | FILE.csv ROW",
 		Short: "Lead from a cell of a report to the response that it rests on",
-		Long: `Follows a cell of a workbook, or a row of it, back to where it comes from: the row
-of the snapshot with the history of that row, the page as it was received, its line
-and its hash, and the response's operation, trace id and time; and compares what the
-page says with the row. With --commands it prints for each step the commands by which
-anybody sees the same without this program. KEY is the row's key, the values of the
-columns that name it joined by /, or any id that one row alone has. Of a csv it takes
-the number of a row, from 1, as evidence sample gives them.
+		Long: `Follows a cell of a workbook, or a row of it, back to where it comes from: the
+row of the snapshot with the history of that row, the page as it was received,
+its line and its hash, and the response's operation, trace id and time; and
+compares what the page says with the row. With --commands it prints for each
+step the commands by which anybody sees the same without this program. KEY is
+the row's key, the values of the columns that name it joined by /, or any id
+that one row alone has. Of a csv it takes the number of a row, from 1, as
+evidence sample gives them.
 
-A file in an evidence bundle (a folder with bagit.txt above it) is traced in the
-bundle alone, by a process that can reach nothing else; any other in the configured
-store, in the snapshot that the workbook names. A row that counts or joins others
-leads to the first of those that its ids name. A page that retention has removed is
-said to be; what is missing, or is not what was received, or says otherwise than the
-snapshot, ends with exit status 4.`,
+A file in an evidence bundle (a folder with bagit.txt above it) is traced in
+the bundle alone, by a process that can reach nothing else; any other in the
+configured store, in the snapshot that the workbook names. A row that counts or
+joins others leads to the first of those that its ids name. A page that
+retention has removed is said to be; what is missing, or is not what was
+received, or says otherwise than the snapshot, ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
-  exporter evidence trace reports/expired-permissions.xlsx 2122947917273637602 --commands
+  exporter evidence trace --commands reports/expired-permissions.xlsx 2122947917273637602
   exporter evidence trace reports/leavers.permissions.csv 3 --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -122,11 +123,11 @@ func (a *app) traceFile(ctx context.Context, file, place string, timeout time.Du
 	if bundle == "" {
 		return a.trace(ctx, file, place)
 	}
-	dir, err := os.MkdirTemp("", "exporter-trace-")
+	dir, done, err := workFolder()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout})
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return nil, &hintError{fmt.Errorf("evidence trace: the bundle was not read: %w", limit.err), limit.hint}

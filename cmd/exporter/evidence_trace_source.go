@@ -34,7 +34,8 @@ type traceSource struct {
 	definitions []reports.Definition
 
 	reader *store.Reader
-	work   string // folder for the time being
+	work   string // folder for the time being, which done removes
+	done   func() error
 	store  *store.Store
 	masker *store.PageMasker // nil where pages are shown as they are
 
@@ -111,8 +112,8 @@ func (s *traceSource) close() error {
 	if s.reader != nil {
 		errs = append(errs, s.reader.Close())
 	}
-	if s.work != "" {
-		errs = append(errs, os.RemoveAll(s.work))
+	if s.done != nil {
+		errs = append(errs, s.done())
 	}
 	return errors.Join(errs...)
 }
@@ -224,7 +225,7 @@ func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
 	if !slices.Contains(store.Masks, t.Mask) {
 		return fmt.Errorf("%s: unknown mask %q", t.File, t.Mask)
 	}
-	if s.work, err = os.MkdirTemp("", "exporter-trace-"); err != nil {
+	if s.work, s.done, err = workFolder(); err != nil {
 		return err
 	}
 	if s.bundle != "" {

@@ -126,6 +126,7 @@ For your own site:           exporter init, then exporter check, exporter collec
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", config, "configuration file, also $EXPORTER_CONFIG")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json, on standard error")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err, "see: "+c.CommandPath()+" --help")
 	})

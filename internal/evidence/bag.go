@@ -23,6 +23,7 @@ const (
 	tagManifestName = "tagmanifest-sha256.txt"
 	signatureName   = tagManifestName + ".sig"
 	stampName       = signatureName + ".tsr"
+	verifyName      = "VERIFY.txt"
 	signersName     = "allowed_signers"
 	rootsName       = "tsa-roots.pem"
 	journalName     = "data/journal.ndjson"
