@@ -129,7 +129,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 		return err
 	}
 	// The demo does not wait until they are due: its clock is set to just before.
-	back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
+	back.Store(-int64(max(0, due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since).Sub(a.now())-100*time.Millisecond)))
 	if err := d.mailDemo(ctx, due); err != nil {
 		return err
 	}
