@@ -155,6 +155,7 @@ func (a *app) collect(ctx context.Context, cfg *config, f collectFlags) (*collec
 		return nil, err
 	}
 	result, err := collector.Run(ctx, client.Reader())
+	client.CloseIdleConnections() // serve goes on
 	bars.stop()
 	// Also after an error: a crash may have left a snapshot without its entry.
 	journalled := errors.Join(log.filed(a.stderr, a.now), journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now))

@@ -38,7 +38,7 @@ func sqlFigures(b *testing.B, f *figures, program string) {
 	m.o.Budget.Run = 30_000
 	f.section(fmt.Sprintf("SQL on 1,000,000 permissions, whole processes, median of %d rounds", sqlRounds))
 	result, _ := m.collect(b, 0)
-	args := writeConfig(b, m.dir, map[string]any{}, 0)
+	args := writeConfig(b, m.dir, map[string]any{})
 	ask := func(query string) time.Duration {
 		return run(b, exec.Command(program, append(args, "sql", "--format", "csv", query)...)).took
 	}
