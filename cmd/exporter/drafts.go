@@ -44,6 +44,16 @@ func openDrafts(out string) (_ *drafts, err error) {
 	return d, nil
 }
 
+// workFolder makes a folder for the time being, for what done removes, and removes
+// those that killed commands have left.
+func workFolder() (dir string, done func() error, err error) {
+	d := &drafts{}
+	if err := errors.Join(d.sweep(os.TempDir()), d.open(os.TempDir())); err != nil {
+		return "", nil, errors.Join(err, d.close())
+	}
+	return d.dir, d.close, nil
+}
+
 // open makes the folder of this run. One that another run takes for left over
 // before it is locked is made anew.
 func (d *drafts) open(out string) error {
@@ -91,7 +101,7 @@ func (d *drafts) sweep(out string) error {
 	}
 	for _, e := range entries {
 		dir := filepath.Join(out, e.Name())
-		if ok, _ := filepath.Match(draftsPrefix+"*", e.Name()); !ok || !e.IsDir() {
+		if ok, _ := filepath.Match(draftsPrefix+"*", e.Name()); !ok || !ownFolder(e) {
 			continue
 		}
 		lock, err := lockDrafts(dir, 0)
@@ -119,6 +129,19 @@ func (d *drafts) sweep(out string) error {
 		}
 	}
 	return nil
+}
+
+// ownFolder reports whether it is a folder of this account.
+func ownFolder(e fs.DirEntry) bool {
+	if !e.IsDir() {
+		return false
+	}
+	info, err := e.Info()
+	if err != nil {
+		return false // gone
+	}
+	of, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(of.Uid) == os.Getuid()
 }
 
 // hasLock reports whether a folder has a lock by now.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,16 +34,19 @@ func (a *app) evidenceCreateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create --from DAY --to DAY --mask MASK",
 		Short: "Seal what an auditor needs of a period in one bundle",
-		Long: `Makes DIR/evidence-FROM-TO-MASK, a folder and a zip of it: the reports of the last whole
-snapshot of the period, the populations that they are drawn from, the snapshot itself,
-the cloud's answers as they came, the ledgers and the journal; signed, so that it can be
-verified with sha256sum, ssh-keygen and openssl by the commands in its VERIFY.txt.
+		Long: `Makes DIR/evidence-FROM-TO-MASK, a folder and a zip of it: the reports of the
+last whole snapshot of the period, the populations that they are drawn from,
+the snapshot itself, the cloud's answers as they came, the ledgers and the
+journal; signed, so that it can be verified with sha256sum, ssh-keygen and
+openssl by the commands in its VERIFY.txt.
 
-The mask is that of everything in it; there is no default. A period with days without
-a whole snapshot is sealed as incomplete, and says which days. The same period of the
-same store gives the same payload.`,
-		Example: `  exporter evidence create --from 2026-01-01 --to 2026-03-31 --mask full --out evidence
-  exporter evidence create --from 2026-03-01 --to 2026-03-31 --mask pseudonym --out evidence --report changes --report leavers`,
+The mask is that of everything in it; there is no default. A period with days
+without a whole snapshot is sealed as incomplete, and says which days. An answer
+that is damaged is not sealed: it is named. The same period of the same store
+gives the same payload.`,
+		Example: `  exporter evidence create --from 2026-01-01 --to 2026-03-31 --mask full
+  exporter evidence create --from 2026-03-01 --to 2026-03-31 --mask pseudonym \
+    --out evidence/march --report changes --report leavers`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.mask == "" {
 				return usage(errors.New("evidence create: --mask is missing: what is hidden of persons has to be said"), "use one of "+strings.Join(store.Masks, ", "))
@@ -79,6 +84,7 @@ type bundle struct {
 	made []madeReport
 	rows map[string]int64 // of tables, by path
 	raw  []store.EvidenceFile
+	bars *bars
 
 	mu        sync.Mutex
 	originals map[string]string // SHA-256 of the raw files before the mask, by path
@@ -95,6 +101,22 @@ type madeReport struct {
 	answer     string
 	complete   bool
 	lacks      []string
+}
+
+// addReport keeps what the index says of a report.
+func (b *bundle) addReport(d reports.Definition, r *reports.Report) {
+	m := madeReport{definition: d, answer: r.Answer()}
+	m.complete, m.lacks = r.Complete()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.made = append(b.made, m)
+}
+
+// sortMade puts the reports, which were made side by side, into the order of their
+// names in a list.
+func (b *bundle) sortMade(names []string) {
+	at := func(m madeReport) int { return slices.Index(names, m.definition.Name) }
+	slices.SortFunc(b.made, func(x, y madeReport) int { return at(x) - at(y) })
 }
 
 func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags) (err error) {
@@ -127,53 +149,87 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 		return explainOut(err)
 	}
 	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
-		return errors.Join(&hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"},
-			a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name)))
+		found, failed := a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name))
+		if found || failed != nil {
+			return failed
+		}
+		return &hintError{err, "a bundle is never replaced: move it away, or name another folder with --out"}
 	} else if errors.Is(err, evidence.ErrHeld) {
 		return &hintError{err, "wait for it; its bundle will stand there"}
 	} else if err != nil {
 		return explainOut(err)
 	}
 	defer func() { err = errors.Join(explainOut(err), b.w.Discard()) }()
-	if err := seal.enterKey(cfg, a.now); err != nil {
-		return err
-	}
-	if b.log, err = readBundleJournal(cfg.journalPath()); err != nil {
-		return err
-	}
-	if err := plan.hidden(b.log); err != nil {
-		return err
-	}
-	if err := b.fill(ctx, chosen, fonts, f.mask); err != nil {
-		return err
-	}
-	sealed, err := b.seal(ctx, seal)
+	sealed, err := b.make(ctx, chosen, fonts, f.mask, seal)
 	if err != nil {
 		return err
 	}
-	if err := b.enter(sealed, seal); err != nil {
+	if err := a.enter(cfg, sealed, map[string]any{"reports": b.from.Reports, "program_version": version}); err != nil {
 		return err
 	}
-	a.saySealed(b, sealed, seal, a.now().Sub(began))
-	return b.announce(ctx, sealed, seal)
+	a.saySealed(b, sealed, a.now().Sub(began))
+	return a.announce(ctx, cfg, sealed)
 }
 
-// enter enters the bundle in the journal.
-func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
-	p := b.plan
-	entry := map[string]any{
-		"bundle": p.name, "from": p.from(), "to": p.to(), "snapshot": p.snapshot,
-		"mask": b.from.Mask, "verdict": p.words(), "reports": b.from.Reports, "files": x.Files, "bytes": x.Bytes,
-		"manifest_sha256": x.ManifestSHA256, "tagmanifest_sha256": x.TagManifestSHA256, "key": s.key.Fingerprint(),
-		"program_version": version,
+// make makes the bundle, and shows how far it is.
+func (b *bundle) make(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, mask string, s *sealer) (*sealedBundle, error) {
+	b.bars = b.app.newBars(false, false)
+	defer b.bars.stop()
+	b.bars.say = func(r *bar, left string) {
+		b.bars.log.Info("sealing", "step", r.resource, "done", r.amount(r.rows), "of", r.amount(*r.total), "left", left)
 	}
-	if p.project != "" {
-		entry["project"] = p.project
+	if err := b.openJournal(s); err != nil {
+		return nil, err
 	}
-	if !s.stamped.IsZero() {
-		entry["stamped"] = s.stamped.UTC()
+	if err := b.plan.hidden(b.log); err != nil {
+		return nil, err
 	}
-	if _, err := b.cfg.journal(b.app.now).Append(evidenceKind, entry); err != nil {
+	if err := b.fill(ctx, chosen, fonts, mask); err != nil {
+		return nil, err
+	}
+	return b.seal(ctx, s)
+}
+
+// openJournal reads the journal, in which the key stands by then.
+func (b *bundle) openJournal(s *sealer) (err error) {
+	path := b.cfg.journalPath()
+	if b.log, err = readBundleJournal(path); err != nil {
+		return err
+	}
+	if b.log.torn > 0 {
+		fmt.Fprintf(b.app.stderr, "line %d of the journal is torn, as a loss of power leaves it: the bundle has those before it;\n"+
+			"the next line that is written sets it aside, and says so\n", b.log.torn)
+	}
+	entered, err := s.enterKey(b.cfg, b.log, b.app.now)
+	if err == nil && entered {
+		b.log, err = readBundleJournal(path)
+	}
+	return err
+}
+
+// sealedBundle is a bundle that stands under its name, with what bag-info.txt says,
+// the fingerprint of the key that signed it, and the time that was stamped, if it was.
+type sealedBundle struct {
+	evidence.Sealed
+	info        evidence.Info
+	fingerprint string
+	stamped     time.Time
+}
+
+// enter enters a bundle in the journal, with what else is known of it.
+func (a *app) enter(cfg *config, x *sealedBundle, entry map[string]any) error {
+	maps.Copy(entry, map[string]any{"bundle": filepath.Base(x.Dir), "files": x.Files, "bytes": x.Bytes, "key": x.fingerprint,
+		"manifest_sha256": x.ManifestSHA256, "tagmanifest_sha256": x.TagManifestSHA256})
+	for name, label := range map[string]string{"from": "Period-Start", "to": "Period-End", "snapshot": "Snapshot", "mask": "Mask",
+		"verdict": "Verdict", "project": "Project"} {
+		if value := x.info.Value(label); value != "" {
+			entry[name] = value
+		}
+	}
+	if !x.stamped.IsZero() {
+		entry["stamped"] = x.stamped.UTC()
+	}
+	if _, err := cfg.journal(a.now).Append(evidenceKind, entry); err != nil {
 		return fmt.Errorf("the bundle is sealed, but the journal has no entry of it; the same command enters it when it is run again: %w",
 			explainDisk(err))
 	}
@@ -181,7 +237,7 @@ func (b *bundle) enter(x evidence.Sealed, s *sealer) error {
 }
 
 // saySealed tells on standard error what was made.
-func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Duration) {
+func (a *app) saySealed(b *bundle, x *sealedBundle, took time.Duration) {
 	color, word := text.FgHiGreen, verdictWord(b.plan)
 	if word == "incomplete" {
 		color = text.FgHiYellow
@@ -199,11 +255,14 @@ func (a *app) saySealed(b *bundle, x evidence.Sealed, s *sealer, took time.Durat
 		line("snapshot", "%s", b.plan.snapshot)
 	}
 	line("raw pages", "%s", rawWords(b.raw))
-	line("signed by", "%s, %s", s.identity, s.key.Fingerprint())
-	if !s.stamped.IsZero() {
-		line("stamped", "%s by %s", s.stamped.UTC().Format(time.RFC3339), s.config.Timestamp.URL)
+	line("signed by", "%s", x.info.Value("Signer"))
+	line("", "%s", x.fingerprint)
+	if !x.stamped.IsZero() {
+		line("stamped", "%s by %s", x.stamped.UTC().Format(time.RFC3339), b.cfg.Evidence.Timestamp.URL)
 	}
-	line("journal", "line %d, %s", b.log.head.Seq, b.log.head.SHA256)
-	fmt.Fprintf(a.stderr, "Give the auditor the fingerprint and the journal's line by another way than the bundle.\nTo verify: exporter evidence verify %s; without this program: %s\n",
+	line("journal", "line %d", b.log.head.Seq)
+	line("", "%s", b.log.head.SHA256)
+	fmt.Fprintf(a.stderr, "Give the auditor the fingerprint and the journal's line by another way than the\n"+
+		"bundle. To verify it, with this program or without:\n  exporter evidence verify %s\n  %s\n",
 		x.Dir, filepath.Join(x.Dir, "VERIFY.txt"))
 }

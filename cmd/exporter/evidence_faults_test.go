@@ -71,7 +71,7 @@ func TestEvidenceNotEntered(t *testing.T) {
 		}
 	}})
 	t.Cleanup(srv.Close)
-	s := site.copy(t, ", timestamp: {url: \""+srv.URL+"\", roots: roots.pem}")
+	s := site.copy(t, ", announce: ["+evidenceInbox+"], timestamp: {url: \""+srv.URL+"\", roots: roots.pem}")
 	journal = s.path("data/journal.ndjson")
 	create := append(slices.Clone(evidenceCreate), "--out", s.path("out"))
 	_, said := s.run(t, 1, create...)
@@ -82,9 +82,13 @@ func TestEvidenceNotEntered(t *testing.T) {
 	if err := errors.Join(os.Remove(journal), os.Rename(journal+".aside", journal)); err != nil {
 		t.Fatal(err)
 	}
-	_, said = s.run(t, 1, create...)
-	if kinds := s.kinds(t); kinds[len(kinds)-1] != evidenceKind || !strings.Contains(said, "of the journal names it now") {
+	_, said = s.run(t, 0, create...)
+	if kinds := s.kinds(t); !slices.Equal(kinds[len(kinds)-2:], []string{evidenceKind, "mail"}) || !strings.Contains(said, "the journal names it now") ||
+		!strings.Contains(said, "Told "+evidenceInbox) {
 		t.Errorf("run again: %q, %s", kinds, said)
+	}
+	if _, said = s.run(t, 1, create...); !strings.Contains(said, "a bundle is never replaced") {
+		t.Errorf("once more: %s", said)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/goccy/go-yaml"
 
@@ -43,7 +42,13 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	for _, d := range chosen {
 		b.from.Reports = append(b.from.Reports, d.Name)
 	}
-	if err := b.copySnapshot(ctx, place.File); err != nil {
+	if b.from.Sealed == nil {
+		fmt.Fprintf(b.app.stderr, "snapshot %s is not sealed: no line of the journal names it; the next collection adds it\n", p.snapshot)
+	}
+	if place.File, err = b.copySnapshot(ctx, place.File); err != nil {
+		return err
+	}
+	if err := b.copyRaw(ctx, masker); err != nil {
 		return err
 	}
 	if err := b.perform(ctx, chosen, fonts, place.File); err != nil {
@@ -52,16 +57,17 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	if err := b.writeJournal(); err != nil {
 		return err
 	}
-	if err := b.copyRaw(ctx, masker); err != nil {
-		return err
-	}
 	if err := b.copyWitness(); err != nil {
 		return err
 	}
 	if b.example, err = b.findExample(ctx, place); err != nil {
 		return err
 	}
-	if err := b.writeSchema(ctx); err != nil {
+	tables, err := store.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.w.WriteFunc(schemaName, func(w io.Writer) error { return b.writeSchema(w, tables) }); err != nil {
 		return err
 	}
 	// The names of people stand in no path; what was made from what is told last.
@@ -73,17 +79,35 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	if err != nil {
 		return err
 	}
-	return b.w.WriteFunc("README.txt", b.readme)
+	return b.w.WriteFunc(readmeName, b.readme)
 }
 
-// copySnapshot copies the snapshot, which may be of many gigabytes.
-func (b *bundle) copySnapshot(ctx context.Context, file string) error {
+// copySnapshot copies the snapshot, which may be of many gigabytes, and returns where
+// the copy is: from it all else is made, whatever is pruned meanwhile.
+func (b *bundle) copySnapshot(ctx context.Context, file string) (string, error) {
 	f, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", &hintError{err, hintMeanwhile}
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
-	return b.w.Write(snapshotFile(b.plan.snapshot), readWhile(ctx, f))
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	path := snapshotFile(b.plan.snapshot)
+	b.bars.start("snapshot", info.Size(), true)
+	if err := b.w.Write(path, b.bars.read("snapshot", readWhile(ctx, f))); err != nil {
+		return "", err
+	}
+	b.bars.finish("snapshot")
+	made, err := b.w.Open(path)
+	if err != nil {
+		return "", err
+	}
+	return made.Name(), made.Close()
 }
 
 // snapshotFile is the path of a bundle's snapshot below data/.
@@ -94,8 +118,8 @@ func definitionPath(report string) string {
 	return evidence.SafePath("definitions/" + report + ".yaml")
 }
 
-// perform writes the definitions and queries, and makes from them what they say.
-func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
+// writeDefinitions writes the definitions of reports.
+func (b *bundle) writeDefinitions(chosen []reports.Definition) error {
 	for _, d := range chosen {
 		text, err := yaml.MarshalWithOptions(d, yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
 		if err != nil {
@@ -105,21 +129,27 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 			return err
 		}
 	}
+	return nil
+}
+
+// perform writes the definitions and queries, and makes from them what they say.
+func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
+	if err := b.writeDefinitions(chosen); err != nil {
+		return err
+	}
 	texts, err := b.writeQueries(chosen)
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp("", "exporter-evidence-")
+	scratch, err := b.w.Scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	queryDir := filepath.Join(scratch, "queries")
 	if err := writeTexts(queryDir, texts); err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts,
+	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts, made: b.addReport,
 		file: func(path string) (string, error) {
 			name, err := b.w.Path(path)
 			if err == nil {
@@ -128,19 +158,15 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 			return name, err
 		},
 		done: func(path string, rows int64) error {
-			mu.Lock()
+			b.mu.Lock()
 			b.rows[path] = rows
-			mu.Unlock()
+			b.mu.Unlock()
 			return b.w.Added(path)
 		},
-		made: func(d reports.Definition, r *reports.Report) {
-			m := madeReport{definition: d, answer: r.Answer()}
-			m.complete, m.lacks = r.Complete()
-			mu.Lock()
-			b.made = append(b.made, m)
-			mu.Unlock()
-		},
+		ended: func(what string) { b.bars.add(what, 1) },
 	}
+	b.bars.start(jobReports, int64(len(chosen)), false)
+	b.bars.start(jobTables, int64(len(bundleTables())), false)
 	if err := x.open(ctx, file, scratch); err != nil {
 		return err
 	}
@@ -151,11 +177,9 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	if err := x.run(ctx); err != nil {
 		return err
 	}
-	order := map[string]int{}
-	for i, d := range chosen {
-		order[d.Name] = i
-	}
-	slices.SortFunc(b.made, func(x, y madeReport) int { return order[x.definition.Name] - order[y.definition.Name] })
+	b.bars.finish(jobReports)
+	b.bars.finish(jobTables)
+	b.sortMade(b.from.Reports)
 	return nil
 }
 
@@ -238,22 +262,28 @@ func (b *bundle) copyWitness() error {
 		within[x.Snapshot] = true
 	}
 	for _, e := range entries {
-		if within[strings.TrimSuffix(e.Name(), ".txt")] {
-			if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-			b.watched = true
+		if !within[strings.TrimSuffix(e.Name(), ".txt")] {
+			continue
+		}
+		if err := b.w.Copy("witness/"+e.Name(), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+		b.watched = true
+	}
+	for _, f := range b.w.Files() {
+		name, ok := strings.CutPrefix(f.Path, "data/witness/")
+		if ok && !b.log.witnessed(strings.TrimSuffix(name, ".txt"), f.SHA256) {
+			return &hintError{&store.Damaged{Path: "witness/" + name, Problem: "no line of the journal has its SHA-256"}, hintDamaged}
 		}
 	}
 	return nil
 }
 
+// schemaName is the path below data/ of what says what the columns are.
+const schemaName = "population/schema.json"
+
 // writeSchema says what the columns of the populations are.
-func (b *bundle) writeSchema(ctx context.Context) error {
-	tables, err := store.Tables(ctx)
-	if err != nil {
-		return err
-	}
+func (b *bundle) writeSchema(w io.Writer, tables []store.Table) error {
 	type column struct {
 		Name    string `json:"name"`
 		Type    string `json:"type"`
@@ -278,10 +308,8 @@ func (b *bundle) writeSchema(ctx context.Context) error {
 		}
 		list = append(list, x)
 	}
-	return b.w.WriteFunc("population/schema.json", func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
-	})
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(list)
 }

@@ -5,53 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"exporter/internal/evidence"
 	"exporter/internal/journal"
 )
 
-// enterFound enters a bundle that stands under its name while the journal has no entry
-// of it: who made it was killed between the two. A bundle of another store, or one that
+// enterFound ends what a killed command began: a bundle that stands under its name, in
+// dir or in the zip of it, while the journal has no entry of it, is entered, and told
+// of by mail. It says whether there was one: a bundle of another store, or one that
 // does not verify, is left alone.
-func (a *app) enterFound(ctx context.Context, cfg *config, dir string) (err error) {
-	b, err := evidence.Open(dir)
+func (a *app) enterFound(ctx context.Context, cfg *config, dir string) (_ bool, err error) {
+	x := &sealedBundle{Sealed: evidence.Sealed{Dir: dir}}
+	for _, zip := range []string{dir + ".zip.age", dir + ".zip"} {
+		if _, err := os.Lstat(zip); err == nil {
+			x.Zip = zip
+		}
+	}
+	path := dir
+	if _, err := os.Lstat(dir); err != nil {
+		path = x.Zip
+	}
+	b, err := evidence.Open(path)
 	if err != nil {
-		return nil // the zip alone, or no bundle of ours: that it is in the way is said
+		return false, nil // no bundle of ours: that it is in the way is said
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	v, err := b.Verify(ctx, evidence.VerifyOptions{Now: a.now()})
 	if err != nil {
-		return err
+		return false, err
 	}
-	sums := map[string]string{}
-	for _, name := range []string{"manifest-sha256.txt", "tagmanifest-sha256.txt"} {
+	x.info, x.Files, x.Bytes, x.fingerprint, x.stamped = b.Info(), v.Files, v.Bytes, v.Fingerprint, v.Stamped
+	for name, sum := range map[string]*string{"manifest-sha256.txt": &x.ManifestSHA256, "tagmanifest-sha256.txt": &x.TagManifestSHA256} {
 		text, err := fs.ReadFile(b, name)
 		if err != nil {
-			return err
+			return false, err
 		}
-		sums[name] = lineHash(text)
+		*sum = lineHash(text)
 	}
 	ours, entered := false, false
 	head, err := journal.Read(cfg.journalPath(), func(e journal.Entry) error {
 		ours = ours || e.Prev == v.JournalHead
-		entered = entered || e.Kind == evidenceKind && member(e.Detail, "tagmanifest_sha256") == sums["tagmanifest-sha256.txt"]
+		entered = entered || e.Kind == evidenceKind && member(e.Detail, "tagmanifest_sha256") == x.TagManifestSHA256
 		return nil
 	})
+	if broken, ok := errors.AsType[*journal.Broken](err); ok && broken.Torn {
+		err = nil // the entry sets that line aside
+	}
 	if ours = ours || head.SHA256 == v.JournalHead; err != nil || entered || !ours || len(v.Findings) > 0 {
-		return err
+		return false, err
 	}
-	info := b.Info()
-	entry := map[string]any{"bundle": b.Base(), "found": true, "files": v.Files, "bytes": v.Bytes, "key": v.Fingerprint,
-		"manifest_sha256": sums["manifest-sha256.txt"], "tagmanifest_sha256": sums["tagmanifest-sha256.txt"]}
-	for name, label := range map[string]string{"from": "Period-Start", "to": "Period-End", "snapshot": "Snapshot", "mask": "Mask",
-		"verdict": "Verdict", "project": "Project"} {
-		if value := info.Value(label); value != "" {
-			entry[name] = value
-		}
+	if err := a.enter(cfg, x, map[string]any{"found": true}); err != nil {
+		return true, err
 	}
-	h, err := cfg.journal(a.now).Append(evidenceKind, entry)
-	if err == nil {
-		fmt.Fprintf(a.stderr, "%s was sealed by a command that was killed: it verifies, and line %d of the journal names it now\n", dir, h.Seq)
-	}
-	return explainDisk(err)
+	fmt.Fprintf(a.stderr, "%s was sealed by a command that was killed: it verifies, and the journal names it now\n"+
+		"To make it anew move it away first, both the folder and %s\n", path, filepath.Base(x.Zip))
+	return true, a.announce(ctx, cfg, x)
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -25,16 +26,18 @@ func (a *app) evidenceKeygenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keygen",
 		Short: "Make the key that signs evidence",
-		Long: `Makes an Ed25519 key in the format of OpenSSH, and prints what auditors and
-reports.yaml need to know of it. The store's journal gets an entry. What is not given
-is taken from the section evidence of reports.yaml, where there is one; and where that
-has no passphrase, a terminal is asked for it, and elsewhere the key has none.`,
+		Long: `Makes an Ed25519 key in the format of OpenSSH, the file allowed_signers by which
+auditors know it, and prints what to do with the two. The store's journal gets
+an entry. What is not given is taken from the section evidence of reports.yaml,
+where there is one; and where that has no passphrase, a terminal is asked for
+it, and elsewhere the key has none.`,
 		Example: `  exporter evidence keygen --identity evidence@example.com
-  exporter evidence keygen --identity evidence@example.com --out keys/2027 --passphrase-file pass`,
+  exporter evidence keygen --identity evidence@example.com --out keys/2027 \
+    --passphrase-file pass`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.keygen(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.out, "out", "",
-		"file of the private key, the public one gets .pub behind it (default: evidence.key, or evidence-key)")
+		"file of the private key; the public one gets .pub behind it, and what auditors need .allowed_signers (default: evidence.key of reports.yaml, or evidence-key)")
 	c.Flags().StringVar(&o.identity, "identity", "", "who signs, written as an address: NAME@DOMAIN")
 	c.Flags().StringVar(&o.passphraseFile, "passphrase-file", "",
 		"file with the passphrase, without its last newline")
@@ -60,8 +63,11 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("--identity: %w", err)}
 	}
-	if _, err := os.Lstat(o.out); err == nil { // before a passphrase is asked for
-		return usage(fmt.Errorf("%s is there already", o.out), "a key is never replaced: name another file with --out, or move that one away")
+	signers := o.out + ".allowed_signers"
+	for _, path := range []string{o.out, signers} { // before a passphrase is asked for
+		if _, err := os.Lstat(path); err == nil {
+			return usage(fmt.Errorf("%s is there already", path), "a key is never replaced: name another file with --out, or move that one away")
+		}
 	}
 	passphrase := []byte(had.Passphrase)
 	if o.passphraseFile != "" || len(passphrase) == 0 {
@@ -73,31 +79,39 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 	if err != nil {
 		return explainDisk(err)
 	}
-	if cfg != nil {
-		_, err := cfg.journal(a.now).Append("key", map[string]any{
+	err = os.WriteFile(signers, []byte(key.AllowedSigner(o.identity, namespace, a.now())+"\n"), 0o644)
+	if err == nil && cfg != nil {
+		_, err = cfg.journal(a.now).Append("key", map[string]any{
 			"action": "created", "fingerprint": key.Fingerprint(), "identity": o.identity,
 		})
-		if err != nil {
-			return errors.Join(explainDisk(err), os.Remove(o.out), os.Remove(o.out+".pub"))
-		}
+	}
+	if err != nil {
+		return errors.Join(explainDisk(err), os.Remove(o.out), os.Remove(o.out+".pub"), os.RemoveAll(signers))
 	}
 	path, err := a.keyPath(o.out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "private key  %s (keep it secret, and a copy of it safe)\n", o.out)
-	fmt.Fprintf(a.stdout, "public key   %s.pub\n", o.out)
-	fmt.Fprintf(a.stdout, "fingerprint  %s\n", key.Fingerprint())
-	fmt.Fprintf(a.stdout, "identity     %s\n", o.identity)
-	fmt.Fprintf(a.stdout, "namespace    %s\n\n", namespace)
-	fmt.Fprintf(a.stdout, "For auditors, by another way than the evidence: their file allowed_signers\n\n")
-	fmt.Fprintf(a.stdout, "%s\n\n", key.AllowedSigner(o.identity, namespace, a.now()))
-	fmt.Fprintf(a.stdout, "For reports.yaml\n\n")
-	fmt.Fprintf(a.stdout, "evidence:\n  key: %s\n  identity: %s\n", path, o.identity)
+	var b strings.Builder
+	fmt.Fprintf(&b, "private key      %s (keep it secret, and a copy of it safe)\n", o.out)
+	fmt.Fprintf(&b, "public key       %s.pub\n", o.out)
+	fmt.Fprintf(&b, "allowed signers  %s\n", signers)
+	fmt.Fprintf(&b, "fingerprint      %s\n", key.Fingerprint())
+	fmt.Fprintf(&b, "identity         %s\n\n", o.identity)
+	fmt.Fprintf(&b, "1. Put this into reports.yaml: exporter evidence create then signs with the key.\n\n")
+	fmt.Fprintf(&b, "evidence:\n  key: %s\n  identity: %s\n", path, o.identity)
 	if len(passphrase) > 0 {
-		fmt.Fprintf(a.stdout, "  passphrase: ${EVIDENCE_PASSPHRASE}\n")
+		fmt.Fprintf(&b, "  passphrase: ${EVIDENCE_PASSPHRASE}\n")
 	}
-	return nil
+	fmt.Fprintf(&b, `
+2. Give auditors the allowed signers by another way than the bundles, or publish
+   the fingerprint where they find it without you: a web page, a contract. With
+   that file they verify a bundle, by its VERIFY.txt or with this program:
+
+exporter evidence verify BUNDLE --signers %s
+`, filepath.Base(signers))
+	_, err = io.WriteString(a.stdout, b.String())
+	return err
 }
 
 // keygenStore is the configuration whose store's journal gets the entry; nil where

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"exporter/internal/deliver"
-	"exporter/internal/evidence"
 )
 
 // announceReport is the report of mails that tell of a bundle.
@@ -16,20 +15,22 @@ const announceReport = evidenceKind
 
 // announce tells of a sealed bundle by mail: what is in whose mailbox cannot be
 // changed with the journal.
-func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) error {
-	if len(s.config.Announce) == 0 {
+func (a *app) announce(ctx context.Context, cfg *config, x *sealedBundle) error {
+	told := cfg.Evidence.Announce
+	if len(told) == 0 {
 		return nil
 	}
-	p, c := b.plan, b.cfg.Mail
-	at := b.app.now()
-	outbox := b.app.newOutbox(b.cfg)
-	text := b.announcement(x, s)
-	err := outbox.Put(at.UTC().Format("20060102T150405.000000000Z-")+announceReport, func(yield func(deliver.Message, error) bool) {
-		for _, to := range s.config.Announce {
+	c, at := cfg.Mail, a.now()
+	outbox := a.newOutbox(cfg)
+	text := x.announcement()
+	verdict, _, _ := strings.Cut(x.info.Value("Verdict"), ":")
+	verdict, _, _ = strings.Cut(verdict, ";")
+	err := outbox.Put(at.UTC().Format(fineLayout)+"-"+announceReport, func(yield func(deliver.Message, error) bool) {
+		for _, to := range told {
 			m := deliver.Message{
 				ID:   deliver.MessageID(announceReport, at, to, deliver.Domain(c.From)),
-				From: c.From, ReplyTo: c.ReplyTo, To: to, Date: at.In(b.cfg.zone), Text: text, Report: announceReport, Slot: at,
-				Subject: fmt.Sprintf("Evidence sealed: %s to %s, %s", p.from(), p.to(), verdictWord(p)),
+				From: c.From, ReplyTo: c.ReplyTo, To: to, Date: at.In(cfg.zone), Text: text, Report: announceReport, Slot: at,
+				Subject: fmt.Sprintf("Evidence sealed: %s to %s, %s", x.info.Value("Period-Start"), x.info.Value("Period-End"), verdict),
 			}
 			if !yield(m, nil) {
 				return
@@ -39,14 +40,14 @@ func (b *bundle) announce(ctx context.Context, x evidence.Sealed, s *sealer) err
 	if err != nil {
 		return fmt.Errorf("the bundle is sealed, but nobody was told: mail: %w", explainDisk(err))
 	}
-	sent, err := b.app.sendOutbox(ctx, b.cfg, outbox)
+	sent, err := a.sendOutbox(ctx, cfg, outbox)
 	if err != nil {
 		return fmt.Errorf("the bundle is sealed; the mail that tells of it waits: %w", err)
 	}
 	if sent.waiting+sent.refused > 0 {
 		return &exitError{exitPart, &hintError{fmt.Errorf("the bundle is sealed; of the mails that tell of it: %s", sent), "see: exporter outbox"}}
 	}
-	fmt.Fprintf(b.app.stderr, "Told %s by mail\n", strings.Join(s.config.Announce, ", "))
+	fmt.Fprintf(a.stderr, "Told %s by mail\n", strings.Join(told, ", "))
 	return nil
 }
 
@@ -58,23 +59,23 @@ func verdictWord(p *evidencePlan) string {
 }
 
 // announcement is the text of such a mail.
-func (b *bundle) announcement(x evidence.Sealed, s *sealer) string {
-	p := b.plan
+func (x *sealedBundle) announcement() string {
+	info := x.info.Value
 	var t strings.Builder
-	fmt.Fprintf(&t, "An evidence bundle was sealed: %s.\n\n", p.name)
+	fmt.Fprintf(&t, "An evidence bundle was sealed: %s.\n\n", filepath.Base(x.Dir))
 	line := func(name, value string) { fmt.Fprintf(&t, "%-14s %s\n", name, value) }
-	line("Period", fmt.Sprintf("%s to %s (%s)", p.from(), p.to(), b.from.Timezone))
-	line("Verdict", p.words())
-	line("Snapshot", p.snapshot)
-	line("Mask", b.from.Mask)
+	line("Period", fmt.Sprintf("%s to %s (%s)", info("Period-Start"), info("Period-End"), info("Timezone")))
+	line("Verdict", info("Verdict"))
+	line("Snapshot", info("Snapshot"))
+	line("Mask", info("Mask"))
 	line("File", filepath.Base(x.Zip))
-	line("Journal", fmt.Sprintf("line %d", b.log.head.Seq))
-	line("", b.log.head.SHA256)
+	line("Journal", "line "+info("Journal-Length"))
+	line("", info("Journal-Head"))
 	line("Tag manifest", x.TagManifestSHA256)
-	line("Signed by", s.identity)
-	line("", s.key.Fingerprint())
-	if !s.stamped.IsZero() {
-		line("Time stamp", s.stamped.UTC().Format(time.RFC3339))
+	line("Signed by", info("Signer"))
+	line("", x.fingerprint)
+	if !x.stamped.IsZero() {
+		line("Time stamp", x.stamped.UTC().Format(time.RFC3339))
 	}
 	fmt.Fprintf(&t, `
 Please keep this mail: it proves later that the journal up to this line was not
@@ -82,7 +83,7 @@ rewritten. VERIFY.txt in the bundle says how to verify it with sha256sum and
 ssh-keygen; compare the fingerprint and the journal's line with those above. With
 this program:
 
-exporter evidence verify %s --anchor %d:%s
-`, filepath.Base(x.Zip), b.log.head.Seq, b.log.head.SHA256)
+exporter evidence verify %s --anchor %s:%s
+`, filepath.Base(x.Zip), info("Journal-Length"), info("Journal-Head"))
 	return t.String()
 }

@@ -75,7 +75,12 @@ type performance struct {
 	done func(path string, rows int64) error           // the file is written, with the rows of one table, or 0
 	made func(d reports.Definition, r *reports.Report) // a report is made; nil: not told
 	want func(path string) bool                        // which files; nil: all
+	// ended is told of each report, [jobReports], and each table, [jobTables]; nil: not.
+	ended func(what string)
 }
+
+// What is performed.
+const jobReports, jobTables = "reports", "tables"
 
 // open opens the bundle's snapshot in a file, and the earlier one. What does not fit
 // into memory goes to dir.
@@ -105,9 +110,17 @@ func (p *performance) close() (err error) {
 func (p *performance) run(ctx context.Context) error {
 	jobs := []func(context.Context) error{p.tables}
 	for _, d := range p.definitions {
-		jobs = append(jobs, func(ctx context.Context) error { return p.report(ctx, d) })
+		jobs = append(jobs, func(ctx context.Context) error { return p.end(jobReports, p.report(ctx, d)) })
 	}
 	return sideBySide(ctx, maxSideBySide, jobs, func(ctx context.Context, job func(context.Context) error) error { return job(ctx) })
+}
+
+// end tells that one is made, where nothing is wrong with it.
+func (p *performance) end(what string, err error) error {
+	if err == nil && p.ended != nil {
+		p.ended(what)
+	}
+	return err
 }
 
 // report makes one report in all formats.
@@ -154,7 +167,7 @@ func (p *performance) tables(ctx context.Context) error {
 		named["since_snapshot"] = p.from.Since
 	}
 	for _, t := range bundleTables() {
-		if err := p.table(ctx, t, named); err != nil {
+		if err := p.end(jobTables, p.table(ctx, t, named)); err != nil {
 			return fmt.Errorf("%s: %w", t.path, err)
 		}
 	}

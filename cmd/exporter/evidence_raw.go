@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -11,80 +12,117 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"exporter/internal/store"
 )
 
-// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+// rawHeader is the first line of the ledger of files. In gone is why, or nothing.
 var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
+
+const (
+	hintMeanwhile = "a prune or a purge removed it meanwhile: run again"
+	hintDamaged   = "restore it from a backup: exporter snapshots verify names all that differs; where there is none, move it out of raw: the bundle then says that it is gone"
+)
 
 // copyRaw copies the cloud's answers, masked where there is a mask, and writes the
 // ledgers of calls and of files, with those that are gone.
 func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	var err error
-	last := b.plan.end().Add(-time.Microsecond) // the store's times have no finer ones
-	if b.raw, err = b.st.RawFiles(ctx, b.plan.start(), last, b.plan.snapshot, b.plan.project); err != nil {
+	if b.raw, err = b.st.RawFiles(ctx, b.plan.start(), b.plan.end(), b.plan.snapshot, b.plan.project); err != nil {
 		return err
 	}
 	var there []store.EvidenceFile
+	var total int64
 	for _, x := range b.raw {
-		if x.There {
-			there = append(there, x)
+		if !x.There {
+			continue
 		}
+		info, err := os.Stat(b.rawPath(x))
+		if err != nil {
+			return explainRaw(err)
+		}
+		there, total = append(there, x), total+info.Size()
 	}
+	b.bars.start("raw pages", total, true)
+	checker := b.st.RawChecker()
 	err = sideBySide(ctx, runtime.GOMAXPROCS(0), there, func(ctx context.Context, x store.EvidenceFile) error {
-		if err := b.copyRawFile(ctx, x, masker); err != nil {
-			return fmt.Errorf("raw pages %s: %w", x.Path, err)
-		}
-		return nil
+		return b.copyRawFile(ctx, x, masker, checker)
 	})
-	if errors.Is(err, os.ErrNotExist) {
-		return &hintError{err, "a prune or a purge removed it meanwhile: run again"}
-	} else if err != nil {
-		return err
+	if err != nil {
+		return explainRaw(err)
 	}
 	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
+		return explainRaw(err)
+	}
+	b.bars.finish("raw pages")
+	if err := b.goneMeanwhile(); err != nil {
 		return err
 	}
-	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		lines := [][]string{rawHeader}
-		for _, x := range b.raw {
-			gone := ""
-			if !x.There {
-				gone = b.whyGone(x)
-			}
-			lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
-		}
-		b.rows["ledger/raw_files.csv"] = int64(len(lines) - 1)
-		return c.WriteAll(lines)
-	})
+	return b.w.WriteFunc(rawLedger, b.writeRawLedger)
 }
 
-// copyRawFile copies a file, masked where there is a mask, and keeps the SHA-256 of
-// the original.
-func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker) error {
-	from := filepath.Join(b.st.Dir(), "raw", filepath.FromSlash(x.Path))
-	f, err := os.Open(from)
+// rawLedger is the path below data/ of the ledger of files.
+const rawLedger = "ledger/raw_files.csv"
+
+func (b *bundle) writeRawLedger(w io.Writer) error {
+	lines := [][]string{rawHeader}
+	for _, x := range b.raw {
+		gone := ""
+		if !x.There {
+			gone = cmp.Or(b.log.whyGone(x), "nothing says why")
+		}
+		lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+	}
+	b.rows[rawLedger] = int64(len(b.raw))
+	return csv.NewWriter(w).WriteAll(lines)
+}
+
+// explainRaw adds what a person can do to the error of a raw file.
+func explainRaw(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return &hintError{err, hintMeanwhile}
+	}
+	if _, ok := errors.AsType[*store.Damaged](err); ok {
+		return &hintError{err, hintDamaged}
+	}
+	return err
+}
+
+func (b *bundle) rawPath(x store.EvidenceFile) string {
+	return filepath.Join(b.st.Dir(), "raw", filepath.FromSlash(x.Path))
+}
+
+// copyRawFile copies a file, masked where there is a mask, keeps the SHA-256 of the
+// original, and compares what it reads with what landed.
+func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *store.PageMasker, checker *store.RawChecker) error {
+	f, err := os.Open(b.rawPath(x))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	passing, copied := io.Pipe()
+	checked := make(chan error, 1)
+	go func() {
+		err := checker.Check(ctx, x, passing)
+		passing.CloseWithError(err)
+		checked <- err
+	}()
 	h := sha256.New()
-	original := io.TeeReader(readWhile(ctx, f), h)
+	original := io.TeeReader(b.bars.read("raw pages", readWhile(ctx, f)), io.MultiWriter(h, copied))
 	err = b.w.WriteFunc("raw/"+x.Path, func(w io.Writer) error {
 		if masker != nil {
-			if err := masker.Mask(ctx, x, original, w); err != nil {
-				return err
-			}
-			w = io.Discard // what is left of the file is none of its lines
+			return masker.Mask(ctx, x, original, w)
 		}
 		_, err := io.Copy(w, original)
 		return err
 	})
-	if err != nil {
-		return err
+	_, rest := io.Copy(io.Discard, original) // what the mask or an error has left is checked too
+	copied.CloseWithError(rest)
+	if damaged := <-checked; damaged != nil {
+		return damaged
+	}
+	if err := errors.Join(err, rest); err != nil {
+		return fmt.Errorf("raw pages %s: %w", x.Path, err)
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
 	if masker != nil {
@@ -96,15 +134,33 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 	return nil
 }
 
+// goneMeanwhile returns an error where a raw file is gone by what the journal tells of
+// since it was read for the bundle.
+func (b *bundle) goneMeanwhile() error {
+	for _, x := range b.raw {
+		if x.There || b.log.whyGone(x) != "" {
+			continue
+		}
+		now, err := readBundleJournal(b.cfg.journalPath())
+		if err != nil {
+			return err
+		}
+		if why := now.whyGone(x); why != "" {
+			return &hintError{fmt.Errorf("raw pages %s: %s", x.Path, why), hintMeanwhile}
+		}
+	}
+	return nil
+}
+
 // whyGone is the journal's reason for a raw file that is not there: it names files, or
-// the folder that they were in.
-func (b *bundle) whyGone(x store.EvidenceFile) string {
+// the folder that they were in. It is "" where there is none.
+func (j *bundleJournal) whyGone(x store.EvidenceFile) string {
 	for path := filepath.Join("raw", filepath.FromSlash(x.Path)); path != "."; path = filepath.Dir(path) {
-		if why, ok := b.log.removed[path]; ok {
+		if why, ok := j.facts.Removed[path]; ok {
 			return why
 		}
 	}
-	return "nothing says why"
+	return ""
 }
 
 // rawWords says how much of the raw pages there is.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,18 +27,20 @@ func (a *app) evidenceSampleCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sample [BUNDLE]",
 		Short: "Draw a sample of a report's rows by a seed that an auditor names",
-		Long: `Draws rows of one section of a report. They are numbered from 1 as they stand in the
-section's csv; the sample are the n rows whose SHA-256 of SEED:NUMBER sorts first, in
-that order. So who knows the seed and how many rows there are draws the same sample
-with sha256sum and sort; the command for it is printed.
+		Long: `Draws rows of one section of a report. They are numbered from 1 as they stand
+in the section's csv; the sample are the n rows whose SHA-256 of SEED:NUMBER
+sorts first, in that order. So who knows the seed and how many rows there are
+draws the same sample with sha256sum and sort; the command for it is printed.
 
 The report is made from the current snapshot, or from the one that --as-of or
 --snapshot choose; of a bundle (its folder or zip) its own csv is read. Without
---section the first section is drawn from. evidence trace follows a row of the csv by
-its number.`,
-		Example: `  exporter evidence sample --report expired-permissions --n 25 --seed 'FY26 control 7'
-  exporter evidence sample --report leavers --section Permissions --n 25 --seed 8812 --format csv --out sample.csv
-  exporter evidence sample evidence-2026-01-01-2026-03-31-full --report changes --n 5 --seed 8812`,
+--section the first section is drawn from. evidence trace follows a row of the
+csv by its number.`,
+		Example: `  exporter evidence sample --report expired-permissions --seed 'FY26 control 7'
+  exporter evidence sample --report leavers --section Permissions --n 25 \
+    --seed 8812 --format csv --out sample.csv
+  exporter evidence sample evidence-2026-01-01-2026-03-31-full \
+    --report changes --n 5 --seed 8812`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := f.check(c, args); err != nil {
@@ -54,7 +55,7 @@ its number.`,
 	c.Flags().StringVar(&f.section, "section", "", "the section to draw from, by its sheet; default: the first")
 	c.Flags().IntVar(&f.n, "n", 25, "how many rows")
 	c.Flags().StringVar(&f.seed, "seed", "", "any text that the auditor chooses")
-	c.Flags().StringVar(&f.format, "format", "table", "table, csv or json")
+	addFormat(c, &f.format, listFormats...)
 	c.Flags().StringVar(&f.outFile, "out", "", "write the sample into this file")
 	return c
 }
@@ -112,11 +113,11 @@ type sampleRow struct {
 
 // sample draws a sample and writes it.
 func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err error) {
-	dir, err := os.MkdirTemp("", "exporter-sample-")
+	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	s := &auditSample{Report: f.report, Seed: f.seed, N: f.n}
 	if len(args) > 0 {
 		err = s.fromBundle(ctx, args[0], dir, f)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"exporter/internal/evidence"
-	"exporter/internal/journal"
 )
 
 // sealer is what a bundle is sealed with.
@@ -22,6 +21,7 @@ type sealer struct {
 	namespace string
 	config    evidenceConfig
 	roots     []byte
+	patience  time.Duration // with the server of time stamps
 	stamped   time.Time
 }
 
@@ -37,7 +37,7 @@ func (a *app) openSeal(cfg *config, path string) (*sealer, error) {
 	if e.Identity == "" {
 		return nil, usage(errors.New("evidence create: evidence.identity is missing: whose key it is"), hintKeygen)
 	}
-	s := &sealer{identity: e.Identity, config: e}
+	s := &sealer{identity: e.Identity, config: e, patience: time.Minute}
 	var err error
 	if s.namespace, err = evidence.Namespace(e.Identity); err != nil {
 		return nil, &exitError{exitUsage, err}
@@ -53,66 +53,66 @@ func (a *app) openSeal(cfg *config, path string) (*sealer, error) {
 	return s, nil
 }
 
-// enterKey tells the journal when another key signs than the last time.
-func (s *sealer) enterKey(cfg *config, now func() time.Time) error {
+// enterKey tells the journal when another key signs than the last time, and whether it
+// did.
+func (s *sealer) enterKey(cfg *config, j *bundleJournal, now func() time.Time) (bool, error) {
 	last := ""
-	_, err := journal.Read(cfg.journalPath(), func(e journal.Entry) error {
+	for _, e := range j.entries {
 		if e.Kind == "key" {
 			last = member(e.Detail, "fingerprint")
 		}
-		return nil
-	})
-	var broken *journal.Broken
-	if err != nil && !errors.As(err, &broken) { // a break is said by who reads the chain for the bundle
-		return err
 	}
 	if last == s.key.Fingerprint() {
-		return nil
+		return false, nil
 	}
 	entry := map[string]any{"action": "used", "fingerprint": s.key.Fingerprint(), "identity": s.identity}
 	if last != "" {
 		entry["previous"] = last
 	}
-	_, err = cfg.journal(now).Append("key", entry)
-	return explainDisk(err)
+	_, err := cfg.journal(now).Append("key", entry)
+	return err == nil, explainDisk(err)
 }
 
 // sign signs the tag manifest, and has the signature stamped.
-func (s *sealer) sign(ctx context.Context, manifest []byte) (map[string][]byte, error) {
-	const name = "tagmanifest-sha256.txt.sig"
-	signature, err := s.key.Sign(s.namespace, manifest)
-	if err != nil {
-		return nil, err
+func (s *sealer) sign(ctx context.Context, manifest []byte) (signature, stamp []byte, err error) {
+	t := s.config.Timestamp
+	if signature, err = s.key.Sign(s.namespace, manifest); err != nil || t.URL == "" {
+		return signature, nil, err
 	}
-	files := map[string][]byte{name: signature}
-	if t := s.config.Timestamp; t.URL != "" {
-		client := &http.Client{Timeout: time.Minute}
-		stamp, err := evidence.RequestTimestamp(ctx, client, t.URL, signature, s.roots)
-		if err != nil {
-			return nil, &hintError{fmt.Errorf("time stamp: %w", err), "see evidence.timestamp in reports.yaml; without it bundles are signed but not stamped"}
-		}
-		if s.stamped, err = evidence.CheckTimestamp(stamp, signature, s.roots); err != nil {
-			return nil, err
-		}
-		files[name+".tsr"] = stamp
+	client := &http.Client{Timeout: s.patience}
+	if stamp, err = evidence.RequestTimestamp(ctx, client, t.URL, signature, s.roots); err != nil {
+		return nil, nil, &hintError{fmt.Errorf("time stamp: %w", err), "see evidence.timestamp in reports.yaml; without it bundles are signed but not stamped"}
 	}
-	return files, nil
+	s.stamped, err = evidence.CheckTimestamp(stamp, signature, s.roots)
+	return signature, stamp, err
 }
 
 // seal closes the bundle.
-func (b *bundle) seal(ctx context.Context, s *sealer) (evidence.Sealed, error) {
+func (b *bundle) seal(ctx context.Context, s *sealer) (*sealedBundle, error) {
 	at := b.app.now().UTC().Truncate(time.Second)
-	tags := map[string][]byte{"allowed_signers": []byte(s.key.AllowedSigner(s.identity, s.namespace, at) + "\n")}
-	if s.roots != nil {
-		tags["tsa-roots.pem"] = s.roots
+	const step = "seal"
+	var total int64
+	for _, f := range b.w.Files() {
+		total += f.Bytes
 	}
-	tags["VERIFY.txt"] = evidence.VerifyText(b.verifyFacts(s, at))
-	o := evidence.Seal{Info: b.info(s, at), Tags: tags, At: at, Zip: true,
-		Sign: func(manifest []byte) (map[string][]byte, error) { return s.sign(ctx, manifest) }}
+	b.bars.start(step, total, true)
+	x := &sealedBundle{info: b.info(s, at), fingerprint: s.key.Fingerprint()}
+	o := evidence.Seal{
+		Info: x.info, At: at, Verify: evidence.VerifyText(b.verifyFacts(s, at)), Roots: s.roots,
+		Signers:  []byte(s.key.AllowedSigner(s.identity, s.namespace, at) + "\n"),
+		Sign:     func(manifest []byte) (signature, stamp []byte, err error) { return s.sign(ctx, manifest) },
+		Progress: func(bytes int64) { b.bars.add(step, bytes) },
+	}
 	if len(s.config.Recipients) > 0 {
 		o.Encrypt = func(w io.Writer) (io.WriteCloser, error) { return evidence.Encrypt(w, s.config.Recipients) }
 	}
-	return b.w.Seal(ctx, o)
+	var err error
+	if x.Sealed, err = b.w.Seal(ctx, o); err != nil {
+		return nil, err
+	}
+	b.bars.finish(step)
+	x.stamped = s.stamped
+	return x, nil
 }
 
 // info is bag-info.txt.
@@ -127,7 +127,7 @@ func (b *bundle) info(s *sealer, at time.Time) []evidence.Field {
 	add("Source-Organization", s.config.Organization)
 	add("Bagging-Date", at.Format(time.DateOnly))
 	add("Bag-Software-Agent", "exporter "+version)
-	add("Bundle-Format", "1")
+	add("Bundle-Format", evidence.Format)
 	add("Run", at.Format(runLayout))
 	add("Period-Start", p.from())
 	add("Period-End", p.to())

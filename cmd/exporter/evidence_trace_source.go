@@ -34,7 +34,8 @@ type traceSource struct {
 	definitions []reports.Definition
 
 	reader *store.Reader
-	work   string // folder for the time being
+	work   string // folder for the time being, which done removes
+	done   func() error
 	store  *store.Store
 	masker *store.PageMasker // nil where pages are shown as they are
 
@@ -50,13 +51,7 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for dir := filepath.Dir(absolute); s.bundle == "" &&
-		dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
-			s.bundle = dir
-		}
-	}
-	if s.bundle != "" {
+	if s.bundle = bundleAbove(absolute); s.bundle != "" {
 		err = s.ofBundle()
 	} else {
 		err = s.ofStore(a)
@@ -65,6 +60,16 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 		err = s.readJournal()
 	}
 	return s, err
+}
+
+// bundleAbove is the folder of the bundle that a file is in; "" where it is in none.
+func bundleAbove(file string) string {
+	for dir := filepath.Dir(file); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
+			return dir
+		}
+	}
+	return ""
 }
 
 func (s *traceSource) ofStore(a *app) (err error) {
@@ -86,7 +91,7 @@ func (s *traceSource) ofBundle() (err error) {
 	for _, f := range b.Manifest() {
 		s.manifest[f.Path] = f.SHA256
 		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
-			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
+			d, err := bundleDefinition(b, f.Path, strings.TrimSuffix(name, ".yaml"))
 			if err != nil {
 				return &exitError{exitMismatch, &hintError{fmt.Errorf("%s: %w", f.Path, err),
 					"exporter evidence verify says what is wrong"}}
@@ -107,8 +112,8 @@ func (s *traceSource) close() error {
 	if s.reader != nil {
 		errs = append(errs, s.reader.Close())
 	}
-	if s.work != "" {
-		errs = append(errs, os.RemoveAll(s.work))
+	if s.done != nil {
+		errs = append(errs, s.done())
 	}
 	return errors.Join(errs...)
 }
@@ -220,7 +225,7 @@ func (s *traceSource) open(ctx context.Context, t *traced) (err error) {
 	if !slices.Contains(store.Masks, t.Mask) {
 		return fmt.Errorf("%s: unknown mask %q", t.File, t.Mask)
 	}
-	if s.work, err = os.MkdirTemp("", "exporter-trace-"); err != nil {
+	if s.work, s.done, err = workFolder(); err != nil {
 		return err
 	}
 	if s.bundle != "" {
@@ -248,6 +253,9 @@ func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
 		return &exitError{exitMismatch, err}
 	}
 	s.reader, err = place.Open(ctx, s.work)
+	if errors.Is(err, store.ErrDamaged) { // its hint is for a store
+		return &exitError{exitMismatch, &hintError{errors.New(err.Error()), "exporter evidence verify says what is wrong"}}
+	}
 	return err
 }
 

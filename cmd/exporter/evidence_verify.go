@@ -22,23 +22,30 @@ type evidenceVerifyFlags struct {
 	signers, roots, decrypt, format string
 	anchors                         []string
 	withoutReports                  bool
+	timeout                         time.Duration
 }
+
+// againTimeout is how long it may take to make again what a bundle holds: a bundle may
+// be made so that it takes for ever.
+const againTimeout = 30 * time.Minute
 
 func (a *app) evidenceVerifyCommand() *cobra.Command {
 	var f evidenceVerifyFlags
 	c := &cobra.Command{
 		Use:   "verify BUNDLE",
 		Short: "Verify a bundle, and make its reports again",
-		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against the
-manifests, the signature, the time stamp, the chain of the journal; then makes every
-report and table again from the bundle's own snapshot and compares them. It needs no
-configuration and no store. Every difference is named, and gives exit status 4.
+		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against
+the manifests, the signature, the time stamp, the chain of the journal; then
+makes every report and table again from the bundle's own snapshot and compares
+them, in a process that can reach nothing else. It needs no configuration and no
+store. Every difference is named, and gives exit status 4.
 
-Give it what you got by another way than the bundle: with --signers the key's owner's
-allowed_signers, with --anchor the journal's line as it stood in an old mail or on the
-foot of a PDF page.`,
+Give it what you got by another way than the bundle: with --signers the key's
+owner's allowed_signers, with --anchor the journal's line as it stood in an old
+mail or on the foot of a PDF page.`,
 		Example: `  exporter evidence verify evidence/evidence-2026-01-01-2026-03-31-full.zip
-  exporter evidence verify evidence-2026-01-01-2026-03-31-full --signers allowed_signers --anchor 37:3f2a9c41b07d`,
+  exporter evidence verify evidence-2026-01-01-2026-03-31-full \
+    --signers allowed_signers --anchor 37:3f2a9c41b07d`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.verifyEvidence(c.Context(), args[0], &f) },
 	}
@@ -46,8 +53,9 @@ foot of a PDF page.`,
 	c.Flags().StringVar(&f.roots, "roots", "", "PEM file of the certificates that time stamps are trusted by; default: the one in the bundle")
 	c.Flags().StringArrayVar(&f.anchors, "anchor", nil, "HASH or LINE:HASH of a journal line, at least 12 signs; may be repeated")
 	c.Flags().BoolVar(&f.withoutReports, "without-reports", false, "do not make the reports again")
+	c.Flags().DurationVar(&f.timeout, "timeout", againTimeout, "give up when it takes longer to make the reports again")
 	c.Flags().StringVar(&f.decrypt, "decrypt-key", "", "age identity or ssh key that an encrypted zip is for")
-	c.Flags().StringVar(&f.format, "format", "table", "table or json")
+	addFormat(c, &f.format, "table", "json")
 	return c
 }
 
@@ -64,24 +72,10 @@ type verifiedBundle struct {
 }
 
 func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerifyFlags) (err error) {
-	if f.format != "table" && f.format != "json" {
-		return usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
-	}
-	if err := evidence.CheckAnchors(f.anchors); err != nil {
-		return &exitError{exitUsage, err}
-	}
 	began := a.now()
-	o := evidence.VerifyOptions{Anchors: f.anchors, Now: a.now()}
-	for _, x := range []struct {
-		path string
-		to   *[]byte
-	}{{f.signers, &o.Signers}, {f.roots, &o.Roots}} {
-		if x.path == "" {
-			continue
-		}
-		if *x.to, err = os.ReadFile(x.path); err != nil {
-			return &exitError{exitUsage, err}
-		}
+	o, err := f.options(began)
+	if err != nil {
+		return err
 	}
 	b, done, err := openBundle(path, f.decrypt)
 	if err != nil {
@@ -108,7 +102,7 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 	case len(v.Findings) > 0:
 		result.NotMadeAgain = append(result.NotMadeAgain, "the reports: what differs comes first")
 	default:
-		if err := result.perform(ctx, b); err != nil {
+		if err := result.perform(ctx, b, f.timeout); err != nil {
 			return err
 		}
 	}
@@ -126,7 +120,40 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 	return err
 }
 
-// openBundle opens a bundle, an encrypted one by way of a file that done removes.
+// options checks the flags, and reads the files that they name.
+func (f *evidenceVerifyFlags) options(now time.Time) (o evidence.VerifyOptions, err error) {
+	o = evidence.VerifyOptions{Anchors: f.anchors, Now: now}
+	if f.format != "table" && f.format != "json" {
+		return o, usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
+	}
+	if err := checkTimeout(f.timeout); err != nil {
+		return o, err
+	}
+	if err := evidence.CheckAnchors(f.anchors); err != nil {
+		return o, &exitError{exitUsage, err}
+	}
+	for _, x := range []struct {
+		path string
+		to   *[]byte
+	}{{f.signers, &o.Signers}, {f.roots, &o.Roots}} {
+		if x.path == "" {
+			continue
+		}
+		if *x.to, err = os.ReadFile(x.path); err != nil {
+			return o, &exitError{exitUsage, err}
+		}
+	}
+	return o, nil
+}
+
+func checkTimeout(d time.Duration) error {
+	if d <= 0 {
+		return usage(fmt.Errorf("--timeout %s: must be more than nothing", d), "for example: --timeout 10m")
+	}
+	return nil
+}
+
+// openBundle opens a bundle, also an encrypted one.
 func openBundle(path, identity string) (_ *evidence.Bundle, done func() error, err error) {
 	if filepath.Ext(path) != ".age" {
 		b, err := evidence.Open(path)
@@ -142,38 +169,41 @@ func openBundle(path, identity string) (_ *evidence.Bundle, done func() error, e
 	if err != nil {
 		return nil, nil, &exitError{exitUsage, err}
 	}
-	dir, err := os.MkdirTemp("", "exporter-evidence-")
+	plain, err := decrypted(path, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	remove := func() error { return os.RemoveAll(dir) }
-	plain := filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), ".age"))
-	if err := decryptTo(plain, path, key); err != nil {
-		return nil, nil, errors.Join(err, remove())
-	}
-	b, err := evidence.Open(plain)
+	b, err := evidence.OpenZip(strings.TrimSuffix(path, ".age"), plain)
 	if err != nil {
-		return nil, nil, errors.Join(err, remove())
+		return nil, nil, err
 	}
-	return b, func() error { return errors.Join(b.Close(), remove()) }, nil
+	return b, b.Close, nil
 }
 
-func decryptTo(plain, path string, key []byte) error {
+// decrypted is what an encrypted file holds, as a file that has no name: it is gone
+// when it is closed, however the process ends.
+func decrypted(path string, key []byte) (_ *os.File, err error) {
 	from, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer from.Close()
 	r, err := evidence.Decrypt(from, key, nil)
 	if err != nil {
-		return usage(err, "--decrypt-key is the age identity or the ssh key, without a passphrase, of one that it is encrypted to")
+		return nil, usage(err, "--decrypt-key is the age identity or the ssh key, without a passphrase, of one that it is encrypted to")
 	}
-	to, err := os.OpenFile(plain, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	to, err := os.CreateTemp("", "exporter-evidence-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = io.Copy(to, r)
-	return errors.Join(err, to.Close())
+	err = os.Remove(to.Name())
+	if err == nil {
+		_, err = io.Copy(to, r)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("decrypt %s: %w", path, err), to.Close())
+	}
+	return to, nil
 }
 
 // explainBundle gives the error of a bundle that cannot be opened or read its exit

@@ -126,15 +126,18 @@ For your own site:           exporter init, then exporter check, exporter collec
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", config, "configuration file, also $EXPORTER_CONFIG")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json, on standard error")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err, "see: "+c.CommandPath()+" --help")
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
 		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.evidenceCommand(), a.apiCommand(), a.sandboxCommand(),
-		a.checkCommand(), a.versionCommand(), a.workerCommand())
+		a.checkCommand(), a.versionCommand(), a.workerCommand(), a.evidenceWorkerCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}
+	complete(root, "log-format", fixed("text", "json"))
+	a.addCompletions(root)
 	return root
 }
 

@@ -13,14 +13,15 @@ import (
 	"exporter/internal/collect"
 )
 
-// bars shows a collection's progress: a bar for each resource on a terminal,
-// a log line now and then elsewhere.
+// bars shows the progress of a collection, or of other work: a bar for each resource,
+// or each step, on a terminal, a log line now and then elsewhere.
 type bars struct {
 	w        io.Writer
 	live     bool // w is a terminal
 	projects bool // name the project in each bar
 	log      *slog.Logger
 	now      func() time.Time
+	say      func(r *bar, left string) // logs it
 
 	mu     sync.Mutex
 	order  []*bar
@@ -29,9 +30,10 @@ type bars struct {
 	ticked sync.WaitGroup
 }
 
-// bar is one resource of one project.
+// bar is one resource of one project, or one step.
 type bar struct {
 	project, resource string
+	bytes             bool // rows and total are bytes
 	rows              int64
 	total             *int64
 	started, finished time.Time
@@ -50,6 +52,9 @@ func (a *app) newBars(projects, calls bool) *bars {
 	_, shared := terminalWidth(a.stdout)
 	live = live && !(calls && shared)
 	b := &bars{w: a.stderr, live: live && a.logFormat == "text", projects: projects, log: a.log, now: a.now, end: make(chan struct{})}
+	b.say = func(r *bar, left string) {
+		b.log.Info("walking", "project", r.project, "resource", r.resource, "rows", r.rows, "left", left)
+	}
 	if !b.live {
 		return b
 	}
@@ -84,8 +89,31 @@ func (b *bars) step(p collect.Progress) {
 	}
 	if !b.live && !p.Done && now.Sub(r.logged) >= logEvery {
 		r.logged = now
-		b.log.Info("walking", "project", p.Project, "resource", p.Resource, "rows", r.rows, "left", left(r, now))
+		b.say(r, left(r, now))
 	}
+}
+
+// start begins the bar of a step that has so many parts, or bytes.
+func (b *bars) start(step string, total int64, bytes bool) {
+	b.step(collect.Progress{Resource: step, Total: &total})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.order[len(b.order)-1].bytes = bytes
+}
+
+// add takes in how much more of a step is done.
+func (b *bars) add(step string, n int64) { b.step(collect.Progress{Resource: step, Rows: n}) }
+
+// finish takes in that a step is done.
+func (b *bars) finish(step string) { b.step(collect.Progress{Resource: step, Done: true}) }
+
+// read is r, whose bytes are those of a step.
+func (b *bars) read(step string, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		b.add(step, int64(n))
+		return n, err
+	})
 }
 
 func (b *bars) find(p collect.Progress, now time.Time) *bar {
@@ -135,11 +163,11 @@ func (b *bars) line(r *bar) string {
 	}
 	total := "?"
 	if r.total != nil {
-		total = count(*r.total)
+		total = r.amount(*r.total)
 	} else if !r.finished.IsZero() {
-		total = count(r.rows)
+		total = r.amount(r.rows)
 	}
-	line := fmt.Sprintf("%-13s %9s / %-9s %s  ", name, count(r.rows), total, barOf(r))
+	line := fmt.Sprintf("%-13s %9s / %-9s %s  ", name, r.amount(r.rows), total, barOf(r))
 	now := b.now()
 	switch {
 	case r.note != "":
@@ -150,6 +178,13 @@ func (b *bars) line(r *bar) string {
 		line += left(r, now)
 	}
 	return line
+}
+
+func (r *bar) amount(n int64) string {
+	if r.bytes {
+		return size(n)
+	}
+	return count(n)
 }
 
 const barWidth = 10
@@ -186,8 +221,8 @@ func left(r *bar, now time.Time) string {
 		return ""
 	}
 	rate := float64(r.rows) / took
-	s := fmt.Sprintf("%s/s", count(int64(rate)))
-	if rate < 10 {
+	s := fmt.Sprintf("%s/s", r.amount(int64(rate)))
+	if rate < 10 && !r.bytes {
 		s = fmt.Sprintf("%.1f/s", rate)
 	}
 	if r.total != nil && *r.total > r.rows {

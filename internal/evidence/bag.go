@@ -11,17 +11,19 @@ import (
 	"strings"
 )
 
-// The files of a bundle that have a meaning to this package. Format is the one that
-// it writes, and the newest that it reads.
-const (
-	Format = "1"
+// Format is the form of a bundle that this package writes, and the newest that it
+// reads. In 1 no line of the journal had a salt.
+const Format = "2"
 
+// The files of a bundle that have a meaning to this package.
+const (
 	bagitName       = "bagit.txt"
 	infoName        = "bag-info.txt"
 	manifestName    = "manifest-sha256.txt"
 	tagManifestName = "tagmanifest-sha256.txt"
 	signatureName   = tagManifestName + ".sig"
 	stampName       = signatureName + ".tsr"
+	verifyName      = "VERIFY.txt"
 	signersName     = "allowed_signers"
 	rootsName       = "tsa-roots.pem"
 	journalName     = "data/journal.ndjson"

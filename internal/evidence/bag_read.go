@@ -47,15 +47,31 @@ func Open(path string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bundle: %w", err)
 	}
+	return openBundle(path, func(b *Bundle) error {
+		switch {
+		case info.IsDir():
+			return b.openFolder(path)
+		case info.Mode().IsRegular():
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			return b.openZip(filepath.Base(path), f)
+		default:
+			return refuse(filepath.Base(path), "it is no plain file, but %s", kindOf(info.Mode()))
+		}
+	})
+}
+
+// OpenZip is [Open] for a zip that is open, whatever has become of its name. The
+// bundle's Close closes it, and so does an error.
+func OpenZip(name string, f *os.File) (*Bundle, error) {
+	return openBundle(name, func(b *Bundle) error { return b.openZip(filepath.Base(name), f) })
+}
+
+func openBundle(path string, find func(*Bundle) error) (*Bundle, error) {
 	b := &Bundle{sizes: map[string]int64{}, close: func() error { return nil }}
-	switch {
-	case info.IsDir():
-		err = b.openFolder(path)
-	case info.Mode().IsRegular():
-		err = b.openZip(path)
-	default:
-		err = refuse(filepath.Base(path), "it is no plain file, but %s", kindOf(info.Mode()))
-	}
+	err := find(b)
 	if err == nil {
 		err = b.read()
 	}
@@ -152,28 +168,23 @@ func kindOf(mode fs.FileMode) string {
 	}
 }
 
-func (b *Bundle) openZip(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
+func (b *Bundle) openZip(name string, f *os.File) error {
 	b.close = f.Close
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	magic := make([]byte, len(ageHeader))
-	_, err = io.ReadFull(f, magic)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	if _, err = f.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch {
 	case string(magic) == ageHeader:
 		return ErrEncrypted
 	case !bytes.HasPrefix(magic, []byte("PK\x03\x04")):
-		return refuse(filepath.Base(name), "it is neither a folder nor a zip")
+		return refuse(name, "it is neither a folder nor a zip")
 	}
-	return b.readZip(filepath.Base(name), f, info.Size())
+	return b.readZip(name, f, info.Size())
 }
 
 // ageHeader is how a file that age has encrypted begins.
@@ -337,7 +348,7 @@ func (b *Bundle) extract(ctx context.Context, root *os.Root, f File) error {
 func (b *Bundle) sum(ctx context.Context, name string, sum io.Writer) error {
 	f, err := b.Open(name)
 	if err == nil {
-		_, err = io.CopyBuffer(sum, &untilDone{ctx, f}, make([]byte, 256<<10))
+		_, err = io.CopyBuffer(sum, &untilDone{ctx: ctx, from: f}, make([]byte, 256<<10))
 		err = errors.Join(err, f.Close())
 	}
 	if damaged(err) {

@@ -9,28 +9,32 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
 // Seal is what stands around the payload of a bundle.
 type Seal struct {
-	Info Info              // without Payload-Oxum, which comes behind Bagging-Date
-	Tags map[string][]byte // VERIFY.txt, allowed_signers, tsa-roots.pem
-	// Sign returns what is made over the tag manifest, by the name of its file:
-	// tagmanifest-sha256.txt.sig and perhaps tagmanifest-sha256.txt.sig.tsr.
-	Sign func(tagManifest []byte) (map[string][]byte, error)
+	Info    Info   // without Payload-Oxum, which comes behind Bagging-Date
+	Verify  []byte // VERIFY.txt
+	Signers []byte // allowed_signers
+	Roots   []byte // tsa-roots.pem; nil: none
+	// Sign returns the signature over the tag manifest, as SSHSIG, and the time stamp
+	// over that, as an answer of RFC 3161; nil for one that there is not.
+	Sign func(tagManifest []byte) (signature, stamp []byte, err error)
 	At   time.Time // the time of every file, in the folder and in the zip
-	Zip  bool      // a zip too
 	// Encrypt, if there is one, makes NAME.zip.age of NAME.zip.
 	Encrypt func(io.Writer) (io.WriteCloser, error)
+	// Progress, if there is one, is told how many bytes more stand in the zip; of all
+	// calls together that is Bytes of [Sealed] and a little more. It is called from
+	// several goroutines.
+	Progress func(bytes int64)
 }
 
 // Sealed is a bundle that stands under its final name.
 type Sealed struct {
 	Dir string
-	Zip string // "" if none was wanted
+	Zip string // or the encrypted zip
 	// The SHA-256 of the two manifests, in hex.
 	ManifestSHA256, TagManifestSHA256 string
 	Files                             int   // of the payload
@@ -39,7 +43,8 @@ type Sealed struct {
 
 // Seal writes the files beside the payload, has them signed, makes the zip, and
 // when all of it is on the disk gives both their final names, the zip first. After
-// an error nothing is there under a final name; a kill may leave the zip alone.
+// an error nothing is there under a final name; a kill may leave the zip alone, and
+// the next [Create] of that name then gives the folder its own.
 func (w *Writer) Seal(ctx context.Context, s Seal) (Sealed, error) {
 	sealed, err := w.seal(ctx, s)
 	if err != nil {
@@ -65,18 +70,15 @@ func (w *Writer) seal(ctx context.Context, s Seal) (Sealed, error) {
 	if err := w.settle(ctx, s.At); err != nil {
 		return Sealed{}, err
 	}
-	ending := ""
-	if s.Zip {
-		ending = ".zip"
-		if s.Encrypt != nil {
-			ending = ".zip.age"
-		}
-		sealed.Zip = sealed.Dir + ending
-		if err := w.zip(ctx, w.name+ending, s); err != nil {
-			return Sealed{}, err
-		}
+	ending := ".zip"
+	if s.Encrypt != nil {
+		ending = ".zip.age"
 	}
-	return sealed, w.publish(ending)
+	sealed.Zip = sealed.Dir + ending
+	if err := w.zip(ctx, w.name+ending, s); err != nil {
+		return Sealed{}, err
+	}
+	return sealed, w.publish()
 }
 
 // complete returns an error for a file that was begun and not taken in, and for one
@@ -103,41 +105,33 @@ func (w *Writer) writeTags(s Seal, payload []File, size int64) error {
 	if err != nil {
 		return err
 	}
-	tags := map[string][]byte{bagitName: []byte(bagitText), infoName: info, manifestName: formatManifest(payload)}
-	for name, text := range s.Tags {
-		if tags[name] != nil || strings.Contains(name, "/") || strings.HasPrefix(name, tagManifestName) {
-			return fmt.Errorf("%s is no name for a file beside the payload", show(name))
-		}
-		tags[name] = text
-	}
-	if err := w.writeAll(tags); err != nil {
-		return err
-	}
-	var listed []File
-	for name := range tags {
-		listed = append(listed, w.files[name].File)
-	}
-	tagManifest := formatManifest(listed)
-	signed, err := s.Sign(tagManifest)
+	listed, err := w.writeAll(map[string][]byte{bagitName: []byte(bagitText), infoName: info, manifestName: formatManifest(payload),
+		verifyName: s.Verify, signersName: s.Signers, rootsName: s.Roots})
 	if err != nil {
 		return err
 	}
-	for name := range signed {
-		if !strings.HasPrefix(name, tagManifestName+".") {
-			return fmt.Errorf("%s is no name for a signature", show(name))
-		}
+	tagManifest := formatManifest(listed)
+	signature, stamp, err := s.Sign(tagManifest)
+	if err != nil {
+		return err
 	}
-	return errors.Join(w.writeAll(map[string][]byte{tagManifestName: tagManifest}), w.writeAll(signed))
+	_, err = w.writeAll(map[string][]byte{tagManifestName: tagManifest, signatureName: signature, stampName: stamp})
+	return err
 }
 
-func (w *Writer) writeAll(files map[string][]byte) error {
+// writeAll writes files beside the payload, but for those that are nil.
+func (w *Writer) writeAll(files map[string][]byte) (list []File, err error) {
 	for _, name := range sortedKeys(files) {
+		if files[name] == nil {
+			continue
+		}
 		err := w.write(name, func(to io.Writer) error { _, err := to.Write(files[name]); return err })
 		if err != nil {
-			return err
+			return nil, err
 		}
+		list = append(list, w.files[name].File)
 	}
-	return nil
+	return list, nil
 }
 
 // settle gives every file its time and brings it to the disk. Many at once: a file
@@ -198,33 +192,60 @@ func syncFile(root *os.Root, name string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// publish gives the zip, if there is one, and the folder their final names.
-func (w *Writer) publish(ending string) error {
-	names := []string{w.name}
-	if ending != "" {
-		names = []string{w.name + ending, w.name}
+// sealedMark is a file beside the bundle's folder that says: what is there is whole,
+// and on the disk, and only its final name is missing.
+const sealedMark = ".sealed"
+
+// endings are those of what a bundle is, in the order in which it gets its names.
+var endings = []string{".zip", ".zip.age", ""}
+
+// publish gives the zip and the folder their final names.
+func (w *Writer) publish() error {
+	if err := syncFolder(w.part()); err != nil {
+		return err
+	}
+	err := w.root.WriteFile(sealedMark, nil, 0o600)
+	if err == nil {
+		err = errors.Join(syncFile(w.root, sealedMark), syncFolder(w.part()))
 	}
 	var moved []string
-	err := syncFolder(w.part())
-	for _, name := range names {
-		if err != nil {
-			break
-		}
-		if err = absent(filepath.Join(w.dir, name)); err == nil {
-			err = os.Rename(filepath.Join(w.part(), name), filepath.Join(w.dir, name))
-		}
-		if err == nil {
-			moved = append(moved, name)
-		}
-	}
 	if err == nil {
-		err = syncFolder(w.dir)
+		moved, err = w.giveNames()
 	}
 	if err == nil {
 		return nil
 	}
+	err = errors.Join(err, w.unmark())
 	for _, name := range moved {
 		err = errors.Join(err, os.Rename(filepath.Join(w.dir, name), filepath.Join(w.part(), name)))
 	}
 	return err
+}
+
+// unmark takes the mark away, before a part of what it marks goes: who is killed then
+// must not leave it.
+func (w *Writer) unmark() error {
+	err := w.root.Remove(sealedMark)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, syncFolder(w.part()))
+}
+
+// giveNames gives what is sealed its final names, and returns those that it gave.
+func (w *Writer) giveNames() (moved []string, err error) {
+	for _, ending := range endings {
+		name := w.name + ending
+		if _, err := w.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := absent(filepath.Join(w.dir, name)); err != nil {
+			return moved, err
+		}
+		if err := os.Rename(filepath.Join(w.part(), name), filepath.Join(w.dir, name)); err != nil {
+			return moved, err
+		}
+		moved = append(moved, name)
+	}
+	return moved, syncFolder(w.dir)
 }

@@ -26,7 +26,7 @@ func TestSealFails(t *testing.T) {
 			return ctx
 		},
 		"no signature": func(_ *Writer, s *Seal) context.Context {
-			s.Sign = func([]byte) (map[string][]byte, error) { return nil, broken }
+			s.Sign = func([]byte) ([]byte, []byte, error) { return nil, nil, broken }
 			return t.Context()
 		},
 		"a file is not whole": func(w *Writer, _ *Seal) context.Context {

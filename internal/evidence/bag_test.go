@@ -97,7 +97,7 @@ func info(mask string, text []byte) Info {
 	}
 	return Info{
 		{"Source-Organization", "Example 示例"}, {"Bagging-Date", "2026-04-01"}, {"Bag-Software-Agent", "exporter 1.0"},
-		{"Bundle-Format", "1"}, {"Run", "20260401T010003Z"}, {"Period-Start", "2026-01-01"}, {"Period-End", "2026-03-31"},
+		{"Bundle-Format", Format}, {"Run", "20260401T010003Z"}, {"Period-Start", "2026-01-01"}, {"Period-End", "2026-03-31"},
 		{"Timezone", "Asia/Shanghai"}, {"Snapshot", "20260331T160000Z"}, {"As-Of", "2026-04-01T00:00:00+08:00"},
 		{"Mask", mask}, {"Verdict", "complete"}, {"Journal-Length", fmt.Sprint(len(lines))}, {"Journal-Head", last},
 		{"Signer", identity}, {"Namespace", namespace},
@@ -107,11 +107,10 @@ func info(mask string, text []byte) Info {
 // seal is how the bundles of the tests are sealed.
 func seal(key *Key, signers []byte, mask string, text []byte) Seal {
 	return Seal{
-		Info: info(mask, text), At: sealedAt, Zip: true,
-		Tags: map[string][]byte{"VERIFY.txt": []byte("Do this.\n"), signersName: signers},
-		Sign: func(tagManifest []byte) (map[string][]byte, error) {
-			sig, err := key.Sign(namespace, tagManifest)
-			return map[string][]byte{signatureName: sig}, err
+		Info: info(mask, text), At: sealedAt, Verify: []byte("Do this.\n"), Signers: signers,
+		Sign: func(tagManifest []byte) (signature, stamp []byte, err error) {
+			signature, err = key.Sign(namespace, tagManifest)
+			return signature, nil, err
 		},
 	}
 }
@@ -272,13 +271,13 @@ func TestFollowed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Tags["VERIFY.txt"] = VerifyText(VerifyFacts{
+		s.Verify = VerifyText(VerifyFacts{
 			Name: "evidence-2026", Identity: identity, Namespace: namespace, Fingerprint: key.Fingerprint(),
 			Sealed: sealedAt, Stamped: true, Mask: mask, Verdict: "complete", Files: len(files),
 			JournalLength: length, JournalHead: s.Info.Value("Journal-Head"), JournalMasked: mask != "full",
 		})
 		sealed := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
-		ran, err := evidencetest.Follow(t.Context(), sealed.Dir, bin, Steps(string(s.Tags["VERIFY.txt"])))
+		ran, err := evidencetest.Follow(t.Context(), sealed.Dir, bin, Steps(string(s.Verify)))
 		if err != nil || ran < 6 {
 			t.Errorf("%s: %d commands ran, %v", mask, ran, err)
 		}

@@ -41,9 +41,10 @@ type written struct {
 	done bool
 }
 
-// Create begins a bundle that will stand at dir/name and dir/name.zip. It removes
-// what a killed one has left of the same name. It returns an error that is
-// [fs.ErrExist] when the bundle is there already, folder, zip or encrypted zip, and
+// Create begins a bundle that will stand at dir/name and dir/name.zip. What a killed
+// one has left of the same name it removes; but where that one had sealed its bundle
+// already, it gives it the names that are missing. It returns an error that is
+// [fs.ErrExist] when the bundle is there by then, folder, zip or encrypted zip, and
 // [ErrHeld] while another process makes it.
 func Create(dir, name string) (*Writer, error) {
 	w := &Writer{dir: dir, name: name, names: names{}, files: map[string]*written{}}
@@ -67,6 +68,11 @@ func (w *Writer) create() error {
 	if w.root, err = os.OpenRoot(w.part()); err != nil {
 		return err
 	}
+	if _, err := w.root.Lstat(sealedMark); err == nil {
+		if _, err := w.giveNames(); err != nil {
+			return err
+		}
+	}
 	left, err := fs.ReadDir(w.root.FS(), ".")
 	if err != nil {
 		return err
@@ -76,7 +82,7 @@ func (w *Writer) create() error {
 			return err
 		}
 	}
-	for _, ending := range []string{"", ".zip", ".zip.age"} {
+	for _, ending := range endings {
 		if err := absent(filepath.Join(w.dir, w.name+ending)); err != nil {
 			return err
 		}
@@ -135,6 +141,14 @@ func lockFolder(path string) (*os.File, error) {
 	}
 }
 
+// Scratch makes a folder for what is needed while the bundle is made. It goes with
+// [Writer.Discard], and where that does not come about, with the next [Create] of the
+// bundle.
+func (w *Writer) Scratch() (string, error) {
+	const name = ".scratch"
+	return filepath.Join(w.part(), name), w.root.MkdirAll(name, 0o700)
+}
+
 // Discard removes what is not under its final name, and ends the Writer. Repeated,
 // it does nothing.
 func (w *Writer) Discard() error {
@@ -143,7 +157,7 @@ func (w *Writer) Discard() error {
 		errs = append(errs, w.bag.Close())
 	}
 	if w.root != nil {
-		errs = append(errs, w.root.Close())
+		errs = append(errs, w.unmark(), w.root.Close())
 	}
 	if w.lock != nil {
 		errs = append(errs, os.RemoveAll(w.part()), w.lock.Close())

@@ -46,11 +46,11 @@ func (w *Writer) zip(ctx context.Context, name string, s Seal) error {
 		return err
 	}
 	if s.Encrypt == nil {
-		err = w.zipTo(ctx, f, s.At)
+		err = w.zipTo(ctx, f, s)
 	} else {
 		var to io.WriteCloser
 		if to, err = s.Encrypt(f); err == nil {
-			err = errors.Join(w.zipTo(ctx, to, s.At), to.Close())
+			err = errors.Join(w.zipTo(ctx, to, s), to.Close())
 		}
 	}
 	if err == nil {
@@ -59,10 +59,10 @@ func (w *Writer) zip(ctx context.Context, name string, s Seal) error {
 	return errors.Join(err, f.Close())
 }
 
-func (w *Writer) zipTo(ctx context.Context, to io.Writer, at time.Time) error {
+func (w *Writer) zipTo(ctx context.Context, to io.Writer, s Seal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
-	ready := w.squeezeLarge(ctx, &workers)
+	ready := w.squeezeLarge(ctx, &workers, s.Progress)
 	defer func() {
 		cancel()
 		workers.Wait()
@@ -83,11 +83,11 @@ func (w *Writer) zipTo(ctx context.Context, to io.Writer, at time.Time) error {
 				return ctx.Err()
 			}
 		} else {
-			part = w.squeeze(ctx, f, "")
+			part = w.squeeze(ctx, f, "", s.Progress)
 		}
 		err := part.err
 		if err == nil {
-			err = w.addToZip(ctx, archive, f, part, at)
+			err = w.addToZip(ctx, archive, f, part, s)
 		}
 		if err := errors.Join(err, part.close()); err != nil {
 			return fmt.Errorf("zip %s: %w", name, err)
@@ -98,7 +98,7 @@ func (w *Writer) zipTo(ctx context.Context, to io.Writer, at time.Time) error {
 
 // squeezeLarge compresses the large files side by side, the largest first, each into
 // a file beside the bundle's folder; they come out of the queues by path.
-func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup) map[string]chan squeezed {
+func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup, progress func(int64)) map[string]chan squeezed {
 	ready := map[string]chan squeezed{}
 	var files []*written
 	for name, f := range w.files {
@@ -118,7 +118,7 @@ func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup) map[
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range queue {
-				ready[files[i].Path] <- w.squeeze(ctx, files[i], fmt.Sprintf("deflated-%d", i))
+				ready[files[i].Path] <- w.squeeze(ctx, files[i], fmt.Sprintf("deflated-%d", i), progress)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ const maxRatio = 200
 
 // squeeze compresses a file, into memory, or into the file spool where it is named.
 // What does not become a tenth smaller is taken as it is.
-func (w *Writer) squeeze(ctx context.Context, f *written, spool string) squeezed {
+func (w *Writer) squeeze(ctx context.Context, f *written, spool string, progress func(int64)) squeezed {
 	from, err := w.bag.Open(f.Path)
 	if err != nil {
 		return squeezed{err: err}
@@ -145,7 +145,7 @@ func (w *Writer) squeeze(ctx context.Context, f *written, spool string) squeezed
 	if !shrinks(f.Path) {
 		return squeezed{zip.Store, f.Bytes, from, nil}
 	}
-	deflated, size, err := w.deflate(ctx, from, spool)
+	deflated, size, err := w.deflate(&untilDone{ctx, from, progress}, spool)
 	if err != nil {
 		return squeezed{err: errors.Join(err, from.Close())}
 	}
@@ -157,7 +157,7 @@ func (w *Writer) squeeze(ctx context.Context, f *written, spool string) squeezed
 }
 
 // deflate returns what compressing has made and how long that is.
-func (w *Writer) deflate(ctx context.Context, from io.Reader, spool string) (io.ReadCloser, int64, error) {
+func (w *Writer) deflate(from io.Reader, spool string) (io.ReadCloser, int64, error) {
 	memory := &bytes.Buffer{}
 	var to io.Writer = memory
 	var file *os.File
@@ -174,7 +174,7 @@ func (w *Writer) deflate(ctx context.Context, from io.Reader, spool string) (io.
 	}
 	z, err := flate.NewWriter(to, flate.DefaultCompression)
 	if err == nil {
-		_, err = io.Copy(z, &untilDone{ctx, from})
+		_, err = io.Copy(z, from)
 	}
 	if err == nil {
 		err = z.Close()
@@ -190,9 +190,8 @@ func (w *Writer) deflate(ctx context.Context, from io.Reader, spool string) (io.
 	return file, size, nil
 }
 
-func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed,
-	at time.Time) error {
-	at = at.UTC()
+func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, part squeezed, s Seal) error {
+	at := s.At.UTC()
 	h := &zip.FileHeader{
 		Name:   w.name + "/" + f.Path,
 		Method: part.method,
@@ -213,7 +212,11 @@ func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, 
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(to, &untilDone{ctx, part.from})
+	progress := s.Progress
+	if shrinks(f.Path) { // its bytes were told when it was compressed
+		progress = nil
+	}
+	n, err := io.Copy(to, &untilDone{ctx, part.from, progress})
 	if err == nil && n != part.size {
 		err = errors.New("it was changed after it was taken in")
 	}
@@ -227,15 +230,21 @@ func unixTime(at time.Time) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(at.Unix()))
 }
 
-// untilDone ends with the context's error when that ends.
+// untilDone ends with the context's error when that ends. progress, if there is one,
+// is told how many bytes were read.
 type untilDone struct {
-	ctx  context.Context
-	from io.Reader
+	ctx      context.Context
+	from     io.Reader
+	progress func(int64)
 }
 
 func (r *untilDone) Read(b []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.from.Read(b)
+	n, err := r.from.Read(b)
+	if r.progress != nil {
+		r.progress(int64(n))
+	}
+	return n, err
 }

@@ -133,7 +133,7 @@ func (v *verifier) journal(ctx context.Context, anchors []anchor) error {
 		return err
 	}
 	defer f.Close()
-	hashes, err := readChain(&untilDone{ctx, f}, v.b.info.Value("Mask") != "full")
+	hashes, err := readChain(&untilDone{ctx: ctx, from: f}, v.b.info.Value("Mask") != "full")
 	broken, ok := errors.AsType[*journal.Broken](err)
 	switch {
 	case ok:

@@ -204,22 +204,22 @@ func TestTamperSignature(t *testing.T) {
 	}{
 		{"good", nil, signers, "", ""},
 		{"good by its own word", nil, nil, "", ""},
-		{"not signed", func(s *Seal) { s.Sign = func([]byte) (map[string][]byte, error) { return nil, nil } }, signers, signatureName, "not signed"},
+		{"not signed", func(s *Seal) { s.Sign = func([]byte) ([]byte, []byte, error) { return nil, nil, nil } }, signers, signatureName, "not signed"},
 		{"another key", nil, otherSigners, signatureName, "none of those that may sign"},
 		{"another key, its own word", func(s *Seal) { s.Sign = seal(other, nil, "full", text).Sign }, nil, signatureName, "none of those that may sign"},
 		{"key expired before", nil, line(sealedAt.Add(-year), sealedAt.Add(-time.Minute)), signatureName, "was not valid at that time"},
 		{"key expired since", nil, line(sealedAt.Add(-year), sealedAt.Add(time.Minute)), "", ""},
 		{"key not yet valid", nil, line(sealedAt.Add(time.Minute), sealedAt.Add(year)), signatureName, "was not valid at that time"},
 		{"another purpose", func(s *Seal) {
-			s.Sign = func(m []byte) (map[string][]byte, error) {
-				sig, err := key.Sign("git", m)
-				return map[string][]byte{signatureName: sig}, err
+			s.Sign = func(m []byte) (signature, stamp []byte, err error) {
+				signature, err = key.Sign("git", m)
+				return signature, nil, err
 			}
 		}, signers, signatureName, "made for another purpose"},
 		{"of another bundle", func(s *Seal) {
-			s.Sign = func(m []byte) (map[string][]byte, error) {
-				sig, err := key.Sign(namespace, append(m, '\n'))
-				return map[string][]byte{signatureName: sig}, err
+			s.Sign = func(m []byte) (signature, stamp []byte, err error) {
+				signature, err = key.Sign(namespace, append(m, '\n'))
+				return signature, nil, err
 			}
 		}, signers, signatureName, "one of the two was altered"},
 		{"in the name of another", func(s *Seal) {

@@ -149,14 +149,13 @@ func cut(files map[string][]byte, name string, to int) []string {
 // stamp has the signature stamped, by a server of this test.
 func stamp(t testing.TB, s *Seal) {
 	tsa := evidencetest.NewTSA(t, "Root")
-	s.Tags[rootsName] = tsa.Roots
+	s.Roots = tsa.Roots
 	sign := s.Sign
-	s.Sign = func(tagManifest []byte) (map[string][]byte, error) {
-		files, err := sign(tagManifest)
-		if err == nil {
-			files[stampName], err = RequestTimestamp(t.Context(), http.DefaultClient, tsa.URL, files[signatureName], tsa.Roots)
+	s.Sign = func(tagManifest []byte) (signature, stamp []byte, err error) {
+		if signature, _, err = sign(tagManifest); err == nil {
+			stamp, err = RequestTimestamp(t.Context(), http.DefaultClient, tsa.URL, signature, tsa.Roots)
 		}
-		return files, err
+		return signature, stamp, err
 	}
 }
 

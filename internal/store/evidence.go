@@ -27,20 +27,20 @@ type EvidenceFile struct {
 }
 
 // RawFiles lists, by path, the files that stand behind what a snapshot knows of the
-// time from from to to, of one project or of all where it is "": all of the
-// collections whose server time is in it; and of earlier ones those that rows were
+// time from from on and before end, of one project or of all where it is "": all of
+// the collections whose server time is in it; and of earlier ones those that rows were
 // read from which were current at any moment in it, with the calls and walks beside
 // them. Files that must have been are listed too when they are gone. It returns the
 // errors of [Store.Read].
-func (s *Store) RawFiles(ctx context.Context, from, to time.Time, snapshot, project string) ([]EvidenceFile, error) {
-	files, err := s.rawFilesOf(ctx, from, to, snapshot, project)
+func (s *Store) RawFiles(ctx context.Context, from, end time.Time, snapshot, project string) ([]EvidenceFile, error) {
+	files, err := s.rawFilesOf(ctx, from, end, snapshot, project)
 	if err != nil {
 		return nil, fmt.Errorf("list raw files: %w", err)
 	}
 	return files, nil
 }
 
-func (s *Store) rawFilesOf(ctx context.Context, from, to time.Time, snapshot, project string) (_ []EvidenceFile, err error) {
+func (s *Store) rawFilesOf(ctx context.Context, from, end time.Time, snapshot, project string) (_ []EvidenceFile, err error) {
 	place, err := s.find(ctx, ReadOptions{Snapshot: snapshot, Project: project})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s *Store) rawFilesOf(ctx context.Context, from, to time.Time, snapshot, pr
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	first, last, inside, err := period(ctx, db, from, to, place)
+	first, last, inside, err := period(ctx, db, from, end, place)
 	if err != nil || last == "" {
 		return nil, err
 	}
@@ -66,9 +66,10 @@ func (s *Store) rawFilesOf(ctx context.Context, from, to time.Time, snapshot, pr
 	return l.list()
 }
 
-// period finds the snapshots of a time: inside are those whose server time is in
-// it, last is the last state that it saw, first the one that it began with.
-func period(ctx context.Context, db *sql.DB, from, to time.Time, place Place) (first, last string, inside []string, err error) {
+// period finds the snapshots of a time, which ends before end: inside are those whose
+// server time is in it, last is the last state that it saw, first the one that it
+// began with.
+func period(ctx context.Context, db *sql.DB, from, end time.Time, place Place) (first, last string, inside []string, err error) {
 	rows, err := db.QueryContext(ctx, `
 SELECT snapshot_id, coalesce(max(server_time), max(started_at)) AS at
 FROM base.snapshots
@@ -85,7 +86,7 @@ ORDER BY snapshot_id`, place.Snapshot, place.Project)
 		if err := rows.Scan(&id, &at); err != nil {
 			return "", "", nil, err
 		}
-		if at.After(to) {
+		if !at.Before(end) {
 			continue
 		}
 		if last = id; !at.After(from) {
@@ -244,5 +245,5 @@ func (c *Call) row(f EvidenceFile) []any {
 		t, at = c.T, time.UnixMilli(c.T).UTC().Format("2006-01-02T15:04:05.000Z")
 	}
 	return []any{f.Snapshot, f.Project, c.Resource, c.Operation, c.Walk, c.Page, c.Key, optional(c.Line), c.TID, t, at,
-		c.HTTPStatus, optional(c.Code), c.Rows, c.Milliseconds, c.Attempt, c.BodySHA256, c.LandedSHA256}
+		c.HTTPStatus, c.Code, c.Rows, c.Milliseconds, c.Attempt, c.BodySHA256, c.LandedSHA256}
 }

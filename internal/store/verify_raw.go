@@ -2,17 +2,12 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -123,27 +118,7 @@ func (w *verifier) rawFolder(ctx context.Context, id string, file func(snapshot,
 // stand in its calls, and in the snapshot's own file while that is there.
 func (w *verifier) calls(ctx context.Context, id, project, dir string) (map[string]map[int64]string, error) {
 	path := filepath.Join(dir, "calls.ndjson.zst")
-	sums := map[string]map[int64]string{}
-	add := func(resource string, line int64, sum string) {
-		if sums[resource] == nil {
-			sums[resource] = map[int64]string{}
-		}
-		sums[resource][line] = sum
-	}
-	_, err := eachLine(filepath.Join(w.s.dir, path), func(text []byte) error {
-		var c struct {
-			Resource     string `json:"resource"`
-			Line         *int64 `json:"line"`
-			LandedSHA256 string `json:"landed_sha256"`
-		}
-		if err := json.Unmarshal(text, &c); err != nil {
-			return err
-		}
-		if c.Line != nil {
-			add(c.Resource, *c.Line, c.LandedSHA256)
-		}
-		return nil
-	})
+	sums, err := callSums(filepath.Join(w.s.dir, path))
 	if errors.Is(err, os.ErrNotExist) {
 		w.missing(path, "is missing, and nothing says why")
 	} else if err != nil {
@@ -156,7 +131,10 @@ func (w *verifier) calls(ctx context.Context, id, project, dir string) (map[stri
 		if have, ok := sums[resource][line]; ok && have != sum {
 			w.differs(path, "%s line %d: its SHA-256 is %s there and %s in the snapshot's file", resource, line, short(have), short(sum))
 		}
-		add(resource, line, sum)
+		if sums[resource] == nil {
+			sums[resource] = map[int64]string{}
+		}
+		sums[resource][line] = sum
 	})
 	if err != nil && ctx.Err() == nil {
 		return sums, nil // a damaged file is named where it is opened
@@ -204,67 +182,35 @@ func (w *verifier) rawFile(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.mu.Unlock()
 		return nil
 	}
-	bad, pages := 0, int64(0)
-	first := ""
-	var uncalled []string
 	called := f.sums != nil
-	fault := func(format string, args ...any) {
-		if bad++; bad == 1 {
-			first = fmt.Sprintf(format, args...)
-		}
-	}
-	size, err := eachLine(filepath.Join(w.s.dir, f.path), func(text []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		l, err := ParseLanded(text)
-		if err != nil {
-			return err
-		}
-		pages++
-		want, ok := f.sums[l.Line]
-		delete(f.sums, l.Line)
-		sum := sha256.Sum256(l.Response)
-		switch {
-		case !ok:
-			uncalled = append(uncalled, strconv.FormatInt(l.Line, 10))
-		case hex.EncodeToString(sum[:]) != want:
-			fault("line %d is not the page that was landed: its SHA-256 is not %s", l.Line, short(want))
-		}
+	file, err := os.Open(filepath.Join(w.s.dir, f.path))
+	if err != nil {
+		w.differs(f.path, "cannot be read: %s", plain(err, filepath.Join(w.s.dir, f.path)))
 		return nil
-	})
+	}
+	l, err := readLanded(ctx, file, f.sums)
+	err = errors.Join(err, file.Close())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	w.mu.Lock()
 	w.v.RawFiles++
-	w.v.Pages += pages
-	w.v.Bytes += size
+	w.v.Pages += l.pages
+	w.v.Bytes += l.bytes
 	w.mu.Unlock()
 	if err != nil {
-		w.differs(f.path, "cannot be read after %d pages: %s", pages, err)
+		w.differs(f.path, "%s", err)
 		return nil
 	}
 	// What an interrupted run landed and the one that took it up had no use for
 	// has no call, and no row.
-	if n, err := w.rowsOf(ctx, db, f, uncalled); err != nil {
+	if n, err := w.rowsOf(ctx, db, f, l.uncalled); err != nil {
 		return err
 	} else if n > 0 && called {
-		fault("%d rows are from lines of no call, such as %s", n, uncalled[0])
+		l.fault("%d rows are from lines of no call, such as %s", n, l.uncalled[0])
 	}
-	if len(f.sums) > 0 {
-		lines := make([]int64, 0, len(f.sums))
-		for line := range f.sums {
-			lines = append(lines, line)
-		}
-		fault("line %d is missing", slices.Min(lines))
-		bad += len(lines) - 1
-	}
-	if bad > 1 {
-		first += fmt.Sprintf(" (and %d lines more)", bad-1)
-	}
-	if bad > 0 {
-		w.differs(f.path, "%s", first)
+	if l.missing(f.sums); l.problems > 0 {
+		w.differs(f.path, "%s", l.words())
 	}
 	if f.rows == 0 {
 		return nil
@@ -319,18 +265,7 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.differs(walks, "cannot be read: %s", err)
 		return nil
 	}
-	// A page may be larger than usual: then with large buffers, as when it was
-	// loaded. One file at a time, for the memory.
-	w.tracing.Lock()
-	defer w.tracing.Unlock()
-	var n int64
-	var example *string
-	for _, size := range []int64{16 << 20, 64 << 20} {
-		err = conn.QueryRowContext(ctx, traceSQL(st, r, cols, page, size), f.snapshot, f.project).Scan(&n, &example)
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-	}
+	n, example, err := w.rowsNotOf(ctx, conn, f, func(size int64) string { return traceSQL(st, r, cols, page, size) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -342,9 +277,25 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 	w.v.Rows += f.rows
 	w.mu.Unlock()
 	if n > 0 {
-		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
+		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, example)
 	}
 	return nil
+}
+
+// rowsNotOf counts the rows of a file that its pages do not hold, and names one. A page
+// may be larger than usual: then with large buffers, as when it was loaded. One file
+// at a time, for the memory.
+func (w *verifier) rowsNotOf(ctx context.Context, conn *sql.Conn, f *rawFile, query func(size int64) string) (n int64, example string, err error) {
+	w.tracing.Lock()
+	defer w.tracing.Unlock()
+	var one sql.NullString
+	for _, size := range []int64{16 << 20, 64 << 20} {
+		err = conn.QueryRowContext(ctx, query(size), f.snapshot, f.project).Scan(&n, &one)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return n, one.String, err
 }
 
 // traceSQL counts the rows of a history that their page does not hold.
