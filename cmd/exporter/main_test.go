@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,12 +33,30 @@ var (
 	seed    = flag.Uint64("seed", 1, "chooses the sample of points to kill at, and the months of serve")
 )
 
+// shared is the folder of what several tests use. It is there while tests run.
+var shared string
+
+type sharing struct{ *testing.M }
+
+// Run runs the tests.
+func (m sharing) Run() int {
+	var err error
+	if shared, err = os.MkdirTemp("", "exporter-shared"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(shared)
+	return m.M.Run()
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(sharing{m}, map[string]func(){
 		"exporter": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+			ahead, _ := time.ParseDuration(os.Getenv("TEST_AHEAD")) // of the clock
+			now := func() time.Time { return time.Now().Add(ahead) }
+			a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: now, zone: time.UTC}
+			os.Exit(a.run(ctx, os.Args[1:]))
 		},
 		"queue":    queueMails,
 		"send":     sendMails,
