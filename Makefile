@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 
-.PHONY: build demo test race check fuzz nightly bench tools test-tools clean
+.PHONY: build demo test race check fuzz nightly bench soak tools test-tools clean
 
 build:
 	$(GO) build -o exporter ./cmd/exporter
@@ -45,10 +45,17 @@ nightly: test-tools
 	$(GO) test ./cmd/exporter ./internal/collect -run '^(TestKill|TestOutboxKill|TestSlotKill|TestPublishKill|TestBundleKill|TestEvidenceKill|TestPairsOfFaults|TestInterruption|TestMonthOfServe)$$' -v -nightly -seed $(SEED) -timeout 3h
 
 # bench measures speed and memory, and prints a table of the figures with their
-# aims. It wants two cores for itself; BENCH=Figures/million is a part of it.
+# aims. It wants two cores for itself, and 12 GB of disk. BENCH=Figures/walk is a part
+# of it, and BENCH=Sizes, which SIZES=10000,100000 makes small.
 BENCH ?= .
 bench: tools
-	$(GO) test -p 1 ./internal/collect ./internal/reports -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 1h
+	$(GO) test -p 1 ./internal/collect ./internal/reports -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 2h
+
+# soak runs serve for SOAK with a collection every minute, and fails where its memory,
+# its open files or its goroutines grow from the second third of the time to the last.
+SOAK ?= 1h
+soak: tools
+	$(GO) test ./cmd/exporter -run '^$$' -bench '^BenchmarkSoak$$' -benchtime 1x -soak $(SOAK) -timeout 0
 
 # tools installs what the demo uses besides Go, test-tools what the tests use as
 # well: see scripts/tools.

@@ -24,6 +24,7 @@ type certificate struct {
 	Rows           int64      `json:"rows"`
 	Digest         string     `json:"digest"`
 	ProgramVersion string     `json:"program_version"`
+	Kind           string     `json:"kind"`
 
 	Recompute string       `json:"digest_command"`
 	Journal   sealed       `json:"journal"`
@@ -81,7 +82,7 @@ type codeFact struct {
 
 const (
 	certificateHeads = `
-SELECT snapshot_id, project_id, verdict, server_time, started_at, finished_at, clock_offset_ms, rows, digest, program_version
+SELECT snapshot_id, project_id, verdict, server_time, started_at, finished_at, clock_offset_ms, rows, digest, program_version, kind
 FROM snapshots
 WHERE snapshot_id = $snapshot_id
 ORDER BY project_id`
@@ -143,7 +144,7 @@ ORDER BY project_id, part_no, position, name`
 func readCertificates(ctx context.Context, cfg *config, r *store.Reader) ([]certificate, error) {
 	named := map[string]any{"snapshot_id": r.Snapshot()}
 	list, err := collectRows(ctx, r, certificateHeads, named, func(c *certificate) []any {
-		return []any{&c.Snapshot, &c.Project, &c.Verdict, &c.ServerTime, &c.Started, &c.Finished, &c.ClockOffset, &c.Rows, &c.Digest, &c.ProgramVersion}
+		return []any{&c.Snapshot, &c.Project, &c.Verdict, &c.ServerTime, &c.Started, &c.Finished, &c.ClockOffset, &c.Rows, &c.Digest, &c.ProgramVersion, &c.Kind}
 	})
 	if err != nil {
 		return nil, err

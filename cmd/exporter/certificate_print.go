@@ -43,12 +43,16 @@ func (a *app) printHead(c certificate, width int) {
 	verdict := strings.ReplaceAll(c.Verdict, "_", " ")
 	pair("Verdict", paint(a.stdout, verdictColor(c.Verdict), verdict)+": "+c.Reason)
 	pair("As of", a.moment(c.ServerTime)+" "+a.zone.String()+", by the cloud's clock")
-	pair("Collected", a.moment(c.Started)+" to "+a.clock(c.Started, c.Finished)+", by our clock"+offset(c.ClockOffset))
+	if of := copyOf[c.Kind]; of != "" {
+		pair("Copied", a.moment(c.Started)+", by our clock: "+of+"; nothing was collected for it")
+	} else {
+		pair("Collected", a.moment(c.Started)+" to "+a.clock(c.Started, c.Finished)+", by our clock"+offset(c.ClockOffset))
+	}
 	pair("Tie-outs", c.tieOutSum())
 	pair("Holds", count(c.Rows)+" rows in all resources, read by exporter "+c.ProgramVersion)
 	pair("Digest", c.Digest)
 	pair("Journal", c.Journal.words(a))
-	pair("Kept", c.Kept.words(c.Snapshot))
+	pair("Kept", c.Kept.words(c.Snapshot, copyOf[c.Kind] != ""))
 	a.remark("The digest again (a resource's: the csv of its query in digests):", width)
 	// Broken where a shell takes the pieces for one command.
 	command := strings.Replace(c.Recompute, ` "SELECT`, " \\\n    \"SELECT", 1)
@@ -97,7 +101,7 @@ func (s sealed) words(a *app) string {
 	return fmt.Sprintf("line %d of %s, %s, SHA-256 %s", s.Line, s.Path, a.moment(s.At), s.SHA256)
 }
 
-func (k kept) words(snapshot string) string {
+func (k kept) words(snapshot string, copied bool) string {
 	file := "its own file"
 	if !k.File {
 		file = "in later snapshots, its own file is gone"
@@ -105,10 +109,19 @@ func (k kept) words(snapshot string) string {
 	if len(k.Masked) > 0 {
 		file += ", masked copies: " + strings.Join(k.Masked, ", ")
 	}
-	if k.RawFiles == 0 {
+	switch {
+	case copied:
+		return file + "; its raw pages are those of the snapshots before"
+	case k.RawFiles == 0:
 		return file + "; the raw pages are gone"
 	}
 	return fmt.Sprintf("%s; the answers as received, %d files of %s in raw/%s", file, k.RawFiles, size(k.RawBytes), snapshot)
+}
+
+// copyOf says what a snapshot of a kind has beside the one before.
+var copyOf = map[string]string{
+	"purge":  "the snapshot before, without what was purged",
+	"inputs": "the snapshot before, with the input files as they were then",
 }
 
 // walkColumn is a column of the walks that stands only where it says something.

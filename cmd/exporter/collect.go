@@ -21,7 +21,7 @@ import (
 type collectFlags struct{ acceptDrop, witness bool }
 
 func (a *app) collectCommand() *cobra.Command {
-	var project string
+	var project, only string
 	var dryRun bool
 	var f collectFlags
 	c := &cobra.Command{
@@ -37,14 +37,27 @@ With --witness each call is printed as it comes, for somebody who watches: the
 time on the cloud's clock, the operation and its page, how many rows came and how
 many the cloud says there are, its code and its id of the call (tid). The same
 lines are filed as witness/SNAPSHOT.txt in the store, whose SHA-256 the journal
-names. They say nothing of persons and stay as long as the journal.`,
+names. They say nothing of persons and stay as long as the journal.
+
+With --only inputs the cloud is asked nothing: the snapshot is the one before,
+with the files of inputs (channels, roster, exceptions) as they are now.`,
 		Example: `  exporter collect
   exporter collect --dry-run
+  exporter collect --only inputs
   exporter collect --witness`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.loadConfig(true)
+			if only != "" && only != "inputs" {
+				return usage(fmt.Errorf("--only %.200q: there is only inputs", only), "leave it out to collect everything")
+			}
+			if only != "" && (project != "" || dryRun || f != collectFlags{}) {
+				return usage(errors.New("--only inputs asks the cloud nothing"), "leave the other flags out")
+			}
+			cfg, err := a.loadConfig(only == "")
 			if err != nil {
 				return err
+			}
+			if only != "" {
+				return a.takeInputs(c.Context(), cfg)
 			}
 			if cfg.Cloud.Projects, err = chooseProjects(cfg, project); err != nil {
 				return err
@@ -60,6 +73,7 @@ names. They say nothing of persons and stay as long as the journal.`,
 		},
 	}
 	c.Flags().StringVar(&project, "project", "", "only this project of the configuration")
+	c.Flags().StringVar(&only, "only", "", "inputs: take the input files anew, and ask the cloud nothing")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "forecast the requests and the time, and collect nothing")
 	c.Flags().BoolVar(&f.witness, "witness", false, "print each call as it comes, and file what was printed")
 	c.Flags().BoolVar(&f.acceptDrop, "accept-drop", false, "believe a list that lost more rows than collect.max_drop")
@@ -141,34 +155,25 @@ func (a *app) collect(ctx context.Context, cfg *config, f collectFlags) (*collec
 		return nil, err
 	}
 	result, err := collector.Run(ctx, client.Reader())
+	client.CloseIdleConnections() // serve goes on
 	bars.stop()
 	// Also after an error: a crash may have left a snapshot without its entry.
 	journalled := errors.Join(log.filed(a.stderr, a.now), journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now))
 	if err != nil {
+		if fault, ok := errors.AsType[*collect.Fault](err); ok {
+			a.log.Error("a collection ended in a panic", "panic", fault.Panic, "stack", string(fault.Stack))
+		}
 		if ctx.Err() != nil && o.Resume > 0 {
 			fmt.Fprintf(a.stderr, "what has come is kept for %s; exporter collect goes on from there\n", duration(o.Resume))
 		}
 		return nil, fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
 	a.sayCollected(result)
-	if journalled == nil {
-		// Where another has the store by now, it will prune.
-		err := a.prune(ctx, cfg, st, cfg.Store.Keep, false)
-		if _, held := errors.AsType[*store.Locked](err); err != nil && !held {
-			journalled = fmt.Errorf("prune: %w", err)
-		}
-	}
-	if cfg.Publish.Dir != "" {
-		journalled = errors.Join(journalled, a.publish(ctx, cfg, cfg.Publish.Dir))
-	}
-	if journalled != nil {
-		journalled = fmt.Errorf("snapshot %s is published, but: %w", result.Snapshot, journalled)
-	}
 	var lacks error
 	if result.Verdict == store.Partial {
 		lacks = fmt.Errorf("collect: %w", errors.Join(result.Problems...))
 	}
-	if err := errors.Join(lacks, journalled); err != nil {
+	if err := errors.Join(lacks, a.tend(ctx, cfg, st, result.Snapshot, journalled)); err != nil {
 		return result, &exitError{exitPart, err}
 	}
 	return result, nil
@@ -196,6 +201,9 @@ func (a *app) sayCollected(r *collect.Result) {
 	}
 	fmt.Fprintf(a.stderr, "%s snapshot %s in %s: %s, %s requests\n", paint(a.stderr, color, "published"), r.Snapshot,
 		duration(r.Took), paint(a.stderr, color, strings.ReplaceAll(r.Verdict, "_", " ")), count(r.Requests))
+	if len(r.CarriedForward) > 0 {
+		fmt.Fprintf(a.stderr, "  not collected, as they were before: %s\n", strings.Join(r.CarriedForward, ", "))
+	}
 	if r.TakenUp > 0 {
 		fmt.Fprintf(a.stderr, "  %s answers were there already, from a run that was interrupted\n", count(r.TakenUp))
 	}

@@ -78,11 +78,7 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return explainDisk(err)
 	}
-	var back atomic.Int64 // how far the demo's clock is behind
-	back.Store(int64(demoDay))
-	d := *a
-	d.now = func() time.Time { return a.now().Add(-time.Duration(back.Load())) }
-	d.log = slog.New(slog.DiscardHandler)
+	d := a.newDemo(out)
 	s, err := newSandbox(sandbox.Options{Site: "demo", Now: d.now})
 	if err != nil {
 		return err
@@ -99,41 +95,11 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := writeDemoInputs(out, l.Addr().String(), s, a.now()); err != nil {
 		return explainDisk(err)
 	}
-	cfg, err := loadConfig(filepath.Join(out, "reports.yaml"), true)
+	cfg, err := loadConfig(cfgPath(out), true)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stderr, paint(a.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
-	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
-		return err
-	}
-	back.Store(0)
-	due, err := d.newServer(cfg)
-	if err != nil {
-		return err
-	}
-	if err := due.begin(); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "And once more, as of now"))
-	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Making %d reports in %s",
-		len(cfg.definitions), strings.Join(reports.Formats(), ", "))))
-	f := &reportFlags{out: filepath.Join(out, "reports"), formats: reports.Formats(), timeout: reportTimeout, quiet: true}
-	all, err := a.makeReports(ctx, cfg, nil, f)
-	d.stdout = a.stderr
-	d.sayFindings(all)
-	if err != nil {
-		return err
-	}
-	// The demo does not wait until they are due: its clock is set to just before.
-	back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
-	if err := d.mailDemo(ctx, due); err != nil {
-		return err
-	}
-	if err := d.evidenceDemo(ctx, cfg, out); err != nil {
+	if err := d.show(ctx, cfg); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, `
@@ -144,6 +110,61 @@ For your own site: exporter init
 `, filepath.Join(out, "reports"), filepath.Join(out, "mail"), filepath.Join(out, "evidence"), cfgPath(out), cfgPath(out))
 	cancel()
 	return <-served
+}
+
+// demoRun is a demo under way: the program with a clock of its own, silent in the log
+// and with nothing on standard output but its own tables.
+type demoRun struct {
+	app
+	out  string
+	back atomic.Int64 // how far its clock is behind
+}
+
+func (a *app) newDemo(out string) *demoRun {
+	d := &demoRun{app: *a, out: out}
+	d.back.Store(int64(demoDay))
+	d.now = func() time.Time { return a.now().Add(-time.Duration(d.back.Load())) }
+	d.log = slog.New(slog.DiscardHandler)
+	return d
+}
+
+// show does what the program does in a day, one after the other.
+func (d *demoRun) show(ctx context.Context, cfg *config) error {
+	fmt.Fprintln(d.stderr, paint(d.stderr, text.Bold, "Collecting an invented building from the sandbox, as of yesterday"))
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
+		return err
+	}
+	d.back.Store(0)
+	due, err := d.newServer(cfg)
+	if err != nil {
+		return err
+	}
+	if err := due.begin(); err != nil {
+		return err
+	}
+	d.head("And once more, as of now")
+	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
+		return err
+	}
+	d.head(fmt.Sprintf("Making %d reports in %s", len(cfg.definitions), strings.Join(reports.Formats(), ", ")))
+	f := &reportFlags{out: filepath.Join(d.out, "reports"), formats: reports.Formats(), timeout: reportTimeout, quiet: true}
+	all, err := d.makeReports(ctx, cfg, nil, f)
+	d.stdout = d.stderr
+	d.sayFindings(all)
+	if err != nil {
+		return err
+	}
+	// The demo does not wait until they are due: its clock is set to just before.
+	d.back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
+	if err := d.mail(ctx, due); err != nil {
+		return err
+	}
+	return d.evidenceDemo(ctx, cfg, d.out)
+}
+
+// head says what comes next.
+func (d *demoRun) head(words string) {
+	fmt.Fprintf(d.stderr, "\n%s\n", paint(d.stderr, text.Bold, words))
 }
 
 // sayFindings tells on standard output in a line each what reports found, the
@@ -193,10 +214,10 @@ func (s *server) runDue(ctx context.Context) error {
 	return errors.Join(failed, err)
 }
 
-// mailDemo runs what is due as serve does, and tells which mails were kept, and of one
+// mail runs what is due as serve does, and tells which mails were kept, and of one
 // report what became of it.
-func (a *app) mailDemo(ctx context.Context, due *server) error {
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, fmt.Sprintf("Mailing the %d of them that are due, into a folder", len(due.runner.Jobs))))
+func (d *demoRun) mail(ctx context.Context, due *server) error {
+	d.head(fmt.Sprintf("Mailing the %d of them that are due, into a folder", len(due.runner.Jobs)))
 	if err := due.runDue(ctx); err != nil {
 		return err
 	}
@@ -208,11 +229,11 @@ func (a *app) mailDemo(ctx context.Context, due *server) error {
 	for _, m := range h.mails {
 		g.add(painted{}, m.Report, m.To, strings.TrimPrefix(m.Answer, "kept as "))
 	}
-	width, _ := terminalWidth(a.stdout)
-	a.printGrouped(g, width)
+	width, _ := terminalWidth(d.stdout)
+	d.printGrouped(g, width)
 	const asked = "expiring-permissions"
-	fmt.Fprintf(a.stderr, "\n%s\n", paint(a.stderr, text.Bold, "exporter why "+asked))
-	w, err := a.newWhy(due.cfg, asked)
+	d.head("exporter why " + asked)
+	w, err := d.newWhy(due.cfg, asked)
 	if err != nil {
 		return err
 	}

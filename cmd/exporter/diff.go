@@ -40,7 +40,7 @@ walks between which it happened. Persons are named as --mask says.`,
 			return a.diff(c.Context(), ends[0], ends[1], &read, format)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
+	addFormat(c, &format, listFormats...)
 	c.Flags().StringVar(&read.project, "project", "", "only this project")
 	read.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	return c
@@ -50,7 +50,7 @@ walks between which it happened. Persons are named as --mask says.`,
 const diffRows = 20
 
 func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format string) error {
-	print, err := listFormat(format)
+	print, err := listPrinter(format)
 	if err != nil {
 		return err
 	}
@@ -98,14 +98,15 @@ func (a *app) diff(ctx context.Context, from, to string, read *readFlags, format
 
 // moment is a snapshot and when it was, by the cloud's clock.
 type moment struct {
-	id string
-	at time.Time
+	id     string
+	at     time.Time
+	copied bool // nothing was collected for it: it has what the one before has
 }
 
 // moments lists the snapshots that r sees, oldest first.
 func moments(ctx context.Context, r *store.Reader) ([]moment, error) {
 	rows, err := r.Query(ctx, `
-SELECT snapshot_id, coalesce(max(server_time), max(started_at)) AS at
+SELECT snapshot_id, coalesce(max(server_time), max(started_at)) AS at, bool_and(kind <> 'collection') AS copied
 FROM snapshots
 GROUP BY snapshot_id
 ORDER BY snapshot_id`, nil)
@@ -116,7 +117,7 @@ ORDER BY snapshot_id`, nil)
 	var all []moment
 	for rows.Next() {
 		var m moment
-		if err := rows.Scan(&m.id, &m.at); err != nil {
+		if err := rows.Scan(&m.id, &m.at, &m.copied); err != nil {
 			return nil, err
 		}
 		all = append(all, m)

@@ -224,6 +224,19 @@ func (d *difference) printTable(ctx context.Context) error {
 	if len(list) == 0 {
 		return nil
 	}
+	if err := d.printGrids(kinds, list, late); err != nil {
+		return err
+	}
+	if left > 0 {
+		fmt.Fprintf(d.app.stdout, "and %s more, beyond the first %d of each kind; --format csv and json have all\n", count(left), diffRows)
+	}
+	return nil
+}
+
+// printGrids prints the kinds and the changes, whose columns are project, change,
+// person, channel, what and first seen; late is set where not all were first seen by
+// the later snapshot.
+func (d *difference) printGrids(kinds *grid, list [][]string, late bool) error {
 	// What says the same in every row is left out.
 	header, first, end := []string{"project", "change", "person", "channel", "what", "first seen"}, 0, 6
 	if len(d.balances) == 1 {
@@ -241,9 +254,6 @@ func (d *difference) printTable(ctx context.Context) error {
 		if err := d.app.printGrid(t); err != nil {
 			return err
 		}
-	}
-	if left > 0 {
-		fmt.Fprintf(d.app.stdout, "and %s more, beyond the first %d of each kind; --format csv and json have all\n", count(left), diffRows)
 	}
 	return nil
 }

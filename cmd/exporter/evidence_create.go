@@ -226,10 +226,11 @@ func (a *app) saySealed(b *bundle, x *sealedBundle, took time.Duration) {
 		color = text.FgHiYellow
 	}
 	verdict := paint(a.stderr, color, word) + strings.TrimPrefix(b.plan.words(), word)
-	fmt.Fprintf(a.stderr, "sealed %s in %s: %s\n", b.plan.name, duration(took), verdict)
+	fmt.Fprintf(a.stderr, "sealed %s in %s\n", b.plan.name, duration(took))
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(a.stderr, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
+	line("verdict", "%s", verdict)
 	line("folder", "%s, %s, %s", x.Dir, plural(int64(x.Files), "file"), size(x.Bytes))
 	line("zip", "%s", x.Zip)
 	if b.plan.since != "" {

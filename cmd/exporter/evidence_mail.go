@@ -25,7 +25,7 @@ func (a *app) announce(ctx context.Context, cfg *config, x *sealedBundle) error 
 	text := x.announcement()
 	verdict, _, _ := strings.Cut(x.info.Value("Verdict"), ":")
 	verdict, _, _ = strings.Cut(verdict, ";")
-	err := outbox.Put(at.UTC().Format("20060102T150405.000000000Z-")+announceReport, func(yield func(deliver.Message, error) bool) {
+	err := outbox.Put(at.UTC().Format(fineLayout)+"-"+announceReport, func(yield func(deliver.Message, error) bool) {
 		for _, to := range told {
 			m := deliver.Message{
 				ID:   deliver.MessageID(announceReport, at, to, deliver.Domain(c.From)),

@@ -55,7 +55,7 @@ csv by its number.`,
 	c.Flags().StringVar(&f.section, "section", "", "the section to draw from, by its sheet; default: the first")
 	c.Flags().IntVar(&f.n, "n", 25, "how many rows")
 	c.Flags().StringVar(&f.seed, "seed", "", "any text that the auditor chooses")
-	c.Flags().StringVar(&f.format, "format", "table", "table, csv or json")
+	addFormat(c, &f.format, listFormats...)
 	c.Flags().StringVar(&f.outFile, "out", "", "write the sample into this file")
 	return c
 }

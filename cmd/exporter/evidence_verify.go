@@ -49,7 +49,7 @@ mail or on the foot of a PDF page.`,
 	c.Flags().StringArrayVar(&f.anchors, "anchor", nil, "HASH or LINE:HASH of a journal line, at least 12 signs; may be repeated")
 	c.Flags().BoolVar(&f.withoutReports, "without-reports", false, "do not make the reports again")
 	c.Flags().StringVar(&f.decrypt, "decrypt-key", "", "age identity or ssh key that an encrypted zip is for")
-	c.Flags().StringVar(&f.format, "format", "table", "table or json")
+	addFormat(c, &f.format, "table", "json")
 	return c
 }
 

@@ -8,7 +8,7 @@ GROUP BY access_control_channel_name
 ORDER BY permissions DESC, access_control_channel_name;
 
 -- 2. Who may pass a channel, and until when?
---    exporter sql --set "channel=Server Room"
+--    exporter sql --set "channel=Cash Office"
 SELECT
     name,
     person_code,
@@ -167,7 +167,7 @@ GROUP BY t.access_control_channel_name
 ORDER BY share DESC, t.access_control_channel_name;
 
 -- 16. Who could ever pass a channel, and from when to when was it seen?
---     exporter sql --set "channel=Server Room"
+--     exporter sql --set "channel=Cash Office"
 SELECT
     name,
     auth_end_time,
@@ -179,7 +179,7 @@ WHERE access_control_channel_name = $channel
 ORDER BY access_auth_id, first_snapshot;
 
 -- 17. Who could pass a channel at another time?
---     exporter sql --set "channel=Server Room" --set "time=2026-06-01 12:00"
+--     exporter sql --set "channel=Cash Office" --set "time=2026-06-01 12:00"
 SELECT
     name,
     person_code

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"exporter/internal/deliver"
@@ -14,10 +15,11 @@ import (
 
 // handler tells how serve does: /healthz that the process lives, /readyz when each
 // schedule is due next, or 503 while serve starts, and where the journal cannot be
-// read or is of a later time than it is, /metrics numbers for Prometheus.
+// read or is of a later time than it is, /metrics numbers for Prometheus, those of
+// the process among them.
 func (s *server) handler() http.Handler {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(s)
+	registry.MustRegister(s, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

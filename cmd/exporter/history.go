@@ -153,15 +153,7 @@ func (h *history) add(e journal.Entry) {
 			h.accounted(x)
 		}
 	case "report":
-		x, ok := detailOf[reportEntry](e)
-		made, _ := detailOf[slotDetail](e)
-		if !ok || x.Slot.IsZero() {
-			return
-		}
-		h.begun[slotKey{"report " + x.Report, x.Slot.UTC()}] = begunSlot{made.Snapshot, made.Since, e.At}
-		if h.whole {
-			h.mailed = append(h.mailed, slotEntry{Schedule: "report " + x.Report, Slot: x.Slot, Outcome: mailedReport, Detail: made})
-		}
+		h.made(e)
 	case "clock":
 		x, _ := detailOf[clockEntry](e)
 		h.newest, h.believed = e.At, x.Snapshot
@@ -188,13 +180,26 @@ func (h *history) add(e journal.Entry) {
 		}
 	case "snapshot":
 		x, ok := detailOf[snapshotEntry](e)
-		if !ok || x.Kind == "purge" {
+		if !ok || x.Kind == "purge" || x.Kind == "inputs" {
 			return
 		}
 		h.rows[x.Project] = x.Rows
 		if x.Verdict != store.Partial && x.Snapshot > h.published[x.Project].Snapshot {
 			h.published[x.Project] = x
 		}
+	}
+}
+
+// made takes in that a report was made to be mailed.
+func (h *history) made(e journal.Entry) {
+	x, ok := detailOf[reportEntry](e)
+	d, _ := detailOf[slotDetail](e)
+	if !ok || x.Slot.IsZero() {
+		return
+	}
+	h.begun[slotKey{reportSchedule(x.Report), x.Slot.UTC()}] = begunSlot{d.Snapshot, d.Since, e.At}
+	if h.whole {
+		h.mailed = append(h.mailed, slotEntry{Schedule: reportSchedule(x.Report), Slot: x.Slot, Outcome: mailedReport, Detail: d})
 	}
 }
 

@@ -91,6 +91,12 @@ func (c *config) validateMail(fault func(key, format string, args ...any)) {
 	if m.GiveUp < time.Minute {
 		fault("mail.give_up", "must be a minute at least")
 	}
+	c.validateRecipients(fault)
+}
+
+// validateRecipients checks to whom reports are sent.
+func (c *config) validateRecipients(fault func(key, format string, args ...any)) {
+	m := &c.Mail
 	for i, r := range c.Reports {
 		seen := map[string]bool{}
 		for j, to := range r.To {

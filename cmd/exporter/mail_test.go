@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"exporter/internal/deliver"
 	"exporter/internal/deliver/delivertest"
 	"exporter/internal/journal"
+	"exporter/internal/reports"
 )
 
 // startMailServer is `smtpd [-tls starttls] [-user U] [-password P] [-refuse
@@ -206,5 +209,30 @@ func TestParseSize(t *testing.T) {
 		if got, err := parseSize(text); err == nil {
 			t.Errorf("parseSize(%q) = %d", text, got)
 		}
+	}
+}
+
+// A PDF that goes with a mail is not told to stay behind too.
+func TestPDFAlone(t *testing.T) {
+	dir := t.TempDir()
+	var files []file
+	for _, name := range []string{"r.xlsx", "r.pdf"} {
+		noise := make([]byte, 1000)
+		if _, err := rand.Read(noise); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, noise, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file{path: path, draft: path, sha256: name})
+	}
+	attached, told, err := (&reportRun{drafts: dir}).attach("r", files, 1500)
+	if err != nil || len(attached) != 1 || attached[0].name != "r.pdf" {
+		t.Fatalf("attached %v, %v", attached, err)
+	}
+	want := []reports.Attachment{{Name: "r.xlsx", Bytes: 1000, Path: files[0].path, SHA256: "r.xlsx"}, {Name: "r.pdf", Bytes: 1000}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got)\n%s", diff)
 	}
 }

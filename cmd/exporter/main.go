@@ -136,6 +136,8 @@ For your own site:           exporter init, then exporter check, exporter collec
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}
+	complete(root, "log-format", fixed("text", "json"))
+	a.addCompletions(root)
 	return root
 }
 

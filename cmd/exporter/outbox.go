@@ -33,7 +33,7 @@ all mails of a run.`,
 		Example: "  exporter outbox list --format json",
 		RunE:    func(*cobra.Command, []string) error { return a.listOutbox(format) },
 	}
-	list.Flags().StringVar(&format, "format", "table", "table or json")
+	addFormat(list, &format, "table", "json")
 	retry := &cobra.Command{
 		Use:     "retry [MAIL...]",
 		Short:   "Try mails again now, refused ones too",
@@ -61,7 +61,7 @@ all mails of a run.`,
 // listOutbox prints the mails in the outbox, and errs where one cannot be read.
 func (a *app) listOutbox(format string) error {
 	if format != "table" && format != "json" {
-		return usage(fmt.Errorf("unknown format %q", format), "use table or json")
+		return unknownFormat(format, "table", "json")
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {

@@ -53,7 +53,7 @@ and gone since an earlier snapshot.`,
   exporter report expiring-permissions --set within_days=60 --format xlsx --out monthly
   exporter report --as-of 2026-03-31 --since 2026-03-01
   exporter report scorecard --snapshot 20260331T060000Z`,
-		Args: cobra.ArbitraryArgs,
+		Args: cobra.ArbitraryArgs, ValidArgsFunction: a.completeReports,
 		RunE: func(c *cobra.Command, names []string) error {
 			cfg, err := a.loadReports(c.Context(), false)
 			if err != nil {
@@ -76,6 +76,7 @@ and gone since an earlier snapshot.`,
 	f.addMask(c, a, "", "what is hidden of persons; default: as the report's definition says, else full")
 	c.Flags().StringVar(&f.since, "since", "", "tell what has changed since an earlier snapshot: its id, or a time")
 	c.Flags().StringSliceVar(&f.formats, "format", nil, strings.Join(reports.Formats(), ", ")+", several with commas; default: as the report's definition says")
+	complete(c, "format", fixed(reports.Formats()...))
 	c.Flags().StringVar(&f.out, "out", "reports", "folder for the files")
 	c.Flags().DurationVar(&f.timeout, "timeout", reportTimeout, "give up on a report whose queries take longer")
 	c.Flags().BoolVar(&f.send, "send", false, "mail the reports to their recipients, now; without NAME those that have any")
@@ -244,6 +245,11 @@ func nameOutputs(dir string, files []file) error {
 			return errors.Join(err, removeDrafts(files[i:]))
 		}
 	}
+	return syncDir(dir)
+}
+
+// syncDir brings the names in a folder to the disk.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

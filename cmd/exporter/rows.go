@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,8 @@ type rows struct {
 	width   int            // of the terminal; 0 where w is none
 }
 
-// textFormats are the ways in which rows are written as text, by the name of
-// --format.
-var textFormats = map[string]func(*rows) error{
+// printers are the ways in which rows are written as text, by the name of --format.
+var printers = map[string]func(*rows) error{
 	"table":    (*rows).table,
 	"csv":      (*rows).csv,
 	"tsv":      (*rows).tsv,
@@ -38,18 +38,26 @@ var textFormats = map[string]func(*rows) error{
 	"expanded": (*rows).expanded, // of the prompt alone
 }
 
-// listFormat is the format of a name for lists of our own.
-func listFormat(name string) (func(*rows) error, error) {
-	switch name {
-	case "table", "csv", "json":
-		return textFormats[name], nil
+var (
+	// textFormats are those of the printers that --format may name, in the order in
+	// which people are told of them; a file may have sqlFormats.
+	textFormats = []string{"table", "csv", "tsv", "json", "ndjson", "markdown"}
+	sqlFormats  = append(slices.Clip(textFormats), "xlsx", "parquet")
+	// listFormats are those of lists of our own.
+	listFormats = []string{"table", "csv", "json"}
+)
+
+// listPrinter writes a list of our own in a format.
+func listPrinter(format string) (func(*rows) error, error) {
+	if !slices.Contains(listFormats, format) {
+		return nil, unknownFormat(format, listFormats...)
 	}
-	return nil, usage(fmt.Errorf("unknown format %q", name), "use table, csv or json")
+	return printers[format], nil
 }
 
 func unknownFormat(name string, names ...string) error {
 	return usage(fmt.Errorf("unknown format %q", name),
-		didYouMean(reports.Nearest(name, names), "there is "+strings.Join(names, ", ")))
+		didYouMean(reports.Nearest(name, names), "use "+choice(names)))
 }
 
 // printAnswer writes all rows of a query of ours to standard output.

@@ -119,13 +119,16 @@ func mailRun(at time.Time, report string) string { return at.UTC().Format(runLay
 // name, which no due time has.
 func (s *mailing) run(report string) string {
 	if s.byHand {
-		return s.at.Format("20060102T150405.000000000Z-") + report
+		return s.at.Format(fineLayout) + "-" + report
 	}
 	return mailRun(s.at, report)
 }
 
 // runLayout is a time, in UTC, in the names of runs and of snapshots.
 const runLayout = "20060102T150405Z"
+
+// fineLayout is the same of what is done by hand, perhaps twice in a second.
+const fineLayout = "20060102T150405.000000000Z"
 
 // prepareMails makes the mails of a report: the whole one for those in to, a part
 // for each recipient of a split.
@@ -253,6 +256,7 @@ func (r *reportRun) attach(report string, files []file, most int64) (attached []
 		name := filepath.Base(f.path)
 		if filepath.Ext(name) == ".pdf" && sizes[i] <= most {
 			add(name, f.draft, sizes[i], "")
+			continue
 		}
 		path, err := filepath.Abs(f.path)
 		if err != nil {

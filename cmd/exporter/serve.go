@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"exporter/internal/collect"
 	"exporter/internal/journal"
 	"exporter/internal/schedule"
 	"exporter/internal/store"
@@ -364,8 +365,8 @@ func (s *server) tell() (stop func() error, err error) {
 
 // untilDone tries again while what keeps a job from its end may pass: another
 // process has the store, the cloud does not answer, the disk is full. It gives up
-// after serve.wait, and at once where reports.yaml is at fault or something was
-// done in part.
+// after serve.wait, and at once where reports.yaml or the program is at fault or
+// something was done in part.
 func (s *server) untilDone(ctx context.Context, try func() error) error {
 	end := s.app.now().Add(s.cfg.Serve.Wait)
 	for pause := time.Minute; ; pause = min(2*pause, 10*time.Minute) {
@@ -373,7 +374,8 @@ func (s *server) untilDone(ctx context.Context, try func() error) error {
 		exit, _ := errors.AsType[*exitError](err)
 		final := exit != nil && exit.status != exitFailed
 		_, held := errors.AsType[*store.Locked](err)
-		if err == nil || final || !s.app.now().Before(end) {
+		_, fault := errors.AsType[*collect.Fault](err)
+		if err == nil || final || fault || !s.app.now().Before(end) {
 			return err
 		}
 		wait := pause

@@ -10,8 +10,13 @@ import (
 	"exporter/internal/schedule"
 )
 
-// collecting is the schedule of collections; a report's is called "report NAME".
+// collecting is the name of the schedule of collections.
 const collecting = "collect"
+
+// reportSchedule is the name of a report's schedule.
+func reportSchedule(report string) string { return scheduleOfReport + report }
+
+const scheduleOfReport = "report "
 
 // jobs are what the configuration has a schedule for.
 func (s *server) jobs() []schedule.Job {
@@ -29,7 +34,7 @@ func (s *server) jobs() []schedule.Job {
 		if r.Due.spec == nil {
 			continue
 		}
-		name := "report " + d.Name
+		name := reportSchedule(d.Name)
 		all = append(all, schedule.Job{
 			Name: name, Begun: func(at time.Time) bool { _, begun := s.history.wasBegun(name, at); return begun },
 			Spec: r.Due.spec, Missed: r.Due.Missed, After: first, Wait: s.cfg.Serve.Wait,
@@ -98,14 +103,14 @@ func (s *server) runCollect(ctx context.Context, _ schedule.Slot) (map[string]an
 // was due by then.
 func (s *server) reportSlot(name string, slot schedule.Slot) reportSlot {
 	r := s.fromCollection(name, slot)
-	if b, _ := s.history.wasBegun("report "+name, slot.At); b.snapshot != "" {
+	if b, _ := s.history.wasBegun(reportSchedule(name), slot.At); b.snapshot != "" {
 		r.Snapshot, r.SincePrevious, r.Begun = b.snapshot, b.since, true
 	}
 	return r
 }
 
 func (s *server) fromCollection(name string, slot schedule.Slot) reportSlot {
-	r := reportSlot{At: slot.At, CaughtUp: slot.CaughtUp, SincePrevious: s.history.state("report " + name).snapshot}
+	r := reportSlot{At: slot.At, CaughtUp: slot.CaughtUp, SincePrevious: s.history.state(reportSchedule(name)).snapshot}
 	if s.cfg.Collect.Due.spec == nil {
 		return r // whoever collects, the current snapshot is the one
 	}

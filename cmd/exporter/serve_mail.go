@@ -15,7 +15,7 @@ func (s *server) tellFailure(e schedule.Entry) error {
 		return nil
 	}
 	outbox := s.app.newOutbox(s.cfg)
-	name := strings.TrimPrefix(e.Schedule, "report ")
+	name := strings.TrimPrefix(e.Schedule, scheduleOfReport)
 	due := e.Slot.Format("2 January 2006 15:04") + " (" + e.Slot.Location().String() + ")"
 	run := fmt.Sprintf("%s-%s-%s", operatorReport, e.Slot.UTC().Format(runLayout), name)
 	text := fmt.Sprintf("%s was due on %s and failed:\n\n  %s\n\n%s\n\nMore of it:\n\n  exporter why %s\n",

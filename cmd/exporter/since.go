@@ -12,8 +12,8 @@ import (
 )
 
 // openBase opens the snapshot that the reports of r tell changes since: the one
-// that since names, else the one before r's. It returns nil where none is named
-// and there is none before, or not any more.
+// that since names, else the one before r's collection. It returns nil where none is
+// named and there is none before, or not any more.
 func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Location) (*store.Reader, error) {
 	all, err := moments(ctx, r)
 	if err != nil {
@@ -21,6 +21,9 @@ func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Loc
 	}
 	own := slices.IndexFunc(all, func(m moment) bool { return m.id == r.Snapshot() })
 	if since == "" {
+		for own > 0 && all[own].copied {
+			own--
+		}
 		if own < 1 {
 			return nil, nil
 		}

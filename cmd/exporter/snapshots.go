@@ -54,7 +54,7 @@ the walks, tie-outs and codes as lines of one table.`,
 	show.Flags().StringVar(&read.asOf, "as-of", "", "the snapshot that was current at a time: 2026-03-31, 2026-03-31 14:05 or RFC 3339")
 	show.Flags().StringVar(&read.project, "project", "", "only this project")
 	for _, child := range []*cobra.Command{list, show} {
-		child.Flags().StringVar(&format, "format", "table", "table, csv or json")
+		addFormat(child, &format, listFormats...)
 		c.AddCommand(child)
 	}
 	c.AddCommand(a.diffCommand(), a.verifyCommand(), a.pruneCommand(), a.purgeCommand())
@@ -117,7 +117,7 @@ func maskedCopies(st *store.Store) (map[string]any, error) {
 
 // showRows prints what query gives on the snapshot that read chooses.
 func (a *app) showRows(ctx context.Context, read *readFlags, query string, named map[string]any, format string) error {
-	print, err := listFormat(format)
+	print, err := listPrinter(format)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (a *app) showSnapshot(ctx context.Context, read *readFlags, format string) 
 	if format == "csv" {
 		return a.showRows(ctx, read, certificateLines, nil, format)
 	}
-	if _, err := listFormat(format); err != nil {
+	if _, err := listPrinter(format); err != nil {
 		return err
 	}
 	cfg, err := a.loadConfig(false)

@@ -240,15 +240,18 @@ func (c *config) owners(ctx context.Context, r *store.Reader, s *splitConfig) (m
 func csvOwners(content []byte) (map[string]string, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(content, []byte("\ufeff"))))
 	r.TrimLeadingSpace = true
-	r.FieldsPerRecord = 2
-	head, err := r.Read()
-	switch {
-	case errors.Is(err, io.EOF):
+	head, err := r.Read() // all lines then have as many fields
+	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; want the header value,email")
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
-	case strings.TrimSpace(head[0]) != "value" || strings.TrimSpace(head[1]) != "email":
-		return nil, fmt.Errorf("the header is %q; want value,email", strings.Join(head, ","))
+	}
+	for i := range head {
+		head[i] = strings.TrimSpace(head[i])
+	}
+	if got := strings.Join(head, ","); got != "value,email" {
+		return nil, fmt.Errorf("the header is %.200q; want value,email, with a comma between them", got)
 	}
 	owners := ownerList{}
 	for {

@@ -208,7 +208,7 @@ func splitAmongMany(t *testing.T, r *store.Reader) {
 func TestSplitFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                             "want the header value,email",
-		"value;email\nNorth;n@x\n":     "wrong number of fields",
+		"value;email\nNorth;n@x\n":     `the header is "value;email"; want value,email, with a comma`,
 		"area,email\nNorth,n@x\n":      `the header is "area,email"; want value,email`,
 		"value,email\nA,a@x\nA,b@x\n":  `line 3: the value "A" is of "b@x", and on line 2 of "a@x"`,
 		"value,email\nA,\"a@x\nB,b@x":  "quoted-field",

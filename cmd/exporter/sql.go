@@ -92,8 +92,9 @@ func explainRead(ctx context.Context, st *store.Store, err error) error {
 	return &hintError{err, hint}
 }
 
-// reserved are the parameters that every query may name, and nobody can set.
-var reserved = []string{"as_of", "timezone", "snapshot", "since", "since_snapshot"}
+// givenParameters are those that every query may name, and nobody can set; since and
+// since_snapshot are of the earlier state.
+var givenParameters = []string{"as_of", "snapshot", "timezone", "since", "since_snapshot"}
 
 // parameters are the --set flags as text by name.
 func (f *readFlags) parameters() (map[string]string, error) {
@@ -103,7 +104,7 @@ func (f *readFlags) parameters() (map[string]string, error) {
 		if !ok || name == "" {
 			return nil, usage(fmt.Errorf("--set %q is not name=value", s), "for example: --set within_days=60")
 		}
-		if slices.Contains(reserved, name) {
+		if slices.Contains(givenParameters, name) {
 			return nil, usage(fmt.Errorf("--set %s: every query has it", name), "--as-of, --snapshot and --since choose the state that is read")
 		}
 		all[name] = value
@@ -179,6 +180,7 @@ the format. The prompt shows the first 1,000 rows in every format until \limit o
 	f.addMask(c, a, store.MaskStandard, "what is hidden of persons")
 	c.Flags().StringVarP(&f.file, "file", "f", "", "read the query from this file")
 	c.Flags().StringVar(&f.format, "format", "", strings.Join(sqlFormats, ", ")+` (default "table")`)
+	complete(c, "format", fixed(sqlFormats...))
 	c.Flags().StringVar(&f.out, "out", "", "write the answer into this file")
 	c.Flags().StringVar(&f.since, "since", "", "an earlier time or snapshot, whose tables are those of the schema previous")
 	c.Flags().IntVar(&f.limit, "limit", 0, "the first rows only; 0 for all (default 10000 for table and markdown)")
@@ -187,9 +189,6 @@ the format. The prompt shows the first 1,000 rows in every format until \limit o
 	a.addExamples(c)
 	return c
 }
-
-// sqlFormats are the formats of an answer.
-var sqlFormats = []string{"table", "csv", "tsv", "json", "ndjson", "markdown", "xlsx", "parquet"}
 
 // shownRows is how many rows are shown to people unless they want more.
 const shownRows = 10_000
@@ -305,8 +304,15 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 // terminal is the one that a person sits before; nil where standard input or
 // output is something else.
 func (a *app) terminal() *os.File {
-	f, ok := a.stdin.(*os.File)
-	if _, shown := terminalWidth(a.stdout); ok && shown && term.IsTerminal(int(f.Fd())) {
+	if _, shown := terminalWidth(a.stdout); shown {
+		return a.typedInto()
+	}
+	return nil
+}
+
+// typedInto is standard input where that is a terminal, else nil.
+func (a *app) typedInto() *os.File {
+	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f
 	}
 	return nil
@@ -350,7 +356,7 @@ func (a *app) query(ctx context.Context, args []string, file string) (string, er
 		defer f.Close()
 		return readQuery(ctx, f)
 	}
-	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if a.typedInto() != nil {
 		return "", usage(errors.New("no query"), `for example: exporter sql "FROM permissions LIMIT 5"`)
 	}
 	return readQuery(ctx, a.stdin)

@@ -26,10 +26,6 @@ var sqlKeywords = []string{
 	"EXPLAIN ANALYZE", "TABLESAMPLE", "AT TIME ZONE",
 }
 
-// givenParameters are those that every query may name; since and since_snapshot are
-// of the older state.
-var givenParameters = []string{"as_of", "snapshot", "timezone", "since", "since_snapshot"}
-
 // vocabulary is what statements are completed from.
 type vocabulary struct {
 	tables     []store.Table

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"exporter/internal/sandbox"
 	"exporter/internal/store"
 	"exporter/internal/store/storetest"
 )
@@ -202,6 +205,23 @@ func checkSchema(t *testing.T, r *store.Reader) {
 	for _, table := range tables {
 		if table.Kind != "table" {
 			rowsOf(t, r, strings.NewReplacer("20260102T060000Z", "20260531T210000Z", "20260103T060000Z", r.Snapshot()).Replace(macroCall(table)))
+		}
+	}
+}
+
+// Whoever tries the examples on the demo gets answers.
+func TestExamplesNameTheDemo(t *testing.T) {
+	site, err := newSandbox(sandbox.Options{Site: "demo", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`"channel=([^"]+)"`).FindAllStringSubmatch(examplesSQL, -1)
+	if len(names) == 0 {
+		t.Error("no example names a channel")
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(site.State().Channels, func(c sandbox.RuleChannel) bool { return c.AccessControlChannelName == name[1] }) {
+			t.Errorf("the demo has no channel %q", name[1])
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (k *asker) entry(q question, began time.Time, got outcome, err error) query
 // keepText keeps the text of a question, before it runs, and returns its path in the
 // store's directory.
 func (k *asker) keepText(q question, began time.Time) (string, error) {
-	name := filepath.Join(queriesDir, began.UTC().Format("20060102T150405.000000000Z")+"-"+strconv.Itoa(os.Getpid())+".json")
+	name := filepath.Join(queriesDir, began.UTC().Format(fineLayout)+"-"+strconv.Itoa(os.Getpid())+".json")
 	text, err := json.Marshal(queryText{q.SQL, q.Set})
 	if err == nil {
 		err = writeSynced(filepath.Join(k.store.Dir(), name), append(text, '\n'))

@@ -30,7 +30,7 @@ func commands() []command {
 		{`\use`, "SNAPSHOT, TIME or now", "ask another snapshot, or the state at a time", (*session).use},
 		{`\set`, "[NAME [VALUE]]", "a parameter, which queries name $NAME; without VALUE none",
 			(*session).set},
-		{`\format`, "[" + strings.Join(promptFormats, ", ") + "]", "how rows are shown",
+		{`\format`, "[" + strings.Join(textFormats, ", ") + "]", "how rows are shown",
 			(*session).format},
 		{`\x`, "[on, off]", "a line for each cell", (*session).expand},
 		{`\limit`, "[ROWS]", "how many rows are shown at most; 0 for all", (*session).limit},
@@ -49,9 +49,6 @@ var bareCommands = map[string]string{
 	"help": `\help`, ".help": `\help`, `\?`: `\help`, `\h`: `\help`,
 	".tables": `\d`, `\dt`: `\d`, `\d+`: `\d`, ".timer": `\timing`, ".mode": `\format`,
 }
-
-// promptFormats are the formats that a terminal shows.
-var promptFormats = []string{"table", "csv", "tsv", "json", "ndjson", "markdown"}
 
 // keysHelp is the part of \help on keys.
 var keysHelp = [][2]string{
@@ -207,7 +204,7 @@ func (s *session) set(_ context.Context, rest string) error {
 		}
 	case !isName(name):
 		return &hintError{fmt.Errorf("%q is not a name", name), `for example: \set within_days 60`}
-	case slices.Contains(reserved, name):
+	case slices.Contains(givenParameters, name):
 		return &hintError{fmt.Errorf("$%s is of every query", name), `\use chooses the state that is asked`}
 	case !given:
 		delete(s.q.Set, name)
@@ -227,11 +224,11 @@ func (s *session) format(_ context.Context, name string) error {
 	switch {
 	case name == "":
 		s.say("rows are shown as " + s.q.Format)
-	case slices.Contains(promptFormats, name):
+	case slices.Contains(textFormats, name):
 		s.q.Format = name
 	default:
 		return &hintError{fmt.Errorf("unknown format %q", name), didYouMean(
-			reports.Nearest(name, promptFormats), "there is "+strings.Join(promptFormats, ", ")+
+			reports.Nearest(name, textFormats), "there is "+strings.Join(textFormats, ", ")+
 				"; xlsx and parquet go to a file: exporter sql --out FILE.xlsx")}
 	}
 	return nil

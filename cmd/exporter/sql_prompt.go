@@ -50,7 +50,7 @@ func (a *app) prompt(c *cobra.Command, terminal *os.File, f *sqlFlags) (err erro
 	if err := f.choose(c, &s.q); err != nil {
 		return err
 	}
-	if !slices.Contains(promptFormats, s.q.Format) {
+	if !slices.Contains(textFormats, s.q.Format) {
 		return usage(fmt.Errorf("%s is not for a terminal", s.q.Format),
 			"give it a query and a file: --out answer."+s.q.Format)
 	}
@@ -242,7 +242,7 @@ func (s *session) completeCommand(ctx context.Context, line string) (string, []c
 	case name == `\use`:
 		list = s.moments(ctx)
 	case name == `\format`:
-		for _, f := range promptFormats {
+		for _, f := range textFormats {
 			list = append(list, candidate{f, ""})
 		}
 	case name == `\timing`, name == `\x`:

@@ -101,9 +101,20 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 	if err != nil {
 		return failed(r, reader, err)
 	}
+	out := &rows{columns: got.Columns, w: w, zone: zone, width: r.Question.Width}
+	sum, err := writeAnswer(ctx, r, out, got, func() error { return writeBinary(ctx, r, reader, got, fonts, w) })
+	if err != nil {
+		return failed(r, reader, err)
+	}
+	// The process ends here: to close what it has open would only take time.
+	return outcome{Rows: got.Rows, Cut: got.Cut, SHA256: sum}
+}
+
+// writeAnswer writes an answer in the format that is asked for, by binary where that is no
+// text, and returns the SHA-256 of its rows as csv.
+func writeAnswer(ctx context.Context, r request, out *rows, got *store.Answer, binary func() error) (sum string, err error) {
 	hash := sha256.New()
 	c := store.NewCSV(hash, got.Columns) // of another format
-	out := &rows{columns: got.Columns, w: w, zone: zone, width: r.Question.Width}
 	hashed := func(row func([]any) error) error {
 		return got.Each(ctx, func(values []any) error {
 			if err := c.Row(values); err != nil {
@@ -112,26 +123,22 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 			return row(values)
 		})
 	}
-	switch print := textFormats[r.Question.Format]; {
+	switch print := printers[r.Question.Format]; {
 	case r.Question.Format == "csv":
-		out.w, out.each = io.MultiWriter(w, hash), func(row func([]any) error) error { return got.Each(ctx, row) }
+		out.w, out.each = io.MultiWriter(out.w, hash), func(row func([]any) error) error { return got.Each(ctx, row) }
 		err = out.csv()
 	case print != nil:
 		out.each = hashed
 		err = print(out)
 	default:
 		if err = hashed(func([]any) error { return nil }); err == nil {
-			err = writeBinary(ctx, r, reader, got, fonts, w)
+			err = binary()
 		}
 	}
 	if r.Question.Format != "csv" {
 		err = errors.Join(err, c.End())
 	}
-	if err != nil {
-		return failed(r, reader, err)
-	}
-	// The process ends here: to close what it has open would only take time.
-	return outcome{Rows: got.Rows, Cut: got.Cut, SHA256: hex.EncodeToString(hash.Sum(nil))}
+	return hex.EncodeToString(hash.Sum(nil)), err
 }
 
 // failed is the outcome of an error, with a hint of what was meant.

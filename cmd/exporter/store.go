@@ -54,15 +54,12 @@ func explainPublish(dir string, err error) error {
 func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now func() time.Time) error {
 	known := map[string]bool{}
 	_, err := journal.Read(cfg.journalPath(), func(e journal.Entry) error {
-		var detail struct {
-			Snapshot string `json:"snapshot"`
-			Project  string `json:"project"`
-		}
 		if e.Kind != "snapshot" {
 			return nil
 		}
-		err := json.Unmarshal(e.Detail, &detail)
-		known[detail.Snapshot+" "+detail.Project] = true
+		var x snapshotEntry
+		err := json.Unmarshal(e.Detail, &x)
+		known[x.Snapshot+" "+x.Project] = true
 		return err
 	})
 	var broken *journal.Broken

@@ -29,7 +29,7 @@ Names all that differs. What retention or a purge removed is said, and is no dif
   exporter snapshots verify --format json`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), format) },
 	}
-	c.Flags().StringVar(&format, "format", "table", "table or json")
+	addFormat(c, &format, "table", "json")
 	return c
 }
 
@@ -42,7 +42,7 @@ type verified struct {
 
 func (a *app) verify(ctx context.Context, format string) error {
 	if format != "table" && format != "json" {
-		return usage(fmt.Errorf("unknown format %q", format), "use table or json")
+		return unknownFormat(format, "table", "json")
 	}
 	cfg, err := a.loadConfig(false)
 	if err != nil {

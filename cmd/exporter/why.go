@@ -28,7 +28,7 @@ without it the newest due time is told. For the collections: exporter why collec
 		Example: `  exporter why expiring-permissions
   exporter why expiring-permissions 2026-03-30
   exporter why collect 2026-03-30`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.completeReports,
 		RunE: func(_ *cobra.Command, args []string) error {
 			cfg, err := a.loadConfig(false)
 			if err != nil {
@@ -42,7 +42,7 @@ without it the newest due time is told. For the collections: exporter why collec
 				return w.newest()
 			}
 			day, err := time.ParseInLocation(time.DateOnly, args[1], w.zone)
-			if err != nil {
+			if err != nil || day.Year() < 1970 || day.Year() > 2200 { // beyond, Go counts no nanoseconds
 				return usage(fmt.Errorf("%q is no day", args[1]), "for example: exporter why "+args[0]+" 2026-03-31")
 			}
 			return w.day(day)
@@ -71,7 +71,7 @@ func (a *app) newWhy(cfg *config, name string) (*why, error) {
 		if _, err := chooseReports(cfg.definitions, []string{name}); err != nil {
 			return nil, err
 		}
-		w.name, w.report = "report "+name, name
+		w.name, w.report = reportSchedule(name), name
 		for _, r := range cfg.Reports {
 			if r.Name == name {
 				w.spec = r.Due.spec

@@ -158,11 +158,7 @@ func nameWitness(part string) error {
 	if err := os.Rename(part, strings.TrimSuffix(part, unfiled)); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(part))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return syncDir(filepath.Dir(part))
 }
 
 // witnessEntry is the detail of kind "witness": a log of a collection's calls, also

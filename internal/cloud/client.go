@@ -108,6 +108,10 @@ func newTransport() http.RoundTripper {
 // Reader gives the view of c that cannot write.
 func (c *Client) Reader() *Reader { return &Reader{c} }
 
+// CloseIdleConnections closes the connections that are kept for further requests,
+// which open new ones.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
 // Call calls an operation by its name. It waits for its turn by the rate, and
 // repeats what can be repeated: an operation that reads after everything that may
 // pass, an operation that writes only when the cloud refused its token or its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"runtime/debug"
 	"sync"
 )
 
@@ -62,6 +63,11 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 		fetch := func(n int) <-chan fetched {
 			done := make(chan fetched, 1)
 			running.Go(func() {
+				defer func() { // whoever ranges is to have it
+					if p := recover(); p != nil {
+						done <- fetched{panicked: fmt.Sprintf("%v\n%s", p, debug.Stack())}
+					}
+				}()
 				if o.Held != nil {
 					if held := o.Held(n); held != nil {
 						done <- fetched{page: newPage(held, n)}
@@ -81,6 +87,9 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 			}
 			got := <-flight[0]
 			flight = flight[1:]
+			if got.panicked != "" {
+				panic(got.panicked)
+			}
 			if got.err != nil {
 				yield(nil, fmt.Errorf("page %d: %w", number, got.err))
 				return
@@ -101,8 +110,9 @@ func (r *Reader) Pages(ctx context.Context, op string, params map[string]any, o 
 }
 
 type fetched struct {
-	page *Page
-	err  error
+	page     *Page
+	err      error
+	panicked string // with its stack; "" for no panic
 }
 
 func (r *Reader) page(ctx context.Context, op string, params map[string]any, number, size int) fetched {

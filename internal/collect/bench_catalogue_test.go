@@ -17,7 +17,7 @@ func catalogueFigures(b *testing.B, f *figures, program string) {
 	for day := range 2 {
 		m.collect(b, day)
 	}
-	args := append(writeConfig(b, m.dir, map[string]any{}, 0), "report", "--out", filepath.Join(b.TempDir(), "reports"))
+	args := append(writeConfig(b, m.dir, map[string]any{}), "report", "--out", filepath.Join(b.TempDir(), "reports"))
 	made := run(b, exec.Command(program, append(args, "--format", "xlsx,pdf")...))
 	files, err := filepath.Glob(filepath.Join(args[len(args)-1], "*"))
 	if err != nil || len(files) == 0 {

@@ -1,11 +1,10 @@
 package collect
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,18 +35,9 @@ func evidenceFigures(b *testing.B, f *figures, program string) {
 		}
 	}
 	key := filepath.Join(m.dir, "key")
-	config, err := json.Marshal(map[string]any{
-		"store":    map[string]any{"dir": "data"},
-		"evidence": map[string]any{"key": key, "identity": "evidence@example.com"},
-	})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(m.dir, "reports.yaml"), config, 0o600)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	exporter := func(args ...string) spent {
-		return run(b, exec.Command(program, append([]string{"--config", filepath.Join(m.dir, "reports.yaml"), "evidence"}, args...)...))
+	args := writeConfig(b, m.dir, map[string]any{"evidence": map[string]any{"key": key, "identity": "evidence@example.com"}})
+	exporter := func(more ...string) spent {
+		return run(b, exec.Command(program, slices.Concat(args, []string{"evidence"}, more)...))
 	}
 	exporter("keygen", "--out", key, "--identity", "evidence@example.com")
 	from, to := firstDay.Format(time.DateOnly), firstDay.AddDate(0, 0, evidenceDays-1).Format(time.DateOnly)

@@ -149,7 +149,7 @@ func yearFigures(b *testing.B, f *figures, program string) {
 	f.note("time of a collection", "%.2f s first, %.2f s last", median(took[1:8]).Seconds(), median(took[benchDays-7:]).Seconds())
 	m.timesOfDays(b, f)
 
-	args := writeConfig(b, m.dir, map[string]any{}, 0)
+	args := writeConfig(b, m.dir, map[string]any{})
 	var slowest, cpu time.Duration
 	for _, ends := range [][2]int{{benchDays - 2, benchDays - 1}, {200, 230}, {100, 101}, {0, 1}, {0, benchDays - 1}} {
 		diff := append(args, "snapshots", "diff", name(ends[0]), name(ends[1]))

@@ -83,13 +83,16 @@ type Collector struct {
 // Result is what a run did.
 type Result struct {
 	Snapshot string
-	Verdict  string
+	Verdict  string // the worst of Projects
 	Projects []store.Project
 	Requests int64
 	// TakenUp counts the answers that were taken from an interrupted run instead
 	// of asking again.
 	TakenUp int64
 	Took    time.Duration
+	// CarriedForward are projects that the store has and this run was not asked for:
+	// they stand as they were.
+	CarriedForward []string
 	// Problems are what made projects or resources partial, in order.
 	Problems []error
 
@@ -107,8 +110,8 @@ func New(s *store.Store, o Options) *Collector {
 
 // Run collects every project into one snapshot and publishes it. It errs, and
 // publishes nothing, when another collector holds the store, the disk fails,
-// ctx ends, or no resource of any project could be walked whole; the error then
-// joins the causes. What was interrupted, by ctx or by the end of the process, is
+// ctx ends, the program panics (a [*Fault]), or no resource of any project could be
+// walked whole; the error then joins the causes. What was interrupted, by ctx or by the end of the process, is
 // taken up by the next run: see Options.Resume. A partial snapshot is no error: see Result.
 func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 	c.cloud = r
@@ -129,7 +132,11 @@ func (c *Collector) Run(ctx context.Context, r *cloud.Reader) (*Result, error) {
 	if c.ledger, err = openLedger(c.store.Dir(), c.now); err != nil {
 		return nil, errors.Join(err, build.Discard())
 	}
-	result, err := c.collect(ctx, build)
+	var result *Result
+	err = caught(func() (err error) {
+		result, err = c.collect(ctx, build)
+		return err
+	})
 	err = errors.Join(err, c.ledger.close())
 	if err != nil && (result == nil || !result.published) {
 		err = errors.Join(err, build.Discard())
@@ -155,7 +162,8 @@ func (c *Collector) removeLanding(b *store.Build) error {
 }
 
 func (c *Collector) collect(ctx context.Context, build *store.Build) (*Result, error) {
-	projects, err := c.walkAll(ctx, build)
+	var projects []*project
+	err := caught(func() error { return c.walkAll(ctx, build, &projects) })
 	for _, p := range projects {
 		err = errors.Join(err, p.landing.close())
 	}
@@ -178,43 +186,48 @@ func (c *Collector) collect(ctx context.Context, build *store.Build) (*Result, e
 	}
 	published, err := build.Publish(ctx, result.Projects)
 	result.published = len(published) > 0
+	for _, s := range published {
+		if !slices.Contains(c.o.Projects, s.Project) {
+			result.CarriedForward = append(result.CarriedForward, s.Project)
+		}
+	}
 	return result, err
 }
 
 // walkAll reads the lists of all projects first, and then what costs a request
 // per row, resource by resource over all projects: so one project does not spend
-// the budget before the lists of the next are read. The projects come back with
-// an error too, for their files are open.
-func (c *Collector) walkAll(ctx context.Context, build *store.Build) (projects []*project, err error) {
+// the budget before the lists of the next are read. Each project is in projects as
+// soon as its files are open, whatever comes of the walk.
+func (c *Collector) walkAll(ctx context.Context, build *store.Build, projects *[]*project) error {
 	for _, id := range c.o.Projects {
 		p, err := c.newProject(build, id)
 		if err != nil {
-			return projects, err
+			return err
 		}
-		projects = append(projects, p)
+		*projects = append(*projects, p)
 	}
 	left := c.o.TieOuts
-	for i, p := range projects {
+	for i, p := range *projects {
 		if err := p.walkLists(ctx); err != nil {
-			return projects, err
+			return err
 		}
 		// At once, for a list moves.
 		before := c.spent()
-		used, err := p.tieOut(ctx, left/(len(projects)-i))
+		used, err := p.tieOut(ctx, left/(len(*projects)-i))
 		if err != nil {
-			return projects, fmt.Errorf("tie-outs: %w", err)
+			return fmt.Errorf("tie-outs: %w", err)
 		}
 		left -= used
 		c.aside += c.spent() - before
 	}
 	for _, k := range perKey {
-		for _, p := range projects {
+		for _, p := range *projects {
 			if err := p.step(k.resource, func() (store.Resource, error) { return p.walkKeys(ctx, k) }); err != nil {
-				return projects, err
+				return err
 			}
 		}
 	}
-	return projects, nil
+	return nil
 }
 
 // worse says whether verdict a promises less than b.
@@ -251,7 +264,7 @@ func (c *Collector) Observe(a cloud.Attempt) {
 		return
 	}
 	body := sha256.Sum256(a.Body)
-	line := call{
+	line := store.Call{
 		Resource: resource, Operation: a.Operation, TID: a.TID, T: a.T, HTTPStatus: a.HTTPStatus, Code: a.Code,
 		Milliseconds: a.Took.Milliseconds(), Attempt: a.Number,
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -404,5 +405,51 @@ func TestLastingRefusalsEndTheRun(t *testing.T) {
 				t.Errorf("%s: %d requests were made", fault, requests)
 			}
 		})
+	}
+}
+
+// A panic of the program, in whichever goroutine of a run, is the error of that run:
+// it publishes nothing, and the next one collects.
+func TestPanic(t *testing.T) {
+	for name, operation := range map[string]string{
+		"of a list, page by page":     "/access-auth",
+		"of what is asked one by one": "/access-auth/detail",
+		"of who is told of the calls": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTrial(t)
+			site := sandbox.New(sandbox.Options{Site: "documented", Now: at(clock)})
+			if operation == "" {
+				tr.o.Witness = func(Call) { panic("bitten") }
+			}
+			_, err := tr.collectFrom(site, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if operation != "" && strings.HasSuffix(r.URL.Path, operation) {
+					panic("bitten")
+				}
+				site.ServeHTTP(w, r)
+			}))
+			if fault, ok := errors.AsType[*Fault](err); !ok || !strings.Contains(err.Error(), "bitten") || len(fault.Stack) == 0 {
+				t.Fatalf("Run = %v", err)
+			}
+			tr.o.Witness = nil
+			if r, err := tr.collect(site); err != nil || r.Verdict != store.Complete {
+				t.Errorf("the next run: %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// A run for one project says which others the snapshot has as they were.
+func TestCarriedForward(t *testing.T) {
+	tr := newTrial(t)
+	site := sandbox.New(sandbox.Options{Site: "documented", Now: at(clock)})
+	tr.more = []string{"1"} // one that the site does not have
+	if r, err := tr.collect(site); err != nil || len(r.CarriedForward) != 0 || r.Verdict != store.Partial {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	tr.more = nil
+	r, err := tr.collect(site)
+	if err != nil || r.Verdict != store.Complete || !slices.Equal(r.CarriedForward, []string{"1"}) {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

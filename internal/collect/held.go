@@ -41,7 +41,7 @@ type answer struct {
 type held struct {
 	answers map[place]answer
 	ends    map[string]end      // by resource
-	failed  []call              // attempts that came to nothing
+	failed  []store.Call        // attempts that came to nothing
 	counts  map[string]attempts // of answers and failed attempts, by resource
 }
 
@@ -156,7 +156,7 @@ func appendFrame(dst []byte, in *bufio.Reader) ([]byte, error) {
 func (h *held) readCalls(path string) error {
 	_, err := frames(path, func(_ int64, _, text []byte) bool {
 		for line := range bytes.Lines(text) {
-			var c call
+			var c store.Call
 			if json.Unmarshal(line, &c) != nil {
 				return false
 			}

@@ -67,7 +67,12 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
-				res.add(p.walkKey(ctx, k, key))
+				var w *walk
+				err := caught(func() (err error) {
+					w, err = p.walkKey(ctx, k, key)
+					return err
+				})
+				res.add(w, err)
 				pending.Add(-1)
 				select {
 				case answered <- struct{}{}:

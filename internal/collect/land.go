@@ -48,9 +48,10 @@ type landFile struct {
 type landJob struct {
 	ready chan struct{}
 	frame []byte // nil where the file has it already
-	call  call
+	call  store.Call
 	total *int64 // that the answer gave
 	kept  bool   // an interrupted run had it
+	err   error  // of preparing it
 }
 
 // pageOf says where in its resource a response belongs.
@@ -58,25 +59,6 @@ type pageOf struct {
 	resource, operation, key string
 	walk, page, rows         int
 	total                    *int64 // nil where the answer gives none
-}
-
-// call is a line of calls.ndjson.zst: one HTTP attempt.
-type call struct {
-	Resource     string `json:"resource"`
-	Operation    string `json:"operation"`
-	Walk         int    `json:"walk"`
-	Page         int    `json:"page"`
-	Key          string `json:"key"`
-	Line         *int64 `json:"line"`
-	TID          string `json:"tid"`
-	T            int64  `json:"t"`
-	HTTPStatus   int    `json:"http_status"`
-	Code         int    `json:"code"`
-	Rows         int    `json:"rows"`
-	Milliseconds int64  `json:"ms"`
-	Attempt      int    `json:"attempt"`
-	BodySHA256   string `json:"body_sha256"`
-	LandedSHA256 string `json:"landed_sha256"`
 }
 
 // walkLine is a line of walks.ndjson.zst: one walk that came to its end.
@@ -155,11 +137,14 @@ func (l *landing) land(at pageOf, r *cloud.Response) error {
 	go func() {
 		defer func() { <-l.slots }()
 		defer close(job.ready)
-		if before {
-			l.prepareHeld(job, at, a, r)
-		} else {
-			l.prepare(job, at, line, r)
-		}
+		job.err = caught(func() error {
+			if before {
+				l.prepareHeld(job, at, a, r)
+			} else {
+				l.prepare(job, at, line, r)
+			}
+			return nil
+		})
 	}()
 	return nil
 }
@@ -199,8 +184,8 @@ func (l *landing) prepareHeld(job *landJob, at pageOf, a answer, r *cloud.Respon
 	job.call = newCall(at, a.line, r, a.attempt, a.body, sha256.Sum256(r.Body))
 }
 
-func newCall(at pageOf, line int64, r *cloud.Response, attempt int, body, landed [32]byte) call {
-	return call{
+func newCall(at pageOf, line int64, r *cloud.Response, attempt int, body, landed [32]byte) store.Call {
+	return store.Call{
 		Resource: at.resource, Operation: at.operation, Walk: at.walk, Page: at.page, Key: at.key, Line: &line,
 		TID: r.TID, T: r.T, HTTPStatus: r.HTTPStatus, Rows: at.rows, Milliseconds: r.Took.Milliseconds(), Attempt: attempt,
 		BodySHA256: hex.EncodeToString(body[:]), LandedSHA256: hex.EncodeToString(landed[:]),
@@ -237,16 +222,22 @@ func (l *landing) drain(out *os.File, queue <-chan *landJob) error {
 		if failed != nil {
 			continue
 		}
-		if _, failed = out.Write(job.frame); failed == nil {
-			failed = l.enter(job.call, job.total, job.kept)
-		}
+		failed = caught(func() error {
+			if job.err != nil {
+				return job.err
+			}
+			if _, err := out.Write(job.frame); err != nil {
+				return err
+			}
+			return l.enter(job.call, job.total, job.kept)
+		})
 		job.frame = nil
 	}
 	return errors.Join(failed, out.Sync(), out.Close())
 }
 
 // enter files a call, of which the witness is told.
-func (l *landing) enter(c call, total *int64, kept bool) error {
+func (l *landing) enter(c store.Call, total *int64, kept bool) error {
 	l.witness.see(c, total, kept)
 	return l.calls.add(c)
 }

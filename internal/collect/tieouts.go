@@ -112,7 +112,7 @@ func (p *project) countAll(ctx context.Context, asks []store.Count, total int64)
 	for range min(p.cloud.Parallel(), len(asks)) {
 		workers.Go(func() {
 			for ask := range queue {
-				err := p.count(ctx, ask)
+				err := caught(func() error { return p.count(ctx, ask) })
 				mu.Lock()
 				switch {
 				case err == nil:

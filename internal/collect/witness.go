@@ -1,5 +1,7 @@
 package collect
 
+import "exporter/internal/store"
+
 // Call is one request of a run and what came of it. It has no personal data.
 type Call struct {
 	Snapshot, Project, Operation string
@@ -19,7 +21,7 @@ type witness struct {
 	snapshot, project string
 }
 
-func (w witness) see(c call, total *int64, kept bool) {
+func (w witness) see(c store.Call, total *int64, kept bool) {
 	if w.told == nil {
 		return
 	}

@@ -1,12 +1,107 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
 	"slices"
 	"strings"
 )
+
+// chart reads the numbers of the chart.
+func (r *runner) chart() error {
+	c := r.report.def.Chart
+	if c == nil {
+		return nil
+	}
+	if c.Section != "" {
+		return r.countedChart(*c)
+	}
+	rows, err := r.query(r.now, c.Query)
+	if err != nil {
+		return err
+	}
+	section := Section{Columns: []Column{{Name: c.Label}}}
+	for _, s := range c.Series {
+		section.Columns = append(section.Columns, Column{Name: s.Column})
+	}
+	t, err := readTable(rows, section, r.zone)
+	if err != nil {
+		return fmt.Errorf("query %s: %w", c.Query, err)
+	}
+	r.report.chart = newChartTable(*c, fill(c.Title, r.lookup), t)
+	return nil
+}
+
+// countedChart counts the rows of a section.
+func (r *runner) countedChart(c Chart) error {
+	i := slices.IndexFunc(r.report.tables, func(t *table) bool { return t.section.sheet() == c.Section })
+	if i < 0 {
+		return fmt.Errorf("chart: there is no section %q", c.Section)
+	}
+	t := r.report.tables[i]
+	if t.index(c.Label) < 0 || t.index(c.Split) < 0 {
+		return fmt.Errorf("chart: section %s has no column %s or %s", c.Section, c.Label, c.Split)
+	}
+	r.report.chart = countChart(c, fill(c.Title, r.lookup), t)
+	return nil
+}
+
+// countChart counts the rows of a table that has the chart's columns.
+func countChart(c Chart, title string, t *table) *chartTable {
+	label, split := t.index(c.Label), t.index(c.Split)
+	counts := map[string][]float64{}
+	totals := map[string]float64{}
+	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
+	for row := range t.rows {
+		name, part := t.text(row, label), t.text(row, split)
+		if counts[name] == nil {
+			counts[name] = make([]float64, len(c.Series))
+			chart.labels = append(chart.labels, name)
+		}
+		if s := slices.IndexFunc(c.Series, func(s Series) bool { return s.Column == part }); s >= 0 {
+			counts[name][s]++
+			totals[name]++
+			chart.total++
+		}
+	}
+	slices.SortFunc(chart.labels, func(a, b string) int {
+		return cmp.Or(cmp.Compare(totals[b], totals[a]), strings.Compare(a, b))
+	})
+	for _, name := range chart.labels {
+		for s, n := range counts[name] {
+			chart.values[s] = append(chart.values[s], n)
+		}
+	}
+	return chart
+}
+
+func newChartTable(c Chart, title string, t *table) *chartTable {
+	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
+	for row := range t.rows {
+		chart.labels = append(chart.labels, t.text(row, 0))
+		for i := range c.Series {
+			x := plotted(t.vectors[i+1].at(row))
+			if math.IsNaN(x) && !chart.lines() {
+				x = 0 // nothing to stack
+			}
+			chart.values[i] = append(chart.values[i], x)
+			if !math.IsNaN(x) {
+				chart.total += x
+			}
+		}
+	}
+	return chart
+}
+
+// plotted is a value as charts and matrices have it, NaN where it is no number.
+func plotted(value any) float64 {
+	if x, ok := asNumber(value); ok {
+		return x
+	}
+	return math.NaN()
+}
 
 // lines reports whether the chart is a line a series, else stacked bars.
 func (ch *chartTable) lines() bool { return ch.def.Kind == "lines" }

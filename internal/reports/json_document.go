@@ -194,47 +194,15 @@ func (k kind) typeName() string {
 
 // document gathers what comes before the sections.
 func (r *Report) document() document {
-	t := r.trust
-	at := func(x time.Time) string {
-		if x.IsZero() {
-			return ""
-		}
-		return x.In(t.zone).Format(time.RFC3339Nano)
-	}
 	d := document{
 		Report: reportJSON{Name: r.Name(), ID: r.def.ID, Title: r.Title(), Question: r.question, Answer: r.Answer(),
 			Severity: r.tone, WhatToDo: strings.ReplaceAll(r.whatToDo, "**", ""),
 			Controls: r.def.Controls, NotCovered: r.def.NotCovered, Rows: r.rows(),
 			Accepted: r.accepted, Lapsed: r.lapsed},
-		Trust: trustJSON{Snapshot: t.snapshot, AsOf: at(t.asOf), Timezone: t.zone.String(),
-			Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
-			Digest: t.digest(), Mask: r.Mask(), JournalLine: t.journalLine, ProgramVersion: t.programVersion},
-	}
-	if r.sealed != nil {
-		d.Trust.Sealed = new(sealedJSON(*r.sealed))
+		Trust: r.trustJSON(), Since: r.sinceJSON(),
 	}
 	if p := r.part; p != nil {
 		d.Report.Part = &partJSON{p.name, p.column, p.values, p.whole}
-	}
-	if s := r.since; s != nil && s.trust.snapshot != "" {
-		d.Since = &sinceJSON{Snapshot: s.trust.snapshot, AsOf: at(s.trust.asOf), Verdict: s.trust.verdict(), Digest: s.trust.digest()}
-		for _, c := range s.counts {
-			x := changeJSON{Section: c.section, New: c.fresh, Changed: c.changed, Gone: c.gone}
-			if c.kept >= 0 {
-				x.Kept = &c.kept
-			}
-			d.Since.Sections = append(d.Since.Sections, x)
-		}
-	}
-	for _, p := range t.projects {
-		d.Trust.Projects = append(d.Trust.Projects, projectJSON{p.id, p.verdict, p.digest, at(p.started), at(p.finished), at(p.serverTime)})
-	}
-	for _, x := range t.resources {
-		d.Trust.Resources = append(d.Trust.Resources, resourceJSON{x.project, x.resource, x.verdict, x.problem, x.walkedIn,
-			x.rows, x.distinct, x.totalFirst, x.totalLast, x.covered, x.coverable})
-	}
-	for _, x := range t.tieOuts {
-		d.Trust.TieOuts = append(d.Trust.TieOuts, tieOutJSON{x.project, x.name, x.ours, x.theirs, x.result, x.note})
 	}
 	for _, p := range r.parameters {
 		d.Parameters = append(d.Parameters, parameterJSON{p.name, p.text})
@@ -261,6 +229,53 @@ func (r *Report) document() document {
 		d.Method = append(d.Method, factJSON{f.name, f.text})
 	}
 	return d
+}
+
+func (r *Report) trustJSON() trustJSON {
+	t := r.trust
+	told := trustJSON{Snapshot: t.snapshot, AsOf: t.stamp(t.asOf), Timezone: t.zone.String(),
+		Complete: t.complete(), Verdict: t.verdict(), Lacks: t.lacks, Coverage: t.limits,
+		Digest: t.digest(), Mask: r.Mask(), JournalLine: t.journalLine, ProgramVersion: t.programVersion}
+	if r.sealed != nil {
+		told.Sealed = new(sealedJSON(*r.sealed))
+	}
+	for _, p := range t.projects {
+		told.Projects = append(told.Projects,
+			projectJSON{p.id, p.verdict, p.digest, t.stamp(p.started), t.stamp(p.finished), t.stamp(p.serverTime)})
+	}
+	for _, x := range t.resources {
+		told.Resources = append(told.Resources, resourceJSON{x.project, x.resource, x.verdict, x.problem, x.walkedIn,
+			x.rows, x.distinct, x.totalFirst, x.totalLast, x.covered, x.coverable})
+	}
+	for _, x := range t.tieOuts {
+		told.TieOuts = append(told.TieOuts, tieOutJSON{x.project, x.name, x.ours, x.theirs, x.result, x.note})
+	}
+	return told
+}
+
+// sinceJSON is nil where nothing was compared.
+func (r *Report) sinceJSON() *sinceJSON {
+	s := r.since
+	if s == nil || s.trust.snapshot == "" {
+		return nil
+	}
+	told := &sinceJSON{Snapshot: s.trust.snapshot, AsOf: r.trust.stamp(s.trust.asOf), Verdict: s.trust.verdict(), Digest: s.trust.digest()}
+	for _, c := range s.counts {
+		x := changeJSON{Section: c.section, New: c.fresh, Changed: c.changed, Gone: c.gone}
+		if c.kept >= 0 {
+			x.Kept = &c.kept
+		}
+		told.Sections = append(told.Sections, x)
+	}
+	return told
+}
+
+// stamp is a time in the report's zone as RFC 3339, "" for none.
+func (t trust) stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.In(t.zone).Format(time.RFC3339Nano)
 }
 
 // orNull are numbers as JSON has them, null for none.

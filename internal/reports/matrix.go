@@ -71,13 +71,8 @@ func (r *runner) matrix() error {
 // tone. It errs where two rows of the table are the same cell.
 func newMatrix(def Matrix, t *table) (*matrix, error) {
 	m := &matrix{def: def, format: t.columns[2].Format, rowName: words(def.Row), colName: words(def.Column)}
-	type cell struct {
-		row, column int
-		value       float64
-		tone        string
-	}
 	rows, columns := map[string]int{}, map[string]int{}
-	var cells []cell
+	var cells []placed
 	for i := range t.rows {
 		name := t.text(i, 0)
 		row, ok := rows[name]
@@ -103,15 +98,24 @@ func newMatrix(def Matrix, t *table) (*matrix, error) {
 			columns[name] = column
 			m.columns, m.totals = append(m.columns, name), append(m.totals, 0)
 		}
-		value := math.NaN()
-		switch x := t.vectors[2].at(i).(type) {
-		case int64:
-			value = float64(x)
-		case float64:
-			value = x
-		}
-		cells = append(cells, cell{row, column, value, tone})
+		cells = append(cells, placed{row, column, plotted(t.vectors[2].at(i)), tone})
 	}
+	if err := m.fill(cells); err != nil {
+		return nil, err
+	}
+	m.sort()
+	return m, nil
+}
+
+// placed is a cell on its way to its place.
+type placed struct {
+	row, column int
+	value       float64
+	tone        string
+}
+
+// fill puts cells into the rows and columns that are known, and sums them.
+func (m *matrix) fill(cells []placed) error {
 	for i := range m.rows {
 		m.rows[i].cells, m.rows[i].tones = make([]float64, len(m.columns)), make([]string, len(m.columns))
 		for j := range m.columns {
@@ -121,7 +125,7 @@ func newMatrix(def Matrix, t *table) (*matrix, error) {
 	seen := map[[2]int]bool{}
 	for _, c := range cells {
 		if at := [2]int{c.row, c.column}; seen[at] {
-			return nil, fmt.Errorf("matrix: two rows are the cell %q, %q", cut(m.rows[c.row].name, 100), cut(m.columns[c.column], 100))
+			return fmt.Errorf("matrix: two rows are the cell %q, %q", cut(m.rows[c.row].name, 100), cut(m.columns[c.column], 100))
 		}
 		seen[[2]int{c.row, c.column}] = true
 		row := &m.rows[c.row]
@@ -133,8 +137,7 @@ func newMatrix(def Matrix, t *table) (*matrix, error) {
 			m.largest = max(m.largest, c.value)
 		}
 	}
-	m.sort()
-	return m, nil
+	return nil
 }
 
 // graver reports whether a is a graver tone than b.

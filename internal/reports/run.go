@@ -3,22 +3,14 @@ package reports
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"exporter/internal/store"
-	"exporter/queries"
 )
 
 // Options are what a report depends on beside its definition and snapshot.
@@ -209,79 +201,6 @@ func (r *runner) moment(at, base *store.Reader) map[string]any {
 	return named
 }
 
-// query runs one of the definition's queries in a state and keeps its text.
-func (r *runner) query(in state, name string) (*sql.Rows, error) {
-	text, err := queryFile(r.queryDir, name)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(text)
-	q := queryText{name, string(text), hex.EncodeToString(sum[:])}
-	if !slices.Contains(r.report.queries, q) {
-		r.report.queries = append(r.report.queries, q)
-	}
-	var rows *sql.Rows
-	if r.answer != nil {
-		rows, err = r.answer.All(r.ctx)
-	} else {
-		rows, err = in.reader.Query(r.ctx, q.text, in.named)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("query %s: %w", name, err)
-	}
-	return rows, nil
-}
-
-// inDir reports whether dir has a query of its own, be it one that cannot be
-// read.
-func inDir(dir, name string) bool {
-	if validQuery(name) != nil {
-		return false
-	}
-	_, err := ownQuery(dir, name)
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
-// ownQuery reads a query by its name from dir, "" for none. A link does not lead
-// out of dir. Where there is no such query, the error is [fs.ErrNotExist].
-func ownQuery(dir, name string) ([]byte, error) {
-	if dir == "" {
-		return nil, fs.ErrNotExist
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	return root.ReadFile(filepath.FromSlash(name))
-}
-
-// QueryText returns a query by its name from dir, or else a built-in one.
-func QueryText(dir, name string) (string, error) {
-	text, err := queryFile(dir, name)
-	return string(text), err
-}
-
-// queryFile reads a query by its name from dir, or else from the built-in
-// ones.
-func queryFile(dir, name string) ([]byte, error) {
-	if err := validQuery(name); err != nil {
-		return nil, err
-	}
-	text, err := ownQuery(dir, name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return text, err
-	}
-	if text, err = queries.Files.ReadFile(name); err != nil {
-		where := "among the built-in ones"
-		if dir != "" {
-			where = "in " + dir + " nor " + where
-		}
-		return nil, fmt.Errorf("query %q is not %s", name, where)
-	}
-	return text, nil
-}
-
 // summary reads the one row of facts, and how they have changed.
 func (r *runner) summary() error {
 	name := r.report.def.Summary
@@ -341,98 +260,6 @@ func (r *runner) lookup(name string) (string, bool) {
 		return "", true
 	}
 	return show(f.value, f.format, r.zone), true
-}
-
-// chart reads the numbers of the chart.
-func (r *runner) chart() error {
-	c := r.report.def.Chart
-	if c == nil {
-		return nil
-	}
-	if c.Section != "" {
-		return r.countedChart(*c)
-	}
-	rows, err := r.query(r.now, c.Query)
-	if err != nil {
-		return err
-	}
-	section := Section{Columns: []Column{{Name: c.Label}}}
-	for _, s := range c.Series {
-		section.Columns = append(section.Columns, Column{Name: s.Column})
-	}
-	t, err := readTable(rows, section, r.zone)
-	if err != nil {
-		return fmt.Errorf("query %s: %w", c.Query, err)
-	}
-	r.report.chart = newChartTable(*c, fill(c.Title, r.lookup), t)
-	return nil
-}
-
-// countedChart counts the rows of a section.
-func (r *runner) countedChart(c Chart) error {
-	i := slices.IndexFunc(r.report.tables, func(t *table) bool { return t.section.sheet() == c.Section })
-	if i < 0 {
-		return fmt.Errorf("chart: there is no section %q", c.Section)
-	}
-	t := r.report.tables[i]
-	if t.index(c.Label) < 0 || t.index(c.Split) < 0 {
-		return fmt.Errorf("chart: section %s has no column %s or %s", c.Section, c.Label, c.Split)
-	}
-	r.report.chart = countChart(c, fill(c.Title, r.lookup), t)
-	return nil
-}
-
-// countChart counts the rows of a table that has the chart's columns.
-func countChart(c Chart, title string, t *table) *chartTable {
-	label, split := t.index(c.Label), t.index(c.Split)
-	counts := map[string][]float64{}
-	totals := map[string]float64{}
-	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
-	for row := range t.rows {
-		name, part := t.text(row, label), t.text(row, split)
-		if counts[name] == nil {
-			counts[name] = make([]float64, len(c.Series))
-			chart.labels = append(chart.labels, name)
-		}
-		if s := slices.IndexFunc(c.Series, func(s Series) bool { return s.Column == part }); s >= 0 {
-			counts[name][s]++
-			totals[name]++
-			chart.total++
-		}
-	}
-	slices.SortFunc(chart.labels, func(a, b string) int {
-		return cmp.Or(cmp.Compare(totals[b], totals[a]), strings.Compare(a, b))
-	})
-	for _, name := range chart.labels {
-		for s, n := range counts[name] {
-			chart.values[s] = append(chart.values[s], n)
-		}
-	}
-	return chart
-}
-
-func newChartTable(c Chart, title string, t *table) *chartTable {
-	chart := &chartTable{def: c, title: title, values: make([][]float64, len(c.Series))}
-	for row := range t.rows {
-		chart.labels = append(chart.labels, t.text(row, 0))
-		for i := range c.Series {
-			x := math.NaN()
-			switch v := t.vectors[i+1].at(row).(type) {
-			case int64:
-				x = float64(v)
-			case float64:
-				x = v
-			}
-			if math.IsNaN(x) && !chart.lines() {
-				x = 0 // nothing to stack
-			}
-			chart.values[i] = append(chart.values[i], x)
-			if !math.IsNaN(x) {
-				chart.total += x
-			}
-		}
-	}
-	return chart
 }
 
 // tell fills the templates of the first page.

@@ -112,6 +112,12 @@ func (d Definition) validate(add fault, open func(string) error) {
 			add(key, "%s: %v", where, err)
 		}
 	}
+	d.validateFirstPage(add, check)
+	d.validateSections(add, check)
+}
+
+// validateFirstPage checks the summary, its figures, and the pictures.
+func (d Definition) validateFirstPage(add fault, check func(key, where, query string)) {
 	if d.Summary != "" {
 		check("summary", "summary", d.Summary)
 	}
@@ -134,7 +140,6 @@ func (d Definition) validate(add fault, open func(string) error) {
 			add("matrix", "matrix: needs a row, a column and a value")
 		}
 	}
-	d.validateSections(add, check)
 }
 
 // oneOf refuses a word that is not one of words.

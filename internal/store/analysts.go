@@ -155,8 +155,9 @@ func (s *Store) publishAnalysts(ctx context.Context, o AnalystsOptions) (_ *Anal
 	old, err := p.before(ctx)
 	if err == nil && !known && old == nil {
 		// A publish that was killed has left its lock beside what it left.
-		if found, _ := filepath.Glob(filepath.Join(o.Dir, parquetDir, partitions)); len(found) > 0 {
-			err = &copyError{found[0], "is not one that exporter made: there is no manifest", hintForeign}
+		// The folder's own name may have any characters; the pattern is well formed.
+		if found, _ := fs.Glob(os.DirFS(o.Dir), parquetDir+"/"+partitions); len(found) > 0 {
+			err = &copyError{filepath.Join(o.Dir, found[0]), "is not one that exporter made: there is no manifest", hintForeign}
 		}
 	}
 	if err != nil && !known {

@@ -106,6 +106,25 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err := begin(b.file); err != nil {
 		return err
 	}
+	if err := b.attach(ctx, newest); err != nil {
+		return err
+	}
+	if newest != "" {
+		if version != schemaVersion {
+			if err := b.upgrade(ctx, newest); err != nil {
+				return fmt.Errorf("upgrade %s: %w", newest, err)
+			}
+		}
+		// Their blocks are free for what comes.
+		if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
+			return err
+		}
+	}
+	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
+}
+
+// attach opens the database of the build, which is chosen, and its stage.
+func (b *Build) attach(ctx context.Context, newest string) error {
 	file, err := quotePath(b.file)
 	if err != nil {
 		return err
@@ -138,21 +157,8 @@ func (b *Build) open(ctx context.Context, newest string) error {
 	if err != nil {
 		return err
 	}
-	if b.conn, err = b.db.Conn(ctx); err != nil {
-		return err
-	}
-	if newest != "" {
-		if version != schemaVersion {
-			if err := b.upgrade(ctx, newest); err != nil {
-				return fmt.Errorf("upgrade %s: %w", newest, err)
-			}
-		}
-		// Their blocks are free for what comes.
-		if err := b.exec(ctx, "DELETE FROM base.calls; CHECKPOINT build"); err != nil {
-			return err
-		}
-	}
-	return b.exec(ctx, "SET VARIABLE snapshot_id = $1", b.id)
+	b.conn, err = b.db.Conn(ctx)
+	return err
 }
 
 func copyFile(from, to string) (err error) {

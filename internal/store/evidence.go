@@ -245,5 +245,5 @@ func (c *Call) row(f EvidenceFile) []any {
 		t, at = c.T, time.UnixMilli(c.T).UTC().Format("2006-01-02T15:04:05.000Z")
 	}
 	return []any{f.Snapshot, f.Project, c.Resource, c.Operation, c.Walk, c.Page, c.Key, optional(c.Line), c.TID, t, at,
-		c.HTTPStatus, optional(c.Code), c.Rows, c.Milliseconds, c.Attempt, c.BodySHA256, c.LandedSHA256}
+		c.HTTPStatus, c.Code, c.Rows, c.Milliseconds, c.Attempt, c.BodySHA256, c.LandedSHA256}
 }

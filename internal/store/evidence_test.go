@@ -136,7 +136,7 @@ func evidenceGone(t *testing.T, st *store.Store, ids []string) {
 
 // The ledger of calls has every line of every file of calls, as it is.
 func evidenceCalls(t *testing.T, st *store.Store, ids []string) {
-	failed := `{"resource":"tasks","operation":"op","walk":1,"page":3,"key":"","line":null,"tid":"","t":0,"http_status":502,"code":null,"rows":0,"ms":9,"attempt":2,"body_sha256":"","landed_sha256":""}`
+	failed := `{"resource":"tasks","operation":"op","walk":1,"page":3,"key":"","line":null,"tid":"","t":0,"http_status":502,"code":0,"rows":0,"ms":9,"attempt":2,"body_sha256":"","landed_sha256":""}`
 	calls := filepath.Join(st.Dir(), "raw", ids[3], "p1", "calls.ndjson.zst")
 	storetest.Land(t, calls, strings.TrimSpace(string(unpack(t, calls))), failed)
 	files := rawFiles(t, st, day(3), day(5), ids[3], "")

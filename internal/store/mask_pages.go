@@ -253,7 +253,7 @@ func (m *PageMasker) Hash(sum string, rows int64) string {
 // call masks what was asked, and hashes.
 func (m *PageMasker) call(c *Call) {
 	c.Key = m.key(c.Resource, c.Key)
-	c.BodySHA256, c.LandedSHA256 = m.Hash(c.BodySHA256, c.Rows), m.Hash(c.LandedSHA256, c.Rows)
+	c.BodySHA256, c.LandedSHA256 = m.Hash(c.BodySHA256, int64(c.Rows)), m.Hash(c.LandedSHA256, int64(c.Rows))
 }
 
 // addFields gives names what becomes of them, in every spelling.

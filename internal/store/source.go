@@ -153,22 +153,22 @@ type Page struct {
 	Item   []byte
 }
 
-// Call is what is known of a response, or of an attempt that came to nothing: a line
-// of calls.ndjson.zst.
+// Call is one HTTP attempt: what is known of a response, or of one that came to
+// nothing. It is a line of calls.ndjson.zst.
 type Call struct {
 	Resource     string `json:"resource"`
 	Operation    string `json:"operation"`
-	Walk         int64  `json:"walk"`
-	Page         int64  `json:"page"`
+	Walk         int    `json:"walk"`
+	Page         int    `json:"page"`
 	Key          string `json:"key"`
 	Line         *int64 `json:"line"` // of the landed file; nil where nothing landed
 	TID          string `json:"tid"`
 	T            int64  `json:"t"` // of the cloud, milliseconds since 1970
-	HTTPStatus   int64  `json:"http_status"`
-	Code         *int64 `json:"code"`
-	Rows         int64  `json:"rows"`
+	HTTPStatus   int    `json:"http_status"`
+	Code         int    `json:"code"` // of the cloud, 0 where it gave none
+	Rows         int    `json:"rows"`
 	Milliseconds int64  `json:"ms"`
-	Attempt      int64  `json:"attempt"`
+	Attempt      int    `json:"attempt"`
 	BodySHA256   string `json:"body_sha256"`
 	LandedSHA256 string `json:"landed_sha256"`
 }

@@ -25,7 +25,7 @@ type Snapshot struct {
 	Rows           int64 // current rows over all resources
 	Digest         string
 	ProgramVersion string
-	Kind           string // collection or purge
+	Kind           string // collection, purge or inputs
 }
 
 // Project is what a collection tells of one project when it publishes.

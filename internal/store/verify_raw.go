@@ -265,18 +265,7 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 		w.differs(walks, "cannot be read: %s", err)
 		return nil
 	}
-	// A page may be larger than usual: then with large buffers, as when it was
-	// loaded. One file at a time, for the memory.
-	w.tracing.Lock()
-	defer w.tracing.Unlock()
-	var n int64
-	var example *string
-	for _, size := range []int64{16 << 20, 64 << 20} {
-		err = conn.QueryRowContext(ctx, traceSQL(st, r, cols, page, size), f.snapshot, f.project).Scan(&n, &example)
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-	}
+	n, example, err := w.rowsNotOf(ctx, conn, f, func(size int64) string { return traceSQL(st, r, cols, page, size) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -288,9 +277,25 @@ func (w *verifier) trace(ctx context.Context, db *sql.DB, f *rawFile) error {
 	w.v.Rows += f.rows
 	w.mu.Unlock()
 	if n > 0 {
-		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, *example)
+		w.differs(f.path, "does not hold %d of the rows that %s has from it, such as that of line %s", n, r.name, example)
 	}
 	return nil
+}
+
+// rowsNotOf counts the rows of a file that its pages do not hold, and names one. A page
+// may be larger than usual: then with large buffers, as when it was loaded. One file
+// at a time, for the memory.
+func (w *verifier) rowsNotOf(ctx context.Context, conn *sql.Conn, f *rawFile, query func(size int64) string) (n int64, example string, err error) {
+	w.tracing.Lock()
+	defer w.tracing.Unlock()
+	var one sql.NullString
+	for _, size := range []int64{16 << 20, 64 << 20} {
+		err = conn.QueryRowContext(ctx, query(size), f.snapshot, f.project).Scan(&n, &one)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return n, one.String, err
 }
 
 // traceSQL counts the rows of a history that their page does not hold.

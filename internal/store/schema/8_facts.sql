@@ -17,7 +17,7 @@ FROM base.snapshots AS t
 CROSS JOIN base.as_of AS a
 WHERE t.snapshot_id <= a.snapshot_id
     AND (a.project_id IS NULL OR t.project_id = a.project_id);
-COMMENT ON VIEW snapshots IS 'One project in one collection or purge.';
+COMMENT ON VIEW snapshots IS 'One project in one collection, purge, or taking of the inputs.';
 COMMENT ON COLUMN snapshots.snapshot_id IS 'Ours: the snapshot, named for its start in UTC';
 COMMENT ON COLUMN snapshots.project_id IS 'Ours: the project';
 COMMENT ON COLUMN snapshots.started_at IS 'Ours: start of the collection, by our clock';
@@ -27,7 +27,7 @@ COMMENT ON COLUMN snapshots.server_time IS 'API: the newest t of the pages of it
 COMMENT ON COLUMN snapshots.rows IS 'Ours: current rows over all resources as of the snapshot, whether walked in it or carried forward; issue_infos counts its five rows of each record';
 COMMENT ON COLUMN snapshots.digest IS 'Ours: SHA-256 over the lines "resource sha256" of digests in the order of resource, each with its newline';
 COMMENT ON COLUMN snapshots.program_version IS 'Ours: the program that made it';
-COMMENT ON COLUMN snapshots.kind IS 'Ours: collection, or purge: a copy of the snapshot before, without what was purged';
+COMMENT ON COLUMN snapshots.kind IS 'Ours: collection; or a copy of the snapshot before, purge: without what was purged, inputs: with the registers as they were then';
 COMMENT ON COLUMN snapshots.clock_offset_ms IS 'Ours: how far the cloud''s clock was ahead of ours when the project was done, in ms; NULL where it never told';
 
 CREATE VIEW resources AS

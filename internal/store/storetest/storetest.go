@@ -188,7 +188,7 @@ func (l *landing) land(name string, asked map[string][]string, x *store.Resource
 		l.walks = append(l.walks, fmt.Sprintf(`{"resource":%s,"key":%s,"walk":1,"verdict":%s,"pages":1,"total_first":%[4]d,"total_last":%[4]d,"rows":%[4]d,"distinct_rows":%[4]d,"duplicates":0,"problem":%s}`,
 			text(name), text(key), text(x.Verdict), len(asked[key]), text(x.Problem)))
 		sum := sha256.Sum256([]byte(body))
-		l.calls = append(l.calls, fmt.Sprintf(`{"resource":%s,"operation":%[1]s,"walk":1,"page":1,"key":%s,"line":%d,"tid":"%032x","t":%d,"http_status":200,"code":null,"rows":%d,"ms":1,"attempt":1,"body_sha256":"%[7]s","landed_sha256":"%[7]s"}`,
+		l.calls = append(l.calls, fmt.Sprintf(`{"resource":%s,"operation":%[1]s,"walk":1,"page":1,"key":%s,"line":%d,"tid":"%032x","t":%d,"http_status":200,"code":0,"rows":%d,"ms":1,"attempt":1,"body_sha256":"%[7]s","landed_sha256":"%[7]s"}`,
 			text(name), text(key), i+1, i+1, l.site.At.UnixMilli(), len(asked[key]), hex.EncodeToString(sum[:])))
 		x.Pages++
 		x.Rows += int64(len(asked[key]))
