@@ -1,23 +1,19 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -29,70 +25,121 @@ import (
 	"exporter/internal/store"
 )
 
-// again makes what a verified bundle holds again, and compares.
-type again struct {
-	result  *verifiedBundle
-	bundle  *evidence.Bundle
-	dir     string // a folder for the time being
-	from    madeFrom
-	sums    map[string]string // of the payload, by path below data/
-	journal *bundleJournal
-	period  period
-
-	mu   sync.Mutex
-	seen map[string]bool // what was made again
+// againTask is what is known of a verified bundle whose outputs are made again. Its
+// files, as far as they are needed, are in the working folder.
+type againTask struct {
+	Info map[string]string `json:"info"`
+	Sums map[string]string `json:"sums"` // of the payload, by path below data/
 }
 
 // perform makes the reports, the populations and the ledgers of a bundle again from
 // its own snapshot, journal and raw pages, and adds what differs to the findings.
-func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle) (err error) {
+func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle, timeout time.Duration) (err error) {
 	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	x := &again{result: r, bundle: b, dir: dir, sums: map[string]string{}, seen: map[string]bool{}}
+	t := againTask{Info: r.Info, Sums: map[string]string{}}
 	for _, f := range b.Manifest() {
-		x.sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256
+		t.Sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256
 	}
-	p, err := x.prepare(ctx)
-	if err != nil {
+	if err := b.Extract(ctx, dir, isSource); err != nil {
+		return explainBundle(err)
+	}
+	if err := asStore(dir); err != nil {
 		return err
 	}
-	if p == nil {
-		return nil
-	}
-	if err := p.open(ctx, filepath.Join(dir, "data", snapshotFile(p.from.Snapshot)), filepath.Join(dir, "scratch")); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	d, err := doConfined(ctx, dir, bundleTask{Again: &t, Timeout: timeout})
+	limit, limited := errors.AsType[*limitError](err)
+	ended, harmed := errors.AsType[*endError](err)
+	switch {
+	case limited:
+		hint := "its files, its signature and its journal are in order; without the reports: --without-reports"
+		if limit.hint != "" {
+			hint += "; or " + limit.hint
 		}
+		return &hintError{fmt.Errorf("evidence verify: the reports were not made again: %w", limit.err), hint}
+	case harmed:
+		r.Findings = append(r.Findings, evidence.Finding{Name: "data/snapshot/",
+			Problem: fmt.Sprintf("it cannot be read: the process that did came to an end: %v", ended)})
+		return nil
+	case err != nil:
+		return err
+	}
+	r.Findings = append(r.Findings, d.Again.Findings...)
+	slices.SortFunc(r.Findings, func(a, b evidence.Finding) int { return strings.Compare(a.Name, b.Name) })
+	r.Notes, r.NotMadeAgain = append(r.Notes, d.Again.Notes...), append(r.NotMadeAgain, d.Again.NotMadeAgain...)
+	r.MadeAgain, r.Digests, r.Pages, r.Rows = d.Again.MadeAgain, d.Again.Digests, d.Again.Pages, d.Again.Rows
+	return nil
+}
+
+// isSource says whether others are made again from a file of a bundle.
+func isSource(name string) bool {
+	for _, folder := range []string{"snapshot", "raw", "definitions", "queries"} {
+		if strings.HasPrefix(name, "data/"+folder+"/") {
+			return true
+		}
+	}
+	return slices.Contains([]string{"data/made_from.json", "data/journal.ndjson", "data/" + rawLedger}, name)
+}
+
+// again makes what a verified bundle holds again, and compares.
+type again struct {
+	*bundle // as it was when it was made
+	result  *verifiedBundle
+	dir     string            // the working folder
+	files   fs.FS             // what was taken out of data/
+	sums    map[string]string // of the payload, by path below data/
+	fonts   reports.Fonts
+	period  period
+
+	seen map[string]bool // what was made again, or from
+}
+
+// makeAgain does a task in the working folder.
+func makeAgain(ctx context.Context, t againTask, fonts reports.Fonts) (*verifiedBundle, error) {
+	x := &again{result: &verifiedBundle{Info: t.Info, Verification: &evidence.Verification{}}, dir: here(),
+		files: os.DirFS(filepath.Join(here(), "data")), sums: t.Sums, fonts: fonts, seen: map[string]bool{}}
+	x.bundle = &bundle{rows: map[string]int64{}, originals: map[string]string{},
+		cfg: &config{Evidence: evidenceConfig{Organization: t.Info["Source-Organization"]}}}
+	return x.result, x.makeAll(ctx)
+}
+
+func (x *again) makeAll(ctx context.Context) error {
+	p, err := x.prepare()
+	if p == nil || err != nil {
+		return err
+	}
+	if err := p.open(ctx, x.snapshotPath(), filepath.Join(x.dir, "scratch")); err != nil {
 		x.differs("snapshot/", "it cannot be read: %v", err)
 		return nil
 	}
 	x.told()
-	err = errors.Join(x.judged(ctx, p.r), p.run(ctx), p.close())
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	failed := errors.Join(x.judged(ctx, p.r), p.run(ctx), p.close())
+	if store.OutOfMemory(failed) {
+		return failed
 	}
-	if err != nil {
-		x.differs("reports", "cannot be made again: %v", err)
+	if failed != nil {
+		x.differs("reports", "cannot be made again: %v", failed)
+	}
+	if err := x.readJournal(); err != nil || x.log == nil {
+		return err
 	}
 	if err := x.ledgers(ctx); err != nil {
 		return err
 	}
-	if x.journal != nil {
-		if err := x.verifyStore(ctx); err != nil {
-			return err
-		}
+	if err := x.index(ctx, failed == nil); err != nil {
+		return err
+	}
+	if err := x.verifyStore(ctx); err != nil {
+		return err
 	}
 	for name := range x.sums {
-		made := strings.HasPrefix(name, "reports/") || strings.HasPrefix(name, "population/") || strings.HasPrefix(name, "ledger/")
-		if made && !x.seen[name] && (p.want == nil || p.want(name)) && name != "population/schema.json" && name != "ledger/raw_files.csv" {
+		if !x.seen[name] && (p.want == nil || p.want(name)) {
 			x.differs(name, "nothing that the bundle holds makes it")
 		}
 	}
-	r.NotMadeAgain = append(r.NotMadeAgain, "README.txt, population/schema.json, ledger/raw_files.csv: the signature alone speaks for them")
-	slices.SortFunc(r.Findings, func(a, b evidence.Finding) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -115,16 +162,37 @@ func (x *again) differsInfo(label, want string) {
 	}
 }
 
-// prepare takes out of the bundle what its outputs are made from; nil where that
-// cannot be read.
-func (x *again) prepare(ctx context.Context) (*performance, error) {
-	err := x.bundle.Extract(ctx, x.dir, func(name string) bool {
-		return strings.HasPrefix(name, "data/snapshot/") || strings.HasPrefix(name, "data/raw/") && path.Base(name) == "calls.ndjson.zst"
-	})
-	if err != nil {
-		return nil, err
+// read reads a file from which others are made.
+func (x *again) read(name string) ([]byte, error) {
+	x.seen[name] = true
+	return fs.ReadFile(x.files, name)
+}
+
+// asStore makes of the snapshot and the raw pages of a bundle in dir the folder of a
+// store, below it.
+func asStore(dir string) error {
+	at := filepath.Join(dir, "store")
+	if err := os.Mkdir(at, 0o700); err != nil {
+		return err
 	}
-	text, err := fs.ReadFile(x.bundle, "data/made_from.json")
+	for from, to := range map[string]string{"snapshot": "snapshots", "raw": "raw"} {
+		err := os.Rename(filepath.Join(dir, "data", from), filepath.Join(at, to))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// at is that folder, and snapshotPath the bundle's snapshot in it.
+func (x *again) at() string { return filepath.Join(x.dir, "store") }
+func (x *again) snapshotPath() string {
+	return filepath.Join(x.at(), "snapshots", x.from.Snapshot+".duckdb")
+}
+
+// prepare reads from what the outputs are made; nil where that cannot be read.
+func (x *again) prepare() (*performance, error) {
+	text, err := x.read("made_from.json")
 	if err == nil {
 		err = json.Unmarshal(text, &x.from)
 	}
@@ -144,12 +212,17 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 		x.differs("made_from.json", "its period cannot be read: %v", err)
 		return nil, nil
 	}
-	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare}
+	x.seen[snapshotFile(x.from.Snapshot)] = true
+	if err := os.Chmod(x.snapshotPath(), 0o444); err != nil { // as a store has it
+		return nil, err
+	}
+	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare, made: x.addReport, fonts: x.fonts}
 	texts := map[string]string{}
 	for _, name := range x.from.Reports {
-		d, err := x.definition(name)
+		x.seen[definitionPath(name)] = true
+		d, err := bundleDefinition(x.files, definitionPath(name), name)
 		if err != nil {
-			x.differs(strings.TrimPrefix(definitionPath(name), "data/"), "cannot be read: %v", err)
+			x.differs(definitionPath(name), "cannot be read: %v", err)
 			return nil, nil
 		}
 		p.definitions = append(p.definitions, d)
@@ -159,7 +232,7 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 			x.differs("definitions", "%.200q is no name of a query", name)
 			return nil, nil
 		}
-		text, err := fs.ReadFile(x.bundle, "data/"+queryPath(name))
+		text, err := x.read(queryPath(name))
 		if err != nil {
 			x.differs(queryPath(name), "cannot be read: %v", err)
 			return nil, nil
@@ -173,23 +246,20 @@ func (x *again) prepare(ctx context.Context) (*performance, error) {
 		x.differs("definitions", "%s: %s", faults[0].Key, faults[0].Text)
 		return nil, nil
 	}
-	return p, x.likeFonts(p)
+	x.likeFonts(p)
+	return p, nil
 }
 
 // likeFonts leaves out what names fonts where they are not those of the bundle.
-func (x *again) likeFonts(p *performance) (err error) {
-	if p.fonts, err = reports.FindFonts(nil); err != nil {
-		return err
-	}
+func (x *again) likeFonts(p *performance) {
 	if x.from.ProgramVersion != version {
 		x.result.Notes = append(x.result.Notes, fmt.Sprintf("made by exporter %s, made again by %s", x.from.ProgramVersion, version))
 	}
 	if slices.Equal(x.from.Fonts, p.fonts.Sums()) {
-		return nil
+		return
 	}
 	p.want = func(name string) bool { return path.Ext(name) != ".pdf" && path.Ext(name) != ".xlsx" }
 	x.result.NotMadeAgain = append(x.result.NotMadeAgain, "PDF and xlsx, which name the fonts of the pages: this machine has others; csv and json of the same reports were")
-	return nil
 }
 
 // plainYAML refuses what no definition needs, and what a small file can unfold to any
@@ -206,8 +276,9 @@ func plainYAML(text []byte) error {
 	return nil
 }
 
-func (x *again) definition(name string) (d reports.Definition, err error) {
-	text, err := fs.ReadFile(x.bundle, "data/"+definitionPath(name))
+// bundleDefinition reads the definition of a report from a file.
+func bundleDefinition(files fs.FS, file, name string) (d reports.Definition, err error) {
+	text, err := fs.ReadFile(files, file)
 	if err == nil {
 		err = plainYAML(text)
 	}
@@ -239,14 +310,27 @@ func (x *again) file(name string) (string, error) {
 }
 
 // compare compares an output with the bundle's, and removes it.
-func (x *again) compare(name string, _ int64) error {
+func (x *again) compare(name string, rows int64) error {
 	file := filepath.Join(x.dir, "made", filepath.FromSlash(name))
 	sum, err := fileSHA256(file)
 	if err := errors.Join(err, os.Remove(file)); err != nil {
 		return err
 	}
+	x.mu.Lock()
+	x.rows[name] = rows
+	x.mu.Unlock()
 	x.same(name, sum)
 	return nil
+}
+
+// sameAs compares what write writes with a file of the bundle.
+func (x *again) sameAs(name string, write func(io.Writer) error) error {
+	h := sha256.New()
+	err := write(h)
+	if err == nil {
+		x.same(name, hex.EncodeToString(h.Sum(nil)))
+	}
+	return err
 }
 
 // same compares a hash with the bundle's.
@@ -262,70 +346,4 @@ func (x *again) same(name, sum string) {
 	case want != sum:
 		x.differs(name, "made again it is another: %.12s, not %.12s", sum, want)
 	}
-}
-
-// ledgers makes those of the journal and of the calls again.
-func (x *again) ledgers(ctx context.Context) error {
-	f, err := x.bundle.Open("data/journal.ndjson")
-	if err != nil {
-		return err
-	}
-	if x.journal, err = parseBundleJournal(f); err != nil {
-		x.differs("journal.ndjson", "cannot be read: %v", err)
-	}
-	if err := f.Close(); err != nil || x.journal == nil {
-		return err
-	}
-	x.witnesses()
-	if want := x.journal.sealed(x.from.Snapshot, x.from.Project); !reflect.DeepEqual(x.from.Sealed, want) {
-		x.differs("made_from.json", "sealed is not the journal's line of the snapshot")
-	}
-	for _, l := range journalLedgers {
-		var b bytes.Buffer
-		if _, err := x.journal.ledger(&b, l.kinds, x.period, nil); err != nil {
-			return err
-		}
-		sum := sha256.Sum256(b.Bytes())
-		x.same("ledger/"+l.name+".csv", hex.EncodeToString(sum[:]))
-	}
-	st, err := store.OpenToRead(filepath.Join(x.dir, "data"))
-	if err != nil {
-		return err
-	}
-	h := sha256.New()
-	if err := st.WriteCalls(ctx, x.rawFiles(), nil, h); err != nil {
-		x.differs("ledger/calls.csv", "cannot be made again: %v", err)
-		return nil
-	}
-	x.same("ledger/calls.csv", hex.EncodeToString(h.Sum(nil)))
-	return nil
-}
-
-// witnesses compares the logs of watched collections with the journal.
-func (x *again) witnesses() {
-	for name, sum := range x.sums {
-		of, ok := strings.CutPrefix(name, "witness/")
-		if ok && !x.journal.witnessed(strings.TrimSuffix(of, ".txt"), sum) {
-			x.differs(name, "no line of the journal has its SHA-256")
-		}
-	}
-}
-
-// rawFiles are the bundle's raw pages as [store.Store.RawFiles] lists them.
-func (x *again) rawFiles() []store.EvidenceFile {
-	var list []store.EvidenceFile
-	for name := range x.sums {
-		parts := strings.Split(name, "/")
-		if len(parts) != 4 || parts[0] != "raw" {
-			continue
-		}
-		project, err := url.PathUnescape(parts[2])
-		if err != nil {
-			continue
-		}
-		list = append(list, store.EvidenceFile{Path: strings.Join(parts[1:], "/"), Snapshot: parts[1], Project: project,
-			Resource: strings.TrimSuffix(parts[3], ".ndjson.zst"), There: true})
-	}
-	slices.SortFunc(list, func(a, b store.EvidenceFile) int { return cmp.Compare(a.Path, b.Path) })
-	return list
 }

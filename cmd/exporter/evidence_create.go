@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,6 +101,22 @@ type madeReport struct {
 	answer     string
 	complete   bool
 	lacks      []string
+}
+
+// addReport keeps what the index says of a report.
+func (b *bundle) addReport(d reports.Definition, r *reports.Report) {
+	m := madeReport{definition: d, answer: r.Answer()}
+	m.complete, m.lacks = r.Complete()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.made = append(b.made, m)
+}
+
+// sortMade puts the reports, which were made side by side, into the order of their
+// names in a list.
+func (b *bundle) sortMade(names []string) {
+	at := func(m madeReport) int { return slices.Index(names, m.definition.Name) }
+	slices.SortFunc(b.made, func(x, y madeReport) int { return at(x) - at(y) })
 }
 
 func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags) (err error) {

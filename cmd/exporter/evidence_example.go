@@ -103,58 +103,39 @@ func (b *bundle) firstOf(name, column string) (string, error) {
 	return row[i], nil
 }
 
-// landedSum is the SHA-256 of an answer that landed, as the ledger of calls has it; ""
-// where it does not.
+// landedFile is what a raw page is of.
+type landedFile struct{ snapshot, project, resource string }
+
+// landedSum is the SHA-256 of an answer that landed, by its file and its number there,
+// as the ledger of calls has it; "" where it does not.
 func (b *bundle) landedSum(of landedFile, line int64) (sum string, err error) {
 	f, err := b.w.Open("ledger/calls.csv")
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	err = eachLandedSum(f, func(is landedFile, n int64, s string) {
-		if is == of && n == line {
-			sum = s
-		}
-	})
-	if err != nil {
-		return "", fmt.Errorf("ledger/calls.csv: %w", err)
-	}
-	return sum, nil
-}
-
-// landedFile is what a raw page is of.
-type landedFile struct{ snapshot, project, resource string }
-
-// eachLandedSum calls each with the answers in a ledger of calls: which file each is
-// in, its number there, and its SHA-256.
-func eachLandedSum(calls io.Reader, each func(of landedFile, line int64, sum string)) error {
-	r := csv.NewReader(calls)
+	r := csv.NewReader(f)
 	r.ReuseRecord = true
 	header, err := r.Read()
 	if err != nil {
-		return err
+		return "", fmt.Errorf("ledger/calls.csv: %w", err)
 	}
 	var at [5]int
 	for i, name := range []string{"snapshot", "project", "resource", "line", "landed_sha256"} {
 		if at[i] = slices.Index(header, name); at[i] < 0 {
-			return fmt.Errorf("it has no column %s", name)
+			return "", fmt.Errorf("ledger/calls.csv: it has no column %s", name)
 		}
 	}
 	for {
 		c, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return sum, nil
 		}
 		if err != nil {
-			return err
+			return "", fmt.Errorf("ledger/calls.csv: %w", err)
 		}
-		if c[at[3]] == "" {
-			continue
+		if (landedFile{c[at[0]], c[at[1]], c[at[2]]}) == of && c[at[3]] == strconv.FormatInt(line, 10) {
+			sum = c[at[4]]
 		}
-		line, err := strconv.ParseInt(c[at[3]], 10, 64)
-		if err != nil {
-			return err
-		}
-		each(landedFile{c[at[0]], c[at[1]], c[at[2]]}, line, c[at[4]])
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/goccy/go-yaml"
 
@@ -64,7 +63,11 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	if b.example, err = b.findExample(ctx, place); err != nil {
 		return err
 	}
-	if err := b.writeSchema(ctx); err != nil {
+	tables, err := store.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.w.WriteFunc(schemaName, func(w io.Writer) error { return b.writeSchema(w, tables) }); err != nil {
 		return err
 	}
 	// The names of people stand in no path; what was made from what is told last.
@@ -76,7 +79,7 @@ func (b *bundle) fill(ctx context.Context, chosen []reports.Definition, fonts re
 	if err != nil {
 		return err
 	}
-	return b.w.WriteFunc("README.txt", b.readme)
+	return b.w.WriteFunc(readmeName, b.readme)
 }
 
 // copySnapshot copies the snapshot, which may be of many gigabytes, and returns where
@@ -115,8 +118,8 @@ func definitionPath(report string) string {
 	return evidence.SafePath("definitions/" + report + ".yaml")
 }
 
-// perform writes the definitions and queries, and makes from them what they say.
-func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
+// writeDefinitions writes the definitions of reports.
+func (b *bundle) writeDefinitions(chosen []reports.Definition) error {
 	for _, d := range chosen {
 		text, err := yaml.MarshalWithOptions(d, yaml.OmitEmpty(), yaml.UseLiteralStyleIfMultiline(true))
 		if err != nil {
@@ -125,6 +128,14 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 		if err := b.w.Write(definitionPath(d.Name), strings.NewReader(string(text))); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// perform writes the definitions and queries, and makes from them what they say.
+func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts reports.Fonts, file string) (err error) {
+	if err := b.writeDefinitions(chosen); err != nil {
+		return err
 	}
 	texts, err := b.writeQueries(chosen)
 	if err != nil {
@@ -138,8 +149,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	if err := writeTexts(queryDir, texts); err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts,
+	x := &performance{from: b.from, definitions: chosen, queryDir: queryDir, fonts: fonts, made: b.addReport,
 		file: func(path string) (string, error) {
 			name, err := b.w.Path(path)
 			if err == nil {
@@ -148,17 +158,10 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 			return name, err
 		},
 		done: func(path string, rows int64) error {
-			mu.Lock()
+			b.mu.Lock()
 			b.rows[path] = rows
-			mu.Unlock()
+			b.mu.Unlock()
 			return b.w.Added(path)
-		},
-		made: func(d reports.Definition, r *reports.Report) {
-			m := madeReport{definition: d, answer: r.Answer()}
-			m.complete, m.lacks = r.Complete()
-			mu.Lock()
-			b.made = append(b.made, m)
-			mu.Unlock()
 		},
 		ended: func(what string) { b.bars.add(what, 1) },
 	}
@@ -176,11 +179,7 @@ func (b *bundle) perform(ctx context.Context, chosen []reports.Definition, fonts
 	}
 	b.bars.finish(jobReports)
 	b.bars.finish(jobTables)
-	order := map[string]int{}
-	for i, d := range chosen {
-		order[d.Name] = i
-	}
-	slices.SortFunc(b.made, func(x, y madeReport) int { return order[x.definition.Name] - order[y.definition.Name] })
+	b.sortMade(b.from.Reports)
 	return nil
 }
 
@@ -280,12 +279,11 @@ func (b *bundle) copyWitness() error {
 	return nil
 }
 
+// schemaName is the path below data/ of what says what the columns are.
+const schemaName = "population/schema.json"
+
 // writeSchema says what the columns of the populations are.
-func (b *bundle) writeSchema(ctx context.Context) error {
-	tables, err := store.Tables(ctx)
-	if err != nil {
-		return err
-	}
+func (b *bundle) writeSchema(w io.Writer, tables []store.Table) error {
 	type column struct {
 		Name    string `json:"name"`
 		Type    string `json:"type"`
@@ -310,10 +308,8 @@ func (b *bundle) writeSchema(ctx context.Context) error {
 		}
 		list = append(list, x)
 	}
-	return b.w.WriteFunc("population/schema.json", func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
-	})
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(list)
 }

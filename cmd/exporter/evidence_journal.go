@@ -19,6 +19,7 @@ import (
 	"exporter/internal/evidence"
 	"exporter/internal/journal"
 	"exporter/internal/reports"
+	"exporter/internal/store"
 )
 
 // bundleJournal is the journal as a bundle has it.
@@ -26,8 +27,20 @@ type bundleJournal struct {
 	lines   [][]byte // with their newlines, as they are in the file
 	entries []journal.Entry
 	head    journal.Head
-	removed map[string]string // by path below the store's folder: why it is gone
-	torn    int64             // number of a last line that is torn; 0 for none
+	facts   *store.JournalFacts
+	torn    int64 // number of a last line that is torn; 0 for none
+}
+
+// newBundleJournal is one without a line.
+func newBundleJournal() *bundleJournal {
+	return &bundleJournal{head: journal.Head{SHA256: journal.Zero}, facts: newFacts()}
+}
+
+// add adds an entry.
+func (j *bundleJournal) add(e journal.Entry) {
+	addFact(j.facts, e)
+	j.entries = append(j.entries, e)
+	j.head = journal.Head{SHA256: e.SHA256, Seq: e.Seq}
 }
 
 // readBundleJournal reads the whole chain, up to a last line that is torn: what writes
@@ -35,11 +48,9 @@ type bundleJournal struct {
 // nothing else follows are left out, so that a bundle made again from the same store is
 // the same.
 func readBundleJournal(path string) (*bundleJournal, error) {
-	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
-	facts := newFacts()
+	j := newBundleJournal()
 	_, err := journal.Read(path, func(e journal.Entry) error {
-		addFact(facts, e)
-		j.entries = append(j.entries, e)
+		j.add(e)
 		return nil
 	})
 	if broken, ok := errors.AsType[*journal.Broken](err); ok && broken.Torn {
@@ -48,7 +59,6 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 	if err != nil {
 		return nil, &hintError{fmt.Errorf("journal: %w", err), "evidence needs a chain without a break: exporter snapshots verify"}
 	}
-	j.removed = facts.Removed
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return j, nil
@@ -70,7 +80,7 @@ func readBundleJournal(path string) (*bundleJournal, error) {
 		n--
 	}
 	j.entries, j.lines = j.entries[:n], j.lines[:n]
-	if n > 0 {
+	if j.head = (journal.Head{SHA256: journal.Zero}); n > 0 {
 		j.head = journal.Head{SHA256: j.entries[n-1].SHA256, Seq: j.entries[n-1].Seq}
 	}
 	return j, nil
@@ -118,14 +128,14 @@ func member(object json.RawMessage, name string) string {
 
 // parseBundleJournal reads the journal of a bundle that has been verified.
 func parseBundleJournal(r io.Reader) (*bundleJournal, error) {
-	j := &bundleJournal{head: journal.Head{SHA256: journal.Zero}}
+	j := newBundleJournal()
 	lines := evidence.JournalLines(r)
 	for lines.Scan() {
 		var l maskedLine
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("journal: line %d: %w", len(j.entries)+1, err)
 		}
-		j.entries = append(j.entries, journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail,
+		j.add(journal.Entry{Prev: l.Prev, Seq: l.Seq, At: l.At, Kind: l.Kind, Detail: l.Detail,
 			SHA256: cmp.Or(l.SHA256, lineHash(lines.Bytes()))})
 	}
 	if err := lines.Err(); err != nil {

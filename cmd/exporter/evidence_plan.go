@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -73,17 +74,16 @@ func (p *evidencePlan) hidden(j *bundleJournal) error {
 	return nil
 }
 
-// wholeSnapshot is a snapshot of which every project is whole.
+// wholeSnapshot is a snapshot of all its projects: whole where each of them is.
 type wholeSnapshot struct {
 	id, verdict string
 	at          time.Time
 }
 
-// choose finds the last whole snapshot of the period, and the one that changes are
-// told since.
-func (p *evidencePlan) choose(all []store.Snapshot) error {
+// ofProjects puts together what the store has of each snapshot, of the plan's project
+// or of all, oldest first.
+func (p *evidencePlan) ofProjects(all []store.Snapshot) []*wholeSnapshot {
 	by := map[string]*wholeSnapshot{}
-	var ids []string
 	p.known = map[string]bool{}
 	for _, s := range all {
 		p.known[s.ID] = true
@@ -94,7 +94,6 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 		if w == nil {
 			w = &wholeSnapshot{id: s.ID, verdict: store.Complete}
 			by[s.ID] = w
-			ids = append(ids, s.ID)
 		}
 		at := s.ServerTime
 		if at.IsZero() {
@@ -107,15 +106,20 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 			w.verdict = s.Verdict
 		}
 	}
-	if len(ids) == 0 {
+	return slices.SortedFunc(maps.Values(by), func(x, y *wholeSnapshot) int { return strings.Compare(x.id, y.id) })
+}
+
+// choose finds the last whole snapshot of the period, and the one that changes are
+// told since.
+func (p *evidencePlan) choose(all []store.Snapshot) error {
+	known := p.ofProjects(all)
+	if len(known) == 0 {
 		return usage(fmt.Errorf("%w: project %s", store.ErrNotPublished, p.project), "what there is: exporter snapshots list")
 	}
-	slices.Sort(ids)
 	var whole []*wholeSnapshot
 	within := 0
 	start, end := p.start(), p.end()
-	for _, id := range ids {
-		w := by[id]
+	for _, w := range known {
 		if !w.at.Before(start) && w.at.Before(end) {
 			within++
 		}

@@ -16,7 +16,7 @@ import (
 	"exporter/internal/store"
 )
 
-// rawHeader is the first line of ledger/raw_files.csv. In gone is why, or nothing.
+// rawHeader is the first line of the ledger of files. In gone is why, or nothing.
 var rawHeader = []string{"path", "snapshot", "project", "resource", "rows", "original_sha256", "gone"}
 
 const (
@@ -58,19 +58,23 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	if err := b.goneMeanwhile(); err != nil {
 		return err
 	}
-	return b.w.WriteFunc("ledger/raw_files.csv", func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		lines := [][]string{rawHeader}
-		for _, x := range b.raw {
-			gone := ""
-			if !x.There {
-				gone = cmp.Or(whyGone(x, b.log.removed), "nothing says why")
-			}
-			lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+	return b.w.WriteFunc(rawLedger, b.writeRawLedger)
+}
+
+// rawLedger is the path below data/ of the ledger of files.
+const rawLedger = "ledger/raw_files.csv"
+
+func (b *bundle) writeRawLedger(w io.Writer) error {
+	lines := [][]string{rawHeader}
+	for _, x := range b.raw {
+		gone := ""
+		if !x.There {
+			gone = cmp.Or(b.log.whyGone(x), "nothing says why")
 		}
-		b.rows["ledger/raw_files.csv"] = int64(len(lines) - 1)
-		return c.WriteAll(lines)
-	})
+		lines = append(lines, []string{"data/raw/" + x.Path, x.Snapshot, x.Project, x.Resource, fmt.Sprint(x.Rows), b.originals[x.Path], gone})
+	}
+	b.rows[rawLedger] = int64(len(b.raw))
+	return csv.NewWriter(w).WriteAll(lines)
 }
 
 // explainRaw adds what a person can do to the error of a raw file.
@@ -134,25 +138,25 @@ func (b *bundle) copyRawFile(ctx context.Context, x store.EvidenceFile, masker *
 // since it was read for the bundle.
 func (b *bundle) goneMeanwhile() error {
 	for _, x := range b.raw {
-		if x.There || whyGone(x, b.log.removed) != "" {
+		if x.There || b.log.whyGone(x) != "" {
 			continue
 		}
 		now, err := readBundleJournal(b.cfg.journalPath())
 		if err != nil {
 			return err
 		}
-		if why := whyGone(x, now.removed); why != "" {
+		if why := now.whyGone(x); why != "" {
 			return &hintError{fmt.Errorf("raw pages %s: %s", x.Path, why), hintMeanwhile}
 		}
 	}
 	return nil
 }
 
-// whyGone is the journal's reason for a raw file that is not there, by what it has as
-// removed: files, or the folder that they were in. It is "" where there is none.
-func whyGone(x store.EvidenceFile, removed map[string]string) string {
+// whyGone is the journal's reason for a raw file that is not there: it names files, or
+// the folder that they were in. It is "" where there is none.
+func (j *bundleJournal) whyGone(x store.EvidenceFile) string {
 	for path := filepath.Join("raw", filepath.FromSlash(x.Path)); path != "."; path = filepath.Dir(path) {
-		if why, ok := removed[path]; ok {
+		if why, ok := j.facts.Removed[path]; ok {
 			return why
 		}
 	}

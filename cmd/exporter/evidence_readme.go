@@ -12,8 +12,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// readmeWidth is how wide the lines of a bundle's README.txt are.
-const readmeWidth = 96
+// readmeName is the path below data/ of a bundle's index, whose lines are so wide.
+const (
+	readmeName  = "README.txt"
+	readmeWidth = 96
+)
 
 // readme is the index of a bundle: what is in which file, for which control.
 func (b *bundle) readme(w io.Writer) error {

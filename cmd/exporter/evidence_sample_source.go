@@ -113,7 +113,7 @@ func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string,
 			didYouMean(reports.Nearest(f.report, known), "it has "+strings.Join(slices.Compact(known), ", ")))
 	}
 	first := f.report
-	if d, err := (&again{bundle: b}).definition(f.report); err == nil && len(d.Sections) > 0 {
+	if d, err := bundleDefinition(b, "data/"+definitionPath(f.report), f.report); err == nil && len(d.Sections) > 0 {
 		first = d.SheetNames()[0]
 	}
 	name, err := s.choose(names, f.section, first)

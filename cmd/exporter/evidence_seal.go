@@ -127,7 +127,7 @@ func (b *bundle) info(s *sealer, at time.Time) []evidence.Field {
 	add("Source-Organization", s.config.Organization)
 	add("Bagging-Date", at.Format(time.DateOnly))
 	add("Bag-Software-Agent", "exporter "+version)
-	add("Bundle-Format", "1")
+	add("Bundle-Format", evidence.Format)
 	add("Run", at.Format(runLayout))
 	add("Period-Start", p.from())
 	add("Period-End", p.to())

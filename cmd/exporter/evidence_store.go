@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,30 +18,12 @@ func (x *again) verifyStore(ctx context.Context) error {
 			"the rows from the answers, the answers' hashes and the snapshot's digest: all three are of what is not masked")
 		return nil
 	}
-	dir := filepath.Join(x.dir, "store")
-	file := filepath.Join(dir, "snapshots", x.from.Snapshot+".duckdb")
-	err := errors.Join(
-		os.MkdirAll(filepath.Dir(file), 0o700),
-		os.Rename(filepath.Join(x.dir, "data", snapshotFile(x.from.Snapshot)), file),
-		os.Chmod(file, 0o444),
-		x.bundle.Extract(ctx, x.dir, func(name string) bool {
-			return strings.HasPrefix(name, "data/raw/") && filepath.Base(name) != "calls.ndjson.zst"
-		}),
-	)
+	file := x.snapshotPath()
+	st, err := store.Open(x.at())
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(x.dir, "data", "raw"), filepath.Join(dir, "raw")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	st, err := store.Open(dir)
-	if err != nil {
-		return err
-	}
-	v, err := st.Verify(ctx, store.VerifyOptions{Journal: x.journal.facts()})
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+	v, err := st.Verify(ctx, store.VerifyOptions{Journal: x.log.facts})
 	if err != nil {
 		x.differs(snapshotFile(x.from.Snapshot), "cannot be verified: %v", err)
 		return nil
@@ -61,13 +41,4 @@ func (x *again) verifyStore(ctx context.Context) error {
 	}
 	x.result.Digests, x.result.Pages, x.result.Rows = v.Digests, v.Pages, v.Rows
 	return nil
-}
-
-// facts is what the journal says of the store.
-func (j *bundleJournal) facts() *store.JournalFacts {
-	f := newFacts()
-	for _, e := range j.entries {
-		addFact(f, e)
-	}
-	return f
 }

@@ -113,7 +113,14 @@ func TestEvidenceTampered(t *testing.T) {
 		"no snapshot":            {snapshot, func(t *testing.T, path string) { put(t, path, "nothing") }, []string{"data/snapshot/"}},
 		"what it was made from":  {"made_from.json", edit(`"days": 2`, `"days": 1`), []string{"data/ledger/calendar.csv"}},
 		"sealed by another":      {"made_from.json", edit(`"line": \d+`, `"line": 1`), []string{"data/made_from.json"}},
-		"raw pages said gone":    {"ledger/raw_files.csv", edit(`,\n$`, ",lost\n"), []string{"data/ledger/raw_files.csv", "bag-info.txt"}},
+		"raw pages said gone":    {"ledger/raw_files.csv", edit(`,\n$`, ",lost\n"), []string{"data/ledger/raw_files.csv"}},
+		"the index":              {"README.txt", edit(`(\d) rows`, "${1}0 rows"), []string{"data/README.txt"}},
+		"what columns mean":      {"population/schema.json", edit(`person`, "door"), []string{"data/population/schema.json"}},
+		"a page said gone":       {"raw/20260303T010000Z/1424615984265764001/persons.ndjson.zst", func(t *testing.T, path string) { t.Helper(); remove(t, path) }, []string{"data/ledger/raw_files.csv", "bag-info.txt"}},
+		"a page of nothing":      {"raw/20260303T010000Z/1424615984265764001/visitors.ndjson.zst", func(t *testing.T, path string) { put(t, path, "x") }, []string{"data/ledger/raw_files.csv"}},
+		"a page elsewhere":       {"raw/20250303T010000Z/1424615984265764001/persons.ndjson.zst", putNew, []string{"data/raw/20250303T010000Z/1424615984265764001/persons.ndjson.zst"}},
+		"a query nobody asks":    {"queries/more.sql", putNew, []string{"data/queries/more.sql"}},
+		"a file beside":          {"more.txt", putNew, []string{"data/more.txt"}},
 		"a query elsewhere":      {"definitions/changes.yaml", edit(`query: changes\.sql`, "query: ../changes.sql"), []string{"data/definitions"}},
 		"days of no zone":        {"made_from.json", edit(`Asia/Shanghai`, "Asia/Nowhere"), []string{"data/made_from.json"}},
 		"from another snapshot":  {"made_from.json", edit(`"since": "[^"]*"`, `"since": "20250101T010000Z"`), []string{"data/snapshot/"}},
@@ -189,6 +196,15 @@ func TestEvidenceTampered(t *testing.T) {
 			t.Errorf("%v", v.Findings)
 		}
 	})
+}
+
+// putNew makes a file, and the folders that it is in.
+func putNew(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, "x")
 }
 
 func remove(t *testing.T, path string) {

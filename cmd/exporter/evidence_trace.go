@@ -20,41 +20,54 @@ import (
 	"exporter/internal/reports"
 )
 
+// traceTimeout is how long it may take to follow a row in a bundle, which may be made
+// so that it takes for ever.
+const traceTimeout = 5 * time.Minute
+
 func (a *app) evidenceTraceCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, commands bool
+	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "trace FILE SHEET!CELL | FILE KEY | FILE.csv ROW",
 		Short: "Lead from a cell of a report to the response that it rests on",
 		Long: `Follows a cell of a workbook, or a row of it, back to where it comes from: the
 row of the snapshot with the history of that row, the page as it was received,
-its line and its hash, and the response's operation, trace id and time; with
-the commands by which anybody sees the same without this program. KEY is the
-row's key: the values of the columns that name it, joined by /. Of a csv it
-takes the number of a row, from 1, as evidence sample gives them.
+its line and its hash, and the response's operation, trace id and time; and
+compares what the page says with the row. With --commands it prints for each
+step the commands by which anybody sees the same without this program. KEY is
+the row's key, the values of the columns that name it joined by /, or any id
+that one row alone has. Of a csv it takes the number of a row, from 1, as
+evidence sample gives them.
 
 A file in an evidence bundle (a folder with bagit.txt above it) is traced in
-the bundle alone; any other in the configured store, in the snapshot that the
-workbook names. A row that counts or joins others leads to the first of those
-that its ids name. A page that retention has removed is said to be; what is
-missing, or is not what was received, ends with exit status 4.`,
+the bundle alone, by a process that can reach nothing else; any other in the
+configured store, in the snapshot that the workbook names. A row that counts or
+joins others leads to the first of those that its ids name. A page that
+retention has removed is said to be; what is missing, or is not what was
+received, or says otherwise than the snapshot, ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
-  exporter evidence trace reports/expired-permissions.xlsx 2122947917273637602
+  exporter evidence trace --commands reports/expired-permissions.xlsx 2122947917273637602
   exporter evidence trace reports/leavers.permissions.csv 3 --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.trace(c.Context(), args[0], args[1])
+			if err := checkTimeout(timeout); err != nil {
+				return err
+			}
+			t, err := a.traceFile(c.Context(), args[0], args[1], timeout)
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				err = a.printJSON(t)
 			} else {
-				err = a.printTrace(t)
+				err = a.printTrace(t, commands)
 			}
 			return errors.Join(err, t.fault())
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as json")
+	c.Flags().BoolVar(&commands, "commands", false, "print each step with the commands that show the same")
+	c.Flags().DurationVar(&timeout, "timeout", traceTimeout, "give up when it takes longer in a bundle")
 	return c
 }
 
@@ -80,17 +93,53 @@ type traced struct {
 	Steps   []traceStep           `json:"steps"`
 	See     []string              `json:"commands,omitempty"` // that belong to no step
 
-	zone    *time.Location // of the times that people are shown
-	missing []string       // what ends with exit status 4
+	Missing  []string `json:"missing,omitempty"` // what is, or differs: exit status 4
+	Timezone string   `json:"timezone"`          // of the times that people are shown
 }
 
 // fault is the error of what is missing or differs.
 func (t *traced) fault() error {
-	if len(t.missing) == 0 {
+	if len(t.Missing) == 0 {
 		return nil
 	}
-	return &exitError{exitMismatch, &hintError{errors.New(strings.Join(t.missing, "\n")),
+	return &exitError{exitMismatch, &hintError{errors.New(strings.Join(t.Missing, "\n")),
 		"exporter snapshots verify, or evidence verify of a bundle, names all that differs"}}
+}
+
+// traceTask is a place in a file of a bundle that is followed.
+type traceTask struct {
+	Bundle string `json:"bundle"` // its folder
+	File   string `json:"file"`
+	Place  string `json:"place"`
+}
+
+// traceFile follows a place in a file, in a bundle in a process of its own.
+func (a *app) traceFile(ctx context.Context, file, place string, timeout time.Duration) (_ *traced, err error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	bundle := bundleAbove(absolute)
+	if bundle == "" {
+		return a.trace(ctx, file, place)
+	}
+	dir, done, err := workFolder()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout})
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return nil, &hintError{fmt.Errorf("evidence trace: the bundle was not read: %w", limit.err), limit.hint}
+	}
+	if ended, ok := errors.AsType[*endError](err); ok {
+		return nil, &exitError{exitMismatch, fmt.Errorf("evidence trace: the bundle cannot be read: the process that did came to an end: %w", ended)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.Traced.File = file
+	return d.Traced, nil
 }
 
 // trace follows a place in a file.
@@ -104,7 +153,7 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
-	t := &traced{File: file, SHA256: sum, Bundle: src.bundle, Steps: []traceStep{}, zone: src.zone}
+	t := &traced{File: file, SHA256: sum, Bundle: src.bundle, Steps: []traceStep{}, Timezone: src.zone.String()}
 	if err := src.known(t); err != nil {
 		return nil, err
 	}
@@ -164,23 +213,65 @@ func (t *traced) workbookRow(w *reports.Workbook, src *traceSource,
 		}
 		found = append(found, rows...)
 	}
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		var at []string
-		for _, r := range found {
-			at = append(at, cellOf(r.Sheet, fmt.Sprintf("A%d", r.Number)))
-		}
+	if len(found) == 0 {
+		return t.idRow(w, src, place, keys)
+	}
+	if len(found) > 1 {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the key %q", len(found), place),
-			"name one by its cell: "+strings.Join(at, ", "))
+			"name one by its cell: "+strings.Join(placesOf(src, t.Report, found, len(found)), ", "))
+	}
+	return found[0], nil
+}
+
+// idRow finds the one row that has an id in any of its columns, where no key of
+// keys is it.
+func (t *traced) idRow(w *reports.Workbook, src *traceSource, id string, keys []string) (reports.LocatedRow, error) {
+	var found []reports.LocatedRow
+	count := 0
+	for _, sheet := range w.SectionSheets() {
+		rows, n, err := w.FindID(sheet, id)
+		if err != nil {
+			return reports.LocatedRow{}, err
+		}
+		found, count = append(found, rows...), count+n
+	}
+	switch {
+	case count == 1:
+		return found[0], nil
+	case count > 1:
+		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the id %q", count, id),
+			"name one by its key or its cell: "+strings.Join(placesOf(src, t.Report, found, count), ", "))
 	case len(keys) == 0:
-		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key", w.Report),
+		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key, and no row the id %q", w.Report, id),
 			"name a cell, as "+exampleCell(w))
 	}
-	return reports.LocatedRow{}, usage(fmt.Errorf("no row has the key %q", place),
+	return reports.LocatedRow{}, usage(fmt.Errorf("no row has the key %q, nor an id", id),
 		"keys are "+strings.Join(keys, "; ")+"; or name a cell, as "+exampleCell(w))
 }
+
+// placesOf are the first cells of rows, with their keys, of which there are so many.
+func placesOf(src *traceSource, report string, rows []reports.LocatedRow, count int) []string {
+	var at []string
+	for _, r := range rows[:min(len(rows), maxPlaces)] {
+		var values []string
+		for _, column := range src.keyOf(report, r.Sheet) {
+			value, _ := r.Value(column)
+			values = append(values, value)
+		}
+		place := cellOf(r.Sheet, fmt.Sprintf("A%d", r.Number))
+		if key := strings.Join(values, "/"); key != "" {
+			place += " (" + key + ")"
+		}
+		at = append(at, place)
+	}
+	if count > len(at) {
+		at = append(at, "...")
+	}
+	return at
+}
+
+// maxPlaces is how many rows are named where one was meant.
+const maxPlaces = 5
 
 // cellPlace matches a cell with its sheet; the sheet may be quoted.
 var cellPlace = regexp.MustCompile(`^(?:(.+)!)?\$?([A-Za-z]{1,3})\$?([1-9][0-9]{0,6})$`)

@@ -13,71 +13,156 @@ import (
 	"exporter/internal/store"
 )
 
-// maxItem is how much of a response's member is shown to people.
-const maxItem = 2000
+// How much of a trace people are shown: bytes of a response's member; of what the
+// answer lists, so many, so that it fits on a screen.
+const (
+	maxItem   = 2000
+	maxListed = 3
+)
 
-// printTrace writes a trace for people.
-func (a *app) printTrace(t *traced) error {
-	var b strings.Builder
-	pair := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "  %-10s %s\n", name, printable(value))
+// tracePrinter writes a trace for people.
+type tracePrinter struct {
+	strings.Builder
+	a    *app
+	t    *traced
+	zone *time.Location
+}
+
+// printTrace prints the answer, and with commands each step as well.
+func (a *app) printTrace(t *traced, commands bool) error {
+	p := &tracePrinter{a: a, t: t, zone: time.UTC}
+	if zone, err := time.LoadLocation(t.Timezone); err == nil {
+		p.zone = zone
+	}
+	p.answer(commands)
+	for i, s := range t.Steps {
+		if commands {
+			fmt.Fprintf(p, "\n%s\n", paint(a.stdout, text.Bold, fmt.Sprintf("%d. %s", i+1, printable(rowWords(s)))))
+			p.step(s)
+			p.see(s.See)
 		}
 	}
+	if len(t.See) > 0 && (commands || len(t.Steps) == 0) {
+		p.WriteString("\n")
+		p.see(t.See)
+	}
+	_, err := io.WriteString(a.stdout, p.String())
+	return err
+}
+
+func (p *tracePrinter) pair(name, value string) {
+	if value != "" {
+		fmt.Fprintf(p, "  %-10s %s\n", name, printable(value))
+	}
+}
+
+// answer says what the cell is, and where the first of its rows comes from.
+func (p *tracePrinter) answer(commands bool) {
+	t := p.t
 	place := fmt.Sprintf("row %d", t.Number)
 	if t.Sheet != "" {
 		place = fmt.Sprintf("%s, row %d", t.Sheet, t.Number)
 	}
-	fmt.Fprintf(&b, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
-	pair("file", t.KnownBy)
-	pair("report", strings.Trim(t.Report+", "+t.Section, ", "))
-	pair("snapshot", fmt.Sprintf("%s, as of %s, mask %s", t.Snapshot, t.AsOf, t.Mask))
-	pair("sealed by", t.Sealed)
+	fmt.Fprintf(p, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
 	if t.Cell != nil {
-		pair("cell", t.Cell.Ref+": "+strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()"))
-		pair("shows", t.Cell.Text)
+		p.pair("cell", t.Cell.Ref+": "+strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()"))
+		p.pair("shows", t.Cell.Text)
 	}
+	sealed := t.Sealed
+	if len(t.Steps) > 0 {
+		s := t.Steps[0]
+		p.received(s, maxListed)
+		p.pair("row", rowWords(s))
+		p.pair("since", p.history(s))
+		p.pair("page", s.File)
+		says := ""
+		if s.Same {
+			says = ", which says the same"
+		}
+		p.pair("line", fmt.Sprintf("%d%s; %s", s.Line, says, s.Hash))
+		p.response(s)
+		p.pair("note", s.Note)
+		sealed = cmp.Or(s.Sealed, sealed)
+	}
+	p.pair("sealed by", shortSealed(sealed))
+	if t.Sealed != sealed {
+		p.pair("sealed by", shortSealed(t.Sealed)+", the report's snapshot")
+	}
+	p.pair("report", strings.Trim(t.Report+", "+t.Section, ", "))
+	p.pair("snapshot", fmt.Sprintf("%s, as of %s, mask %s", t.Snapshot, t.AsOf, t.Mask))
+	p.pair("file", t.KnownBy)
 	for _, n := range t.Notes {
-		pair("note", n)
+		p.pair("note", n)
 	}
 	for i, s := range t.Steps {
-		fmt.Fprintf(&b, "\n%s\n", paint(a.stdout, text.Bold, fmt.Sprintf("%d. %s %s", i+1, s.Table,
-			printable(keyWords(s.Key)))))
-		t.printStep(pair, s)
-		a.see(&b, t, s.See)
+		switch {
+		case i > maxListed && i == len(t.Steps)-1:
+			p.pair("also", fmt.Sprintf("%d more rows", i-maxListed))
+		case i > 0 && i <= maxListed:
+			p.pair("also", rowWords(s)+": "+s.Hash)
+		}
 	}
-	if len(t.See) > 0 {
-		b.WriteString("\n")
-		a.see(&b, t, t.See)
+	if len(t.Steps) > 0 && !commands {
+		p.pair("see it", "each step, with the commands that show the same: --commands")
 	}
-	_, err := io.WriteString(a.stdout, b.String())
-	return err
 }
 
-func (t *traced) printStep(pair func(name, value string), s traceStep) {
-	for _, v := range s.Received {
-		pair("received", v.Column+" = "+textOf(v))
+// received says what the cell is made of, and where the page says otherwise.
+func (p *tracePrinter) received(s traceStep, most int) {
+	for i, v := range s.Received {
+		if i < most {
+			p.pair("received", v.Column+" = "+textOf(v))
+		}
 	}
-	history := "as it is since snapshot " + s.First
-	if !s.Seen.IsZero() {
-		history += ", first seen " + s.Seen.In(t.zone).Format("2006-01-02 15:04:05")
+	for i, d := range s.Differs {
+		if i < most {
+			p.pair("page says", d.Column+" = "+textOf(store.Received{Value: d.Page})+", and the snapshot's row "+
+				textOf(store.Received{Value: d.Row}))
+		}
 	}
-	pair("row", history+cmp.Or(prefixed("; ended with snapshot ", s.Closed), "; current"))
-	pair("page", fmt.Sprintf("%s, line %d", s.File, s.Line))
-	pair("sealed by", s.Sealed)
-	pair("hash", strings.TrimPrefix(s.SHA256+": "+s.Hash, ": "))
+}
+
+// response says which answer of the cloud's a page is.
+func (p *tracePrinter) response(s traceStep) {
 	if c := s.Call; c != nil {
-		pair("response", fmt.Sprintf("%s, page %d, tid %s", c.Operation, c.Page, c.TID))
-		pair("time", fmt.Sprintf("t %d, which is %s by the cloud's clock", c.T,
-			time.UnixMilli(c.T).In(t.zone).Format(time.RFC3339Nano)))
+		p.pair("response", fmt.Sprintf("%s, page %d, tid %s", c.Operation, c.Page, c.TID))
+		p.pair("time", fmt.Sprintf("%s by the cloud's clock, t %d", time.UnixMilli(c.T).In(p.zone).Format(time.RFC3339Nano), c.T))
 	}
-	pair("member", s.Member)
+}
+
+// history says since when a row is as it is.
+func (p *tracePrinter) history(s traceStep) string {
+	seen := ""
+	if !s.Seen.IsZero() {
+		seen = ", seen " + s.Seen.In(p.zone).Format("2006-01-02 15:04:05")
+	}
+	return "snapshot " + s.First + seen + cmp.Or(prefixed("; ended with snapshot ", s.Closed), "; current")
+}
+
+// shortSealed has as much of a line's hash as the pages of a PDF.
+func shortSealed(by string) string {
+	const word = "SHA-256 "
+	before, hash, ok := strings.Cut(by, word)
+	if !ok {
+		return by
+	}
+	return before + word + hash[:min(len(hash), 12)]
+}
+
+func (p *tracePrinter) step(s traceStep) {
+	p.received(s, len(s.Received)+len(s.Differs))
+	p.pair("since", p.history(s))
+	p.pair("page", fmt.Sprintf("%s, line %d", s.File, s.Line))
+	p.pair("sealed by", s.Sealed)
+	p.pair("hash", strings.TrimPrefix(s.SHA256+": "+s.Hash, ": "))
+	p.response(s)
+	p.pair("member", s.Member)
 	if len(s.Item) > maxItem {
-		pair("", text.Trim(s.Item, maxItem)+"…, all of it by the command")
+		p.pair("", text.Trim(s.Item, maxItem)+"…, all of it by the command")
 	} else {
-		pair("", s.Item)
+		p.pair("", s.Item)
 	}
-	pair("note", s.Note)
+	p.pair("note", s.Note)
 }
 
 // prefixed is s behind a prefix, "" where s is.
@@ -88,25 +173,26 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-func keyWords(key []store.Received) string {
-	values := make([]string, len(key))
-	for i, v := range key {
+// rowWords names a row of the snapshot.
+func rowWords(s traceStep) string {
+	values := make([]string, len(s.Key))
+	for i, v := range s.Key {
 		values[i] = textOf(v)
 	}
-	return strings.Join(values, "/")
+	return s.Table + " " + strings.Join(values, "/")
 }
 
 // see writes commands, each on a line of its own that can be copied whole.
-func (a *app) see(b *strings.Builder, t *traced, commands []string) {
+func (p *tracePrinter) see(commands []string) {
 	if len(commands) == 0 {
 		return
 	}
 	where := ""
-	if t.Bundle != "" {
+	if p.t.Bundle != "" {
 		where = ", in the folder of the bundle"
 	}
-	fmt.Fprintf(b, "  see it yourself%s:\n", where)
+	fmt.Fprintf(p, "  see it yourself%s:\n", where)
 	for _, c := range commands {
-		fmt.Fprintf(b, "    %s\n", printable(c))
+		fmt.Fprintf(p, "    %s\n", printable(c))
 	}
 }

@@ -51,13 +51,7 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for dir := filepath.Dir(absolute); s.bundle == "" &&
-		dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
-			s.bundle = dir
-		}
-	}
-	if s.bundle != "" {
+	if s.bundle = bundleAbove(absolute); s.bundle != "" {
 		err = s.ofBundle()
 	} else {
 		err = s.ofStore(a)
@@ -66,6 +60,16 @@ func (a *app) traceSource(file string) (*traceSource, error) {
 		err = s.readJournal()
 	}
 	return s, err
+}
+
+// bundleAbove is the folder of the bundle that a file is in; "" where it is in none.
+func bundleAbove(file string) string {
+	for dir := filepath.Dir(file); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "bagit.txt")); err == nil {
+			return dir
+		}
+	}
+	return ""
 }
 
 func (s *traceSource) ofStore(a *app) (err error) {
@@ -87,7 +91,7 @@ func (s *traceSource) ofBundle() (err error) {
 	for _, f := range b.Manifest() {
 		s.manifest[f.Path] = f.SHA256
 		if name, ok := strings.CutPrefix(f.Path, "data/definitions/"); ok {
-			d, err := (&again{bundle: b}).definition(strings.TrimSuffix(name, ".yaml"))
+			d, err := bundleDefinition(b, f.Path, strings.TrimSuffix(name, ".yaml"))
 			if err != nil {
 				return &exitError{exitMismatch, &hintError{fmt.Errorf("%s: %w", f.Path, err),
 					"exporter evidence verify says what is wrong"}}
@@ -249,6 +253,9 @@ func (s *traceSource) openBundle(ctx context.Context, t *traced) (err error) {
 		return &exitError{exitMismatch, err}
 	}
 	s.reader, err = place.Open(ctx, s.work)
+	if errors.Is(err, store.ErrDamaged) { // its hint is for a store
+		return &exitError{exitMismatch, &hintError{errors.New(err.Error()), "exporter evidence verify says what is wrong"}}
+	}
 	return err
 }
 

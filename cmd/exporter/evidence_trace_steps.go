@@ -37,8 +37,11 @@ type traceStep struct {
 	Call   *store.Call `json:"call,omitempty"`
 	Member string      `json:"member,omitempty"`
 	Item   string      `json:"item,omitempty"`
-	Note   string      `json:"note,omitempty"`
-	See    []string    `json:"commands"`
+	// What the page says otherwise than the snapshot's row; Same where that is nothing.
+	Differs []store.Difference `json:"differs,omitempty"`
+	Same    bool               `json:"same"`
+	Note    string             `json:"note,omitempty"`
+	See     []string           `json:"commands"`
 }
 
 // A way leads from columns of a report's row to rows of a history table; by has for
@@ -173,7 +176,7 @@ func (s *traceSource) step(ctx context.Context, t *traced, source store.Source) 
 		x.Hash = s.gone(t, page.Path)
 	case err != nil:
 		x.Hash = err.Error()
-		t.missing = append(t.missing, err.Error())
+		t.lack("%v", err)
 	default:
 		if err := s.page(ctx, t, &x, source, page); err != nil {
 			return err
@@ -193,7 +196,7 @@ func (s *traceSource) gone(t *traced, path string) string {
 		return fmt.Sprintf("the file was removed on %s by %s: line %d of the journal", e.At.UTC().Format(time.DateOnly),
 			map[string]string{"prune": "retention", "purge": "a purge"}[e.Kind], e.Seq)
 	}
-	t.missing = append(t.missing, path+" is missing, and nothing says why")
+	t.lack("%s is missing, and nothing says why", path)
 	return "the file is missing, and nothing says why"
 }
 
@@ -204,13 +207,14 @@ func (s *traceSource) page(ctx context.Context, t *traced, x *traceStep, source 
 	x.SHA256, x.Call, x.Member, x.Item = hex.EncodeToString(sum[:]), page.Call, page.Member, string(page.Item)
 	x.Hash = s.compare(t, page, x.SHA256)
 	if strings.HasPrefix(x.Hash, differs) {
-		t.missing = append(t.missing, fmt.Sprintf("%s, line %d: %s", x.File, x.Line, x.Hash))
+		t.lack("%s, line %d: %s", x.File, x.Line, x.Hash)
 	}
 	if s.masker != nil {
 		masked, err := s.masked(ctx, source)
 		if err != nil {
 			return err
 		}
+		page = masked
 		x.Member, x.Item = "", string(masked.Item)
 		// With all else known the hash of an answer would prove a guess.
 		x.SHA256 = ""
@@ -220,10 +224,37 @@ func (s *traceSource) page(ctx context.Context, t *traced, x *traceStep, source 
 		x.Note = "masked as the report is; the page itself has the row as received, in another place"
 	}
 	if x.Item == "" {
-		x.Note = "no member of the response has the row's key"
-		t.missing = append(t.missing, fmt.Sprintf("%s, line %d: %s", x.File, x.Line, x.Note))
+		x.Note = store.ErrNoRow.Error()
+		t.lack("%s, line %d: %s", x.File, x.Line, x.Note)
+		return nil
+	}
+	var err error
+	if x.Differs, err = s.reader.Compare(ctx, source, page); ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		x.Note = err.Error()
+		t.lack("%s, line %d: %s", x.File, x.Line, x.Note)
+	}
+	x.Same = err == nil && len(x.Differs) == 0
+	for _, d := range x.Differs {
+		t.lack("%s, line %d: %s is %s there, and %s in the snapshot's row", x.File, x.Line, d.Column,
+			quotedText(d.Page), quotedText(d.Row))
 	}
 	return nil
+}
+
+// quotedText is a value within a sentence.
+func quotedText(v *string) string {
+	if v == nil {
+		return "NULL"
+	}
+	return fmt.Sprintf("%.200q", *v)
+}
+
+// lack adds what is missing or differs.
+func (t *traced) lack(format string, args ...any) {
+	t.Missing = append(t.Missing, fmt.Sprintf(format, args...))
 }
 
 // differs begins what is said of a page that is not what it was.

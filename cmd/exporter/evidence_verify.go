@@ -22,7 +22,12 @@ type evidenceVerifyFlags struct {
 	signers, roots, decrypt, format string
 	anchors                         []string
 	withoutReports                  bool
+	timeout                         time.Duration
 }
+
+// againTimeout is how long it may take to make again what a bundle holds: a bundle may
+// be made so that it takes for ever.
+const againTimeout = 30 * time.Minute
 
 func (a *app) evidenceVerifyCommand() *cobra.Command {
 	var f evidenceVerifyFlags
@@ -32,8 +37,8 @@ func (a *app) evidenceVerifyCommand() *cobra.Command {
 		Long: `Verifies a bundle, its folder, its zip or its encrypted zip: every file against
 the manifests, the signature, the time stamp, the chain of the journal; then
 makes every report and table again from the bundle's own snapshot and compares
-them. It needs no configuration and no store. Every difference is named, and
-gives exit status 4.
+them, in a process that can reach nothing else. It needs no configuration and no
+store. Every difference is named, and gives exit status 4.
 
 Give it what you got by another way than the bundle: with --signers the key's
 owner's allowed_signers, with --anchor the journal's line as it stood in an old
@@ -48,6 +53,7 @@ mail or on the foot of a PDF page.`,
 	c.Flags().StringVar(&f.roots, "roots", "", "PEM file of the certificates that time stamps are trusted by; default: the one in the bundle")
 	c.Flags().StringArrayVar(&f.anchors, "anchor", nil, "HASH or LINE:HASH of a journal line, at least 12 signs; may be repeated")
 	c.Flags().BoolVar(&f.withoutReports, "without-reports", false, "do not make the reports again")
+	c.Flags().DurationVar(&f.timeout, "timeout", againTimeout, "give up when it takes longer to make the reports again")
 	c.Flags().StringVar(&f.decrypt, "decrypt-key", "", "age identity or ssh key that an encrypted zip is for")
 	addFormat(c, &f.format, "table", "json")
 	return c
@@ -66,24 +72,10 @@ type verifiedBundle struct {
 }
 
 func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerifyFlags) (err error) {
-	if f.format != "table" && f.format != "json" {
-		return usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
-	}
-	if err := evidence.CheckAnchors(f.anchors); err != nil {
-		return &exitError{exitUsage, err}
-	}
 	began := a.now()
-	o := evidence.VerifyOptions{Anchors: f.anchors, Now: a.now()}
-	for _, x := range []struct {
-		path string
-		to   *[]byte
-	}{{f.signers, &o.Signers}, {f.roots, &o.Roots}} {
-		if x.path == "" {
-			continue
-		}
-		if *x.to, err = os.ReadFile(x.path); err != nil {
-			return &exitError{exitUsage, err}
-		}
+	o, err := f.options(began)
+	if err != nil {
+		return err
 	}
 	b, done, err := openBundle(path, f.decrypt)
 	if err != nil {
@@ -110,7 +102,7 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 	case len(v.Findings) > 0:
 		result.NotMadeAgain = append(result.NotMadeAgain, "the reports: what differs comes first")
 	default:
-		if err := result.perform(ctx, b); err != nil {
+		if err := result.perform(ctx, b, f.timeout); err != nil {
 			return err
 		}
 	}
@@ -126,6 +118,39 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 		err = &exitError{exitMismatch, fmt.Errorf("evidence verify: %s", plural(int64(n), "difference"))}
 	}
 	return err
+}
+
+// options checks the flags, and reads the files that they name.
+func (f *evidenceVerifyFlags) options(now time.Time) (o evidence.VerifyOptions, err error) {
+	o = evidence.VerifyOptions{Anchors: f.anchors, Now: now}
+	if f.format != "table" && f.format != "json" {
+		return o, usage(fmt.Errorf("unknown format %q", f.format), "use table or json")
+	}
+	if err := checkTimeout(f.timeout); err != nil {
+		return o, err
+	}
+	if err := evidence.CheckAnchors(f.anchors); err != nil {
+		return o, &exitError{exitUsage, err}
+	}
+	for _, x := range []struct {
+		path string
+		to   *[]byte
+	}{{f.signers, &o.Signers}, {f.roots, &o.Roots}} {
+		if x.path == "" {
+			continue
+		}
+		if *x.to, err = os.ReadFile(x.path); err != nil {
+			return o, &exitError{exitUsage, err}
+		}
+	}
+	return o, nil
+}
+
+func checkTimeout(d time.Duration) error {
+	if d <= 0 {
+		return usage(fmt.Errorf("--timeout %s: must be more than nothing", d), "for example: --timeout 10m")
+	}
+	return nil
 }
 
 // openBundle opens a bundle, also an encrypted one.

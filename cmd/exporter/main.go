@@ -132,7 +132,7 @@ For your own site:           exporter init, then exporter check, exporter collec
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
 		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.evidenceCommand(), a.apiCommand(), a.sandboxCommand(),
-		a.checkCommand(), a.versionCommand(), a.workerCommand())
+		a.checkCommand(), a.versionCommand(), a.workerCommand(), a.evidenceWorkerCommand())
 	for _, c := range root.Commands() {
 		addExitHelp(c)
 	}

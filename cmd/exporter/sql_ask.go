@@ -191,7 +191,7 @@ func (k *asker) run(ctx context.Context, q question, out io.Writer) (outcome, er
 		cancel(&limitError{"time", fmt.Errorf("sql: no answer within %s", k.timeout), "give it more with --timeout, or ask for less"})
 	})
 	defer limit.Stop()
-	w, err := startWorker(ctx, dir)
+	w, err := startWorker(ctx, "sql-worker", dir)
 	if err != nil {
 		return outcome{}, fmt.Errorf("sql: start the process that asks: %w", err)
 	}
@@ -314,15 +314,15 @@ type worker struct {
 	messages bytes.Buffer
 }
 
-// startWorker starts this program again as the process that asks: in dir, with
-// nothing of our environment, and in a process group of its own, since a Ctrl-C is
+// startWorker starts this program again with a command that reads a task, as the
+// process that asks does: in dir, with nothing of our environment, and in a process group of its own, since a Ctrl-C is
 // for us. It ends when its standard input does.
-func startWorker(ctx context.Context, dir string) (_ *worker, err error) {
+func startWorker(ctx context.Context, command, dir string) (_ *worker, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{cmd: exec.CommandContext(ctx, self, "sql-worker")}
+	w := &worker{cmd: exec.CommandContext(ctx, self, command)}
 	defer func() {
 		if err != nil {
 			_, _ = w.told.Close(), w.answer.Close() // nil where there is none

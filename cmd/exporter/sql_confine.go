@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -17,6 +18,11 @@ const (
 	maxQueryFiles  = 64      // files open at a time
 )
 
+// queryRights are those of the process that asks.
+func queryRights(r request) rights {
+	return rights{files: []string{r.Place.File}, memory: maxQueryMemory, open: maxQueryFiles, timeout: r.Timeout}
+}
+
 // here is the working folder, on Linux under a name that does not tell where it is: no
 // path below it can be resolved to one that does, see [filterCalls].
 func here() string {
@@ -26,15 +32,23 @@ func here() string {
 	return "."
 }
 
-// confine takes from this process all that a query does not need. On a system
-// without Landlock and seccomp DuckDB's own settings keep files away.
-func confine(r request) error {
+// rights are what a process keeps that reads what may have been made to do harm: it
+// may write into its working folder.
+type rights struct {
+	files, folders []string      // that it may read
+	memory, open   uint64        // bytes of memory of its own; files open at a time
+	timeout        time.Duration // what it does is given up then
+}
+
+// confine takes all other rights from this process. On a system without Landlock and
+// seccomp DuckDB's own settings keep files away.
+func confine(r rights) error {
 	for _, l := range []struct {
 		resource int
 		most     uint64
 	}{
-		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_DATA, maxQueryMemory}, {unix.RLIMIT_FSIZE, maxQueryFile},
-		{unix.RLIMIT_NOFILE, maxQueryFiles}, {unix.RLIMIT_CPU, processorSeconds(r)},
+		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_DATA, r.memory}, {unix.RLIMIT_FSIZE, maxQueryFile},
+		{unix.RLIMIT_NOFILE, r.open}, {unix.RLIMIT_CPU, processorSeconds(r.timeout)},
 	} {
 		var now unix.Rlimit
 		if err := unix.Getrlimit(l.resource, &now); err != nil {
@@ -48,7 +62,7 @@ func confine(r request) error {
 			return err
 		}
 	}
-	err := landlock.V11.BestEffort().Restrict(landlock.ROFiles(r.Place.File), landlock.RWDirs("."),
+	err := landlock.V11.BestEffort().Restrict(landlock.ROFiles(r.files...), landlock.RODirs(r.folders...), landlock.RWDirs("."),
 		// DuckDB reads there how much memory there is, and does not start without.
 		landlock.ROFiles("/proc/self/cgroup").IgnoreIfMissing(), landlock.RODirs("/sys/fs/cgroup").IgnoreIfMissing())
 	if err != nil {
@@ -57,10 +71,11 @@ func confine(r request) error {
 	return filterCalls()
 }
 
-// processorSeconds is the time of the processor that a question may take: of DuckDB's
-// two threads, and for what ends the process when no one else does.
-func processorSeconds(r request) uint64 {
-	return uint64(math.Ceil(2*r.Timeout.Seconds())) + 10
+// processorSeconds is the time of the processor that a process may take: of all cores,
+// DuckDB's two threads at least, and for what ends it when no one else does.
+func processorSeconds(timeout time.Duration) uint64 {
+	cores := max(2, runtime.NumCPU())
+	return uint64(math.Ceil(float64(cores)*timeout.Seconds())) + 10
 }
 
 // filterCalls takes system calls from every thread of this process: those that reach

@@ -27,7 +27,7 @@ func runConfined() {
 	file, outside := os.Args[1], os.Args[2]
 	before, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
-		err = confine(request{Place: store.Place{File: file}, Timeout: time.Second})
+		err = confine(queryRights(request{Place: store.Place{File: file}, Timeout: time.Second}))
 	}
 	if err != nil {
 		fmt.Println("confine:", err)

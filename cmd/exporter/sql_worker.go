@@ -32,19 +32,10 @@ func (a *app) workerCommand() *cobra.Command {
 		Short:  "Runs one query for exporter sql",
 		Hidden: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			in := bufio.NewReader(a.stdin)
-			line, err := in.ReadBytes('\n')
 			var r request
-			if err == nil {
-				err = json.Unmarshal(line, &r)
-			}
-			if err != nil {
+			if err := a.readTask(&r); err != nil {
 				return usage(errors.New("sql-worker is started by exporter sql"), "see: exporter sql --help")
 			}
-			go func() {
-				_, _ = io.Copy(io.Discard, in)
-				os.Exit(exitInterrupted)
-			}()
 			told, answer := os.NewFile(3, "outcome"), os.NewFile(4, "answer")
 			spent, full := make(chan os.Signal, 1), make(chan os.Signal, 1)
 			signal.Notify(spent, unix.SIGXCPU)
@@ -68,6 +59,24 @@ func (a *app) workerCommand() *cobra.Command {
 	}
 }
 
+// readTask reads the one line on the standard input of a process that does what
+// another tells it, and lets it end when that does.
+func (a *app) readTask(to any) error {
+	in := bufio.NewReader(a.stdin)
+	line, err := in.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, to)
+	}
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		os.Exit(exitInterrupted)
+	}()
+	return nil
+}
+
 // work answers a request.
 func work(ctx context.Context, r request, w io.Writer) outcome {
 	var fonts reports.Fonts
@@ -81,7 +90,7 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 	if err != nil {
 		return failed(r, nil, err)
 	}
-	if err := confine(r); err != nil {
+	if err := confine(queryRights(r)); err != nil {
 		return failed(r, nil, fmt.Errorf("take the query's rights away: %w", err))
 	}
 	r.Place.File = filepath.Join(here(), snapshotLink)

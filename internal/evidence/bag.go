@@ -11,11 +11,12 @@ import (
 	"strings"
 )
 
-// The files of a bundle that have a meaning to this package. Format is the one that
-// it writes, and the newest that it reads.
-const (
-	Format = "1"
+// Format is the form of a bundle that this package writes, and the newest that it
+// reads. In 1 no line of the journal had a salt.
+const Format = "2"
 
+// The files of a bundle that have a meaning to this package.
+const (
 	bagitName       = "bagit.txt"
 	infoName        = "bag-info.txt"
 	manifestName    = "manifest-sha256.txt"

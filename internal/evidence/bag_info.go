@@ -17,7 +17,7 @@ type Field struct{ Label, Value string }
 //	Bagging-Date          2026-04-01, the day of the sealing
 //	Payload-Oxum          the payload's bytes, a dot, its files: 48213331.1204
 //	Bag-Software-Agent    exporter and its version
-//	Bundle-Format         1, see [Format]
+//	Bundle-Format         2, see [Format]
 //	Run                   20260401T010000Z, the time of the sealing
 //	Period-Start          2026-01-01, the first day that it is about
 //	Period-End            2026-03-31, the last one
@@ -80,14 +80,16 @@ func parseInfo(text []byte) (Info, error) {
 		in = append(in, Field{label, value})
 	}
 	format := in.Value("Bundle-Format")
-	if n, err := strconv.ParseUint(format, 10, 32); err == nil && n > 1 && strconv.FormatUint(n, 10) == format {
+	n, err := strconv.ParseUint(format, 10, 32)
+	isNumber := err == nil && strconv.FormatUint(n, 10) == format
+	if newest, _ := strconv.ParseUint(Format, 10, 32); isNumber && n > newest {
 		return nil, &ErrNewer{format}
 	}
 	if problem != nil {
 		return nil, problem
 	}
-	if format != Format {
-		return nil, refuse(infoName, "Bundle-Format is %q, not %s", format, Format)
+	if !isNumber || n == 0 {
+		return nil, refuse(infoName, "Bundle-Format is %q, not 1 to %s", format, Format)
 	}
 	for _, label := range needed {
 		if in.Value(label) == "" {

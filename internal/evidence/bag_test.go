@@ -97,7 +97,7 @@ func info(mask string, text []byte) Info {
 	}
 	return Info{
 		{"Source-Organization", "Example 示例"}, {"Bagging-Date", "2026-04-01"}, {"Bag-Software-Agent", "exporter 1.0"},
-		{"Bundle-Format", "1"}, {"Run", "20260401T010003Z"}, {"Period-Start", "2026-01-01"}, {"Period-End", "2026-03-31"},
+		{"Bundle-Format", Format}, {"Run", "20260401T010003Z"}, {"Period-Start", "2026-01-01"}, {"Period-End", "2026-03-31"},
 		{"Timezone", "Asia/Shanghai"}, {"Snapshot", "20260331T160000Z"}, {"As-Of", "2026-04-01T00:00:00+08:00"},
 		{"Mask", mask}, {"Verdict", "complete"}, {"Journal-Length", fmt.Sprint(len(lines))}, {"Journal-Head", last},
 		{"Signer", identity}, {"Namespace", namespace},

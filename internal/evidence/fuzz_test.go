@@ -56,7 +56,7 @@ func FuzzInfo(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(whole)
-	f.Add(bytes.Replace(whole, []byte("Bundle-Format: 1"), []byte("Bundle-Format: 2"), 1))
+	f.Add(bytes.Replace(whole, []byte("Bundle-Format: "+Format), []byte("Bundle-Format: 3"), 1))
 	f.Add(bytes.Replace(whole, []byte("\n"), []byte("\r\n"), 1))
 	f.Add(bytes.Replace(whole, []byte("\n"), []byte("\n  folded\n"), 1))
 	f.Add(append(whole, whole...))

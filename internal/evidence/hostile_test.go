@@ -254,13 +254,30 @@ func TestZipBits(t *testing.T) {
 	t.Logf("%d bits of 1000 are times, versions and the like", harmless)
 }
 
-// A bundle of a newer format says what to do, whatever else has changed in it.
+// A bundle of a newer format says what to do, whatever else has changed in it; one of
+// an older format is read.
 func TestNewerFormat(t *testing.T) {
 	files := bundleFiles(t)
-	files[infoName] = []byte("Bundle-Format: 2\nSomething\tnew\n")
+	now := string(files[infoName])
+	if !strings.Contains(now, "\nBundle-Format: 2\n") {
+		t.Fatalf("not of format 2: %s", now)
+	}
+	for format, ok := range map[string]bool{"1": true, "2": true, "0": false, "01": false, "": false, "x": false} {
+		files[infoName] = []byte(strings.Replace(now, "Bundle-Format: 2", "Bundle-Format: "+format, 1))
+		for form, put := range forms {
+			b, err := Open(put(t, files))
+			if (err == nil) != ok {
+				t.Errorf("format %q, %s: %v", format, form, err)
+			}
+			if err == nil {
+				b.Close()
+			}
+		}
+	}
+	files[infoName] = []byte("Bundle-Format: 3\nSomething\tnew\n")
 	for form, put := range forms {
 		_, err := Open(put(t, files))
-		if newer, ok := errors.AsType[*ErrNewer](err); !ok || newer.Format != "2" || !strings.Contains(newer.Hint(), "newer version") {
+		if newer, ok := errors.AsType[*ErrNewer](err); !ok || newer.Format != "3" || !strings.Contains(newer.Hint(), "newer version") {
 			t.Errorf("%s: %v", form, err)
 		}
 	}

@@ -275,6 +275,34 @@ func (w *Workbook) Find(sheet string, columns []string, key string) ([]LocatedRo
 	return found, err
 }
 
+// FindID returns the rows of a sheet that have an id in any of their columns of ids, at
+// most a few, and how many there are.
+func (w *Workbook) FindID(sheet, id string) (found []LocatedRow, count int, err error) {
+	var titles []string
+	var places []int
+	err = w.rows(sheet, func(n int, cells []string) error {
+		if n == 1 {
+			titles = cells
+			for i, t := range titles {
+				if strings.HasSuffix(w.columns[w.sections[sheet]][t], "_id") {
+					places = append(places, i)
+				}
+			}
+			return nil
+		}
+		if !slices.ContainsFunc(places, func(p int) bool { return cell(cells, p) == id }) {
+			return nil
+		}
+		if count++; count <= maxFound {
+			r := LocatedRow{Sheet: sheet, Section: w.sections[sheet], Number: n}
+			r.Cells = w.cells(r, titles, cells)
+			found = append(found, r)
+		}
+		return nil
+	})
+	return found, count, err
+}
+
 // maxFound is how many rows of one key are named.
 const maxFound = 5
 

@@ -92,15 +92,8 @@ LIMIT $most`, named)
 
 // scanSource reads a row of [Reader.Sources].
 func scanSource(rows *sql.Rows, x resource) (s Source, found int64, err error) {
-	types, err := rows.ColumnTypes()
+	types, values, err := scanValues(rows)
 	if err != nil {
-		return s, 0, err
-	}
-	values, targets := make([]any, len(types)), make([]any, len(types))
-	for i := range values {
-		targets[i] = &values[i]
-	}
-	if err := rows.Scan(targets...); err != nil {
 		return s, 0, err
 	}
 	s.Table = x.name
@@ -138,6 +131,19 @@ func scanSource(rows *sql.Rows, x resource) (s Source, found int64, err error) {
 	return s, found, nil
 }
 
+// scanValues reads the values of a row whose columns are not known before.
+func scanValues(rows *sql.Rows) ([]*sql.ColumnType, []any, error) {
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, nil, err
+	}
+	values, targets := make([]any, len(types)), make([]any, len(types))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	return types, values, rows.Scan(targets...)
+}
+
 // A Page is the response that a row was read from.
 type Page struct {
 	Path     string // below the store's folder, with slashes
@@ -151,6 +157,8 @@ type Page struct {
 	// text; both are empty where no member has the row's key.
 	Member string
 	Item   []byte
+
+	line []byte // as landed
 }
 
 // Call is one HTTP attempt: what is known of a response, or of one that came to
@@ -180,8 +188,8 @@ func RawPath(snapshot, project, name string) string {
 }
 
 // Page reads the page of a source below dir: a store's folder, or what has raw/ in
-// it as one does, with paths as name makes them of the store's; nil for the same. It returns [fs.ErrNotExist], and the page with its path, where
-// the file is not there.
+// it as one does, with paths as name makes them of the store's; nil for the same. It
+// returns [fs.ErrNotExist], and the page with its path, where the file is not there.
 func (s Source) Page(dir string, name func(path string) string) (Page, error) {
 	p := Page{Path: RawPath(s.Landed, s.Project, s.Table)}
 	p.CallPath = RawPath(s.Landed, s.Project, "calls")
@@ -197,7 +205,7 @@ func (s Source) Page(dir string, name func(path string) string) (Page, error) {
 		if err != nil || l.Line != s.Line {
 			return err
 		}
-		p.Response = slices.Clone(l.Response)
+		p.line, p.Response = slices.Clone(text), slices.Clone(l.Response)
 		return errFound
 	})
 	switch {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,9 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s %v: member %s, %s, %v", test.table, test.where, p.Member, p.Item, err)
 			continue
 		}
+		if other, err := r.Compare(t.Context(), s, p); err != nil || len(other) > 0 {
+			t.Errorf("%s %v: the page says otherwise: %+v, %v", test.table, test.where, other, err)
+		}
 		sum := sha256.Sum256(p.Response)
 		if p.Call == nil || p.Call.LandedSHA256 != hex.EncodeToString(sum[:]) || s.Landed != first ||
 			p.Path != fmt.Sprintf("raw/%s/p1/%s.ndjson.zst", first, test.table) {
@@ -103,6 +107,58 @@ func TestSources(t *testing.T) {
 	}
 	if _, _, err := r.Sources(t.Context(), "nothing", nil, 1); err == nil {
 		t.Error("rows were found in no table")
+	}
+}
+
+// TestCompare names what a page says otherwise than the snapshot's row.
+func TestCompare(t *testing.T) {
+	st := storetest.Open(t)
+	row := func(name, end string) string {
+		return permissionRow("a1", "u1", "c1", `,"name":`+name+`,"auth_end_time":`+end+`,"structure_ids":["s1"]`)
+	}
+	id := storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(1), Rows: rows{"permissions": list(row(`"Ann"`, "7"))}})
+	r := read(t, st, store.ReadOptions{})
+	found, _, err := r.Sources(t.Context(), "permissions", map[string]string{"access_auth_id": "a1"}, 1)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	for _, test := range []struct{ row, want string }{
+		{row(`"Ann"`, "7"), ""},
+		{row(`"Ann"`, `"7"`), ""}, // a number may be a text
+		{row(`"Anna"`, "7"), "name Ann Anna"},
+		{row("null", "8"), "name Ann NULL, auth_end_time 7 8"},
+		{strings.Replace(row(`"Ann"`, "7"), `["s1"]`, `["s1","s2"]`, 1), "structure_ids [s1] [s1, s2]"},
+		{permissionRow("a2", "u1", "c1", ""), store.ErrNoRow.Error()},
+	} {
+		// The page of another store stands in the place of this one's.
+		forged := storetest.Open(t)
+		other := storetest.Publish(t, forged, storetest.Site{Project: "p1", At: day(1), Rows: rows{"permissions": list(test.row)}})
+		if other != id {
+			t.Fatalf("%s, not %s", other, id)
+		}
+		p, err := found[0].Page(forged.Dir(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differs, err := r.Compare(t.Context(), found[0], p)
+		var got []string
+		for _, d := range differs {
+			text := func(v *string) string {
+				if v == nil {
+					return "NULL"
+				}
+				return *v
+			}
+			got = append(got, d.Column+" "+text(d.Row)+" "+text(d.Page))
+		}
+		if err != nil {
+			got = append(got, err.Error())
+		}
+		slices.Sort(got)
+		slices.Reverse(got)
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: %q, want %q", test.row, got, test.want)
+		}
 	}
 }
 
