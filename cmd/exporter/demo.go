@@ -155,7 +155,7 @@ func (d *demoRun) show(ctx context.Context, cfg *config) error {
 		return err
 	}
 	// The demo does not wait until they are due: its clock is set to just before.
-	d.back.Store(-int64(max(0, time.Until(due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since))-100*time.Millisecond)))
+	d.back.Store(-int64(max(0, due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since).Sub(d.now())-100*time.Millisecond)))
 	if err := d.mail(ctx, due); err != nil {
 		return err
 	}

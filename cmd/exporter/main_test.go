@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,7 +38,10 @@ func TestMain(m *testing.M) {
 		"exporter": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+			ahead, _ := time.ParseDuration(os.Getenv("TEST_AHEAD")) // of the clock
+			now := func() time.Time { return time.Now().Add(ahead) }
+			a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: now, zone: time.UTC}
+			os.Exit(a.run(ctx, os.Args[1:]))
 		},
 		"queue":    queueMails,
 		"send":     sendMails,

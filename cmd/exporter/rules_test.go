@@ -50,14 +50,8 @@ func TestImports(t *testing.T) {
 		"filippo.io/age":              "internal/evidence",
 		"golang.org/x/crypto":         "internal/evidence",
 	}
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "exporter/...")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := 0
-	for d := json.NewDecoder(bytes.NewReader(out)); ; seen++ {
+	for d := json.NewDecoder(bytes.NewReader(goTool(t, "list", "-json=ImportPath,Imports", "exporter/..."))); ; seen++ {
 		var p struct {
 			ImportPath string
 			Imports    []string
@@ -86,6 +80,18 @@ func TestImports(t *testing.T) {
 	if seen < len(ours) {
 		t.Errorf("go list gave %d packages, the rules name %d", seen, len(ours))
 	}
+}
+
+// goTool is what the command go prints.
+func goTool(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // TestNoSecretsInTestData looks for what must not be committed: phone numbers
@@ -147,5 +153,59 @@ func TestCommandsInReports(t *testing.T) {
 	}
 	if found < 3 {
 		t.Errorf("%d commands are named", found)
+	}
+}
+
+// TestDependencies holds the README's table of direct dependencies against go.mod,
+// the dates of the versions and the texts of the licences.
+func TestDependencies(t *testing.T) {
+	licences := map[string]string{ // a sentence that only this one has
+		"MIT":        "to any person obtaining a copy of this software",
+		"BSD-3":      "Neither the name of",
+		"Apache-2.0": "http://www.apache.org/licenses/",
+	}
+	rows := map[string][]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (\S+\.\S+/\S+) \| (v\S+), ([0-9-]+) \| ([A-Za-z0-9.-]+)[^|]* \|`).FindAllStringSubmatch(readText(t, "../../README.md"), -1) {
+		rows[m[1]] = m[2:]
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(goTool(t, "mod", "edit", "-json"), &mod); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"list", "-m", "-json"}
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			args = append(args, r.Path)
+		}
+	}
+	for d := json.NewDecoder(bytes.NewReader(goTool(t, args...))); ; {
+		var m struct{ Path, Version, Time, Dir string }
+		if err := d.Decode(&m); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		row := rows[m.Path]
+		delete(rows, m.Path)
+		if row == nil || row[0] != m.Version || !strings.HasPrefix(m.Time, row[1]) {
+			t.Errorf("%s %s of %s: the README has %q", m.Path, m.Version, m.Time, row)
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(m.Dir, "LICENSE"))
+		if err != nil {
+			text, err = os.ReadFile(filepath.Join(m.Dir, "LICENSE.txt"))
+		}
+		flat := strings.Join(strings.Fields(string(text)), " ")
+		if want := licences[row[2]]; err != nil || want == "" || !strings.Contains(flat, want) {
+			t.Errorf("%s: its licence is not %s", m.Path, row[2])
+		}
+	}
+	for path := range rows {
+		t.Errorf("%s is in the README, and no direct dependency", path)
 	}
 }

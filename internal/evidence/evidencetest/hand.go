@@ -84,18 +84,19 @@ func follow(ctx context.Context, s step, dir, bin, before string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%w\n%s%s", err, &stdout, &stderr)
 	}
-	if !good(s, stdout.String()) {
+	if !Good(s.Answer, stdout.String()) {
 		return fmt.Errorf("the answer is\n%s%swhere the good one is\n%s", &stdout, &stderr,
 			strings.Join(s.Answer, "\n"))
 	}
 	return nil
 }
 
-// good says whether output is the good answer.
-func good(s step, output string) bool {
+// Good says whether output is the good answer, in which ... stands for any text of a
+// line, and a line of ... for any lines.
+func Good(answer []string, output string) bool {
 	var pattern strings.Builder
 	pattern.WriteString("^")
-	for _, line := range s.Answer {
+	for _, line := range answer {
 		if line == "..." {
 			pattern.WriteString(`(.*\n)*`)
 			continue
