@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,9 +42,35 @@ collect: {tie_outs: 0}
 mail: {server: "file:mail", from: "Reports <reports@example.com>", domains: [example.com]}
 evidence: {key: key, identity: evidence@example.com, organization: Example, passphrase: ` + evidencePassphrase
 
+// newEvidenceSite is a site of the test's own. All are copies of one: it takes a while
+// to collect.
 func newEvidenceSite(t *testing.T) *evidenceSite {
 	t.Helper()
-	s := &evidenceSite{dir: t.TempDir(), day: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)}
+	collected.Lock()
+	defer collected.Unlock()
+	if collected.site == nil {
+		collected.site = collectEvidenceSite(t)
+	}
+	s := &evidenceSite{dir: t.TempDir(), day: collected.site.day}
+	if err := copyFolder(collected.site.dir, s.dir); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// collected is the site that the tests copy, in a folder of all of them.
+var collected struct {
+	sync.Mutex
+	site *evidenceSite
+}
+
+func collectEvidenceSite(t *testing.T) *evidenceSite {
+	t.Helper()
+	dir, err := os.MkdirTemp(shared, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &evidenceSite{dir: dir, day: time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)}
 	cloud := sandbox.New(sandbox.Options{Site: "large", Now: s.now,
 		Large: sandbox.Large{Persons: 12, Channels: 3, PerPerson: 2, Tasks: 2, PerTask: 3, Churn: 0.3}})
 	srv := httptest.NewServer(cloud)

@@ -33,8 +33,23 @@ var (
 	seed    = flag.Uint64("seed", 1, "chooses the sample of points to kill at, and the months of serve")
 )
 
+// shared is the folder of what several tests use. It is there while tests run.
+var shared string
+
+type sharing struct{ *testing.M }
+
+// Run runs the tests.
+func (m sharing) Run() int {
+	var err error
+	if shared, err = os.MkdirTemp("", "exporter-shared"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(shared)
+	return m.M.Run()
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(sharing{m}, map[string]func(){
 		"exporter": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()

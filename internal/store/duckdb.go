@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,28 @@ func writeBlank(path string) error {
 		return err
 	}
 	return os.WriteFile(path, file, 0o600)
+}
+
+// attachBlank attaches a blank database under a name: a file that nobody else sees, in
+// the folder of the store for the time being, or that of the system.
+func (s *Store) attachBlank(exec func(query string, args ...any) error, name string) (err error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "blank")
+	if err != nil {
+		f, err = os.CreateTemp("", "exporter-blank")
+	}
+	if err != nil {
+		return err
+	}
+	path := f.Name()
+	defer func() { err = errors.Join(err, os.Remove(path)) }()
+	if err := errors.Join(f.Close(), writeBlank(path)); err != nil {
+		return err
+	}
+	file, err := quotePath(path)
+	if err != nil {
+		return err
+	}
+	return exec("ATTACH " + file + " AS " + name + " (" + noLog + ")")
 }
 
 // attachNew attaches a new file that has the schema under a name. It is no copy of the
@@ -199,22 +222,23 @@ func (s *Store) version(ctx context.Context, path string) (_ int, err error) {
 	return s.attachFile(ctx, conn, path)
 }
 
+// setting runs on every connection of a database.
+type setting func(exec func(query string, args ...any) error) error
+
 // attach opens an in-memory database with the snapshot file at path read only
 // under the name snap, and chosen; one of an older schema stands behind today's.
-// prepare runs on every connection.
-func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(string, ...any) error) error) (*sql.DB, error) {
+// begin, unless it is nil, sees the first connection and says what runs on each.
+func (s *Store) attach(ctx context.Context, path string, begin func(conn *sql.Conn) (setting, error)) (*sql.DB, error) {
 	attached := false
-	enter := func(exec func(string, ...any) error) error {
-		if err := exec("USE snap"); err != nil || prepare == nil {
-			return err
-		}
-		return prepare(exec)
-	}
+	var each setting
 	db, err := openMemory(func(exec func(string, ...any) error) error {
 		if !attached {
 			return nil
 		}
-		return enter(exec)
+		if err := exec("USE snap"); err != nil || each == nil {
+			return err
+		}
+		return each(exec)
 	})
 	if err != nil {
 		return nil, err
@@ -224,15 +248,21 @@ func (s *Store) attach(ctx context.Context, path string, prepare func(exec func(
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	exec := func(query string, args ...any) error {
+		_, err := conn.ExecContext(ctx, query, args...)
+		return err
+	}
 	version, err := s.attachFile(ctx, conn, path)
 	if err == nil && version < schemaVersion {
-		err = overlay(ctx, conn, path)
+		err = s.overlay(ctx, conn, path)
 	}
 	if err == nil {
-		err = enter(func(query string, args ...any) error {
-			_, err := conn.ExecContext(ctx, query, args...)
-			return err
-		})
+		err = exec("USE snap")
+	}
+	if err == nil && begin != nil {
+		if each, err = begin(conn); err == nil && each != nil {
+			err = each(exec)
+		}
 	}
 	if err = errors.Join(err, conn.Close()); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -41,7 +41,7 @@ func (s *Store) RawFiles(ctx context.Context, from, end time.Time, snapshot, pro
 }
 
 func (s *Store) rawFilesOf(ctx context.Context, from, end time.Time, snapshot, project string) (_ []EvidenceFile, err error) {
-	place, err := s.find(ctx, ReadOptions{Snapshot: snapshot, Project: project})
+	place, _, err := s.find(ctx, ReadOptions{Snapshot: snapshot, Project: project}, false)
 	if err != nil {
 		return nil, err
 	}

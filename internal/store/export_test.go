@@ -25,7 +25,7 @@ func Published(s *Store) ([]string, error) {
 // ReadFile reads as of what o chooses, from the file of one snapshot.
 func ReadFile(ctx context.Context, s *Store, file string, o ReadOptions) (*Reader, error) {
 	o.Mask = cmp.Or(o.Mask, MaskFull)
-	p, err := s.findIn(ctx, s.path(file), o)
+	p, _, err := s.findIn(ctx, s.path(file), o, false)
 	if err != nil {
 		return nil, err
 	}

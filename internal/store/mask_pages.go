@@ -47,10 +47,10 @@ func (s *Store) pageMasker(ctx context.Context, snapshot, mask string) (_ *PageM
 		return nil, fmt.Errorf("mask %.200q: must be %s or %s", mask, MaskStandard, MaskPseudonym)
 	}
 	// The copy and the pages go by one key, which is there once the copy is.
-	if _, err := s.find(ctx, ReadOptions{Snapshot: snapshot, Mask: mask}); err != nil {
+	if _, _, err := s.find(ctx, ReadOptions{Snapshot: snapshot, Mask: mask}, false); err != nil {
 		return nil, err
 	}
-	place, err := s.find(ctx, ReadOptions{Snapshot: snapshot})
+	place, _, err := s.find(ctx, ReadOptions{Snapshot: snapshot}, false)
 	if err != nil {
 		return nil, err
 	}

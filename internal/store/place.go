@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ type Place struct {
 // Place finds the state that o chooses, and makes the masked copy where it is not
 // there. It returns the errors of [Store.Read].
 func (s *Store) Place(ctx context.Context, o ReadOptions) (Place, error) {
-	p, err := s.find(ctx, o)
+	p, _, err := s.find(ctx, o, false)
 	if err != nil {
 		return Place{}, fmt.Errorf("read store: %w", err)
 	}
@@ -47,45 +48,60 @@ func (p Place) Open(ctx context.Context, dir string) (*Reader, error) {
 // open opens the place; what spills goes into the folder of s, and of all other
 // files only those of writable can be written.
 func (p Place) open(ctx context.Context, s *Store, writable ...string) (*Reader, error) {
-	if _, err := time.LoadLocation(p.Timezone); err != nil {
-		return nil, fmt.Errorf("time zone %q: %w", p.Timezone, err)
-	}
-	locked := false
-	db, err := s.attach(ctx, p.File, func(exec func(string, ...any) error) error {
-		if !locked {
-			if p.Previous != "" {
-				if err := p.attachPrevious(exec); err != nil {
-					return fmt.Errorf("the state at %s: %w", p.Previous, err)
-				}
-			}
-			// Last, since it forbids every further setting.
-			for _, path := range writable {
-				if err := exec("SET allowed_paths = [" + quote(path) + "]"); err != nil {
-					return err
-				}
-			}
-			if err := exec("SET GLOBAL TimeZone = " + quote(p.Timezone) + `;
-SET enable_external_access = false;
-SET lock_configuration = true;`); err != nil {
-				return err
-			}
-			locked = true
-		}
-		return p.set(exec)
-	})
+	db, err := s.attach(ctx, p.File, func(*sql.Conn) (setting, error) { return p.setting(s, writable...), nil })
 	if err != nil {
 		return nil, err
 	}
+	return p.reader(db, s), nil
+}
+
+// setting is how connections are made to see the place; the first of them forbids
+// every further setting. Of other files only those of writable can be written.
+func (p Place) setting(s *Store, writable ...string) setting {
+	locked := false
+	return func(exec func(string, ...any) error) error {
+		if locked {
+			return p.set(exec)
+		}
+		if _, err := time.LoadLocation(p.Timezone); err != nil {
+			return fmt.Errorf("time zone %q: %w", p.Timezone, err)
+		}
+		if p.Previous != "" {
+			if err := p.attachPrevious(s, exec); err != nil {
+				return fmt.Errorf("the state at %s: %w", p.Previous, err)
+			}
+		}
+		for _, path := range writable {
+			if err := exec("SET allowed_paths = [" + quote(path) + "]"); err != nil {
+				return err
+			}
+		}
+		if err := exec("SET GLOBAL TimeZone = " + quote(p.Timezone) + `;
+SET enable_external_access = false;
+SET lock_configuration = true;`); err != nil {
+			return err
+		}
+		locked = true
+		return p.set(exec)
+	}
+}
+
+// reader reads the place from its database; what spills goes into the folder of s.
+func (p Place) reader(db *sql.DB, s *Store) *Reader {
 	earlier := func(ctx context.Context, snapshot string) (*Reader, error) {
-		m, err := s.moment(ctx, p.File, ReadOptions{Snapshot: snapshot, Project: p.Project})
+		e := p // connections of this reader go on with p
+		e.Previous = ""
+		db, err := s.attach(ctx, p.File, func(conn *sql.Conn) (setting, error) {
+			m, err := momentIn(ctx, conn, ReadOptions{Snapshot: snapshot, Project: p.Project})
+			e.Snapshot, e.AsOf = m.snapshot, m.asOf
+			return e.setting(s), err
+		})
 		if err != nil {
 			return nil, err
 		}
-		e := p // connections of this reader go on with p
-		e.Snapshot, e.AsOf, e.Previous = m.snapshot, m.asOf, ""
-		return e.open(ctx, s)
+		return e.reader(db, s), nil
 	}
-	return &Reader{db: db, place: p, dir: s.dir, earlier: earlier}, nil
+	return &Reader{db: db, place: p, dir: s.dir, earlier: earlier}
 }
 
 // set sets the variables of a connection.
@@ -105,9 +121,12 @@ func (p Place) set(exec func(string, ...any) error) error {
 // baseTable matches the definition of a table in the schema.
 var baseTable = regexp.MustCompile(`(?m)^CREATE TABLE base\.(\w+)`)
 
-// attachPrevious makes the database previous in memory: the views of today over the
-// tables of the file, as of an earlier snapshot.
-func (p Place) attachPrevious(exec func(string, ...any) error) error {
+// attachPrevious makes the database previous: the views of today over the tables of
+// the file, as of an earlier snapshot.
+func (p Place) attachPrevious(s *Store, exec func(string, ...any) error) error {
+	if err := s.attachBlank(exec, "previous"); err != nil {
+		return err
+	}
 	schema, err := schemaSQL()
 	if err != nil {
 		return err
@@ -117,11 +136,11 @@ func (p Place) attachPrevious(exec func(string, ...any) error) error {
 		project = quote(p.Project)
 	}
 	var text strings.Builder
-	text.WriteString("ATTACH ':memory:' AS previous; USE previous;" + schema)
+	text.WriteString("USE previous; BEGIN;")
 	for _, table := range baseTable.FindAllStringSubmatch(schema, -1) {
 		fmt.Fprintf(&text, "DROP TABLE base.%[1]s; CREATE VIEW base.%[1]s AS FROM snap.base.%[1]s;\n", table[1])
 	}
-	fmt.Fprintf(&text, "CREATE OR REPLACE VIEW base.as_of AS SELECT %s AS snapshot_id, %s::VARCHAR AS project_id; USE snap",
+	fmt.Fprintf(&text, "CREATE OR REPLACE VIEW base.as_of AS SELECT %s AS snapshot_id, %s::VARCHAR AS project_id; COMMIT; USE snap",
 		quote(p.Previous), project)
 	return exec(text.String())
 }

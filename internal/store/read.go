@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +27,12 @@ type Reader struct {
 // answers for a time before the damaged one began. It returns [ErrNotPublished] when there
 // is none, [ErrDamaged] when the file cannot be read, and [*ErrNewer].
 func (s *Store) Read(ctx context.Context, o ReadOptions) (*Reader, error) {
-	p, err := s.find(ctx, o)
+	p, db, err := s.find(ctx, o, true)
 	if err != nil {
 		return nil, fmt.Errorf("read store: %w", err)
+	}
+	if db != nil {
+		return p.reader(db, s), nil
 	}
 	r, err := p.open(ctx, s)
 	if err != nil {
@@ -36,61 +41,85 @@ func (s *Store) Read(ctx context.Context, o ReadOptions) (*Reader, error) {
 	return r, nil
 }
 
-// find finds the state that o chooses.
-func (s *Store) find(ctx context.Context, o ReadOptions) (Place, error) {
+// find finds the state that o chooses. To be read, it comes with its database, unless
+// its file was not opened to find it.
+func (s *Store) find(ctx context.Context, o ReadOptions, read bool) (Place, *sql.DB, error) {
 	if o.Mask = cmp.Or(o.Mask, MaskFull); !slices.Contains(Masks, o.Mask) {
-		return Place{}, fmt.Errorf("mask %.200q: must be one of %s", o.Mask, strings.Join(Masks, ", "))
+		return Place{}, nil, fmt.Errorf("mask %.200q: must be one of %s", o.Mask, strings.Join(Masks, ", "))
 	}
 	ids, _, err := s.files()
 	if err != nil {
-		return Place{}, err
+		return Place{}, nil, err
 	}
 	if len(ids) == 0 {
-		return Place{}, fmt.Errorf("%w: the store is empty", ErrNotPublished)
+		return Place{}, nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
 	}
 	file := s.path(ids[len(ids)-1])
 	if o.Snapshot != "" {
 		own := s.path(o.Snapshot)
 		if there, err := exists(own); err != nil {
-			return Place{}, err
+			return Place{}, nil, err
 		} else if there {
 			file = own
 		}
 	}
-	p, err := s.findIn(ctx, file, o)
+	p, db, err := s.findIn(ctx, file, o, read)
 	// An older file answers for the time before the damaged ones began.
 	for i := len(ids) - 2; i >= 0 && o.Snapshot == "" && !o.AsOf.IsZero() && errors.Is(err, ErrDamaged); i-- {
 		if began, e := time.Parse(idLayout, ids[i+1]); e != nil || !o.AsOf.Before(began) {
-			return Place{}, err
+			return Place{}, nil, err
 		}
-		p, err = s.findIn(ctx, s.path(ids[i]), o)
+		p, db, err = s.findIn(ctx, s.path(ids[i]), o, read)
 	}
-	return p, err
+	return p, db, err
 }
 
-// findIn finds the state that o chooses among those that one file knows.
-func (s *Store) findIn(ctx context.Context, file string, o ReadOptions) (Place, error) {
-	p := Place{File: file, Project: o.Project, Timezone: cmp.Or(o.Timezone, "UTC"), Mask: o.Mask}
-	m, err := s.copiedMoment(ctx, file, o)
-	if err == nil {
-		p.File = maskedPath(file, o.Mask)
-	} else if m, err = s.moment(ctx, file, o); err != nil {
-		return Place{}, err
+// findIn finds the state that o chooses among those that one file knows. Its masked
+// copy knows the same, where there is one that can be used.
+func (s *Store) findIn(ctx context.Context, file string, o ReadOptions, read bool) (p Place, db *sql.DB, err error) {
+	p = Place{Project: o.Project, Timezone: cmp.Or(o.Timezone, "UTC"), Mask: o.Mask}
+	choose := func(path string) (*sql.DB, error) {
+		return s.attach(ctx, path, func(conn *sql.Conn) (setting, error) {
+			if path != file {
+				if made, err := readMask(ctx, conn); err != nil || !made.fits(o.Mask) {
+					return nil, errors.Join(ErrNotPublished, err)
+				}
+			}
+			m, err := momentIn(ctx, conn, o)
+			if err != nil {
+				return nil, err
+			}
+			p.File, p.Snapshot, p.AsOf = path, m.snapshot, m.asOf
+			if own := s.path(m.snapshot); own != file && o.Snapshot == "" {
+				if there, err := exists(own); err != nil {
+					return nil, err
+				} else if there {
+					p.File = own
+				}
+			}
+			if read = read && p.File == path && (path != file || o.Mask == MaskFull); !read {
+				return nil, nil
+			}
+			return p.setting(s), nil
+		})
 	}
-	p.Snapshot, p.AsOf = m.snapshot, m.asOf
-	if own := s.path(m.snapshot); own != file && o.Snapshot == "" {
-		if there, err := exists(own); err != nil {
-			return Place{}, err
-		} else if there {
-			file, p.File = own, own
-		}
+	err = ErrNotPublished
+	if o.Mask != MaskFull {
+		db, err = choose(maskedPath(file, o.Mask))
 	}
-	if p.File == file && o.Mask != MaskFull {
-		if p.File, err = s.masked(ctx, file, o); err != nil {
-			return Place{}, err
-		}
+	if err != nil {
+		db, err = choose(file)
 	}
-	return p, nil
+	if err != nil || read {
+		return p, db, err
+	}
+	if err := db.Close(); err != nil {
+		return Place{}, nil, err
+	}
+	if o.Mask != MaskFull && p.File != maskedPath(file, o.Mask) {
+		p.File, err = s.masked(ctx, p.File, o)
+	}
+	return p, nil, err
 }
 
 // Earlier opens a reader of an earlier snapshot from the file that r reads, so
@@ -105,43 +134,16 @@ func (r *Reader) Earlier(ctx context.Context, snapshot string) (*Reader, error) 
 	return e, nil
 }
 
-// copiedMoment is [Store.moment] from the masked copy of a file, which knows the
-// same. It errs where there is none that can be used.
-func (s *Store) copiedMoment(ctx context.Context, file string, o ReadOptions) (moment, error) {
-	if o.Mask == MaskFull {
-		return moment{}, ErrNotPublished
-	}
-	db, err := s.attach(ctx, maskedPath(file, o.Mask), nil)
-	if err != nil {
-		return moment{}, err
-	}
-	defer db.Close()
-	if made, err := readMask(ctx, db); err != nil || !made.fits(o.Mask) {
-		return moment{}, errors.Join(ErrNotPublished, err)
-	}
-	return momentIn(ctx, db, o)
-}
-
 // moment is a snapshot with the time that it is read as of.
 type moment struct {
 	snapshot string
 	asOf     time.Time
 }
 
-// moment finds the snapshot that o chooses among those that file knows.
-func (s *Store) moment(ctx context.Context, file string, o ReadOptions) (moment, error) {
-	db, err := s.attach(ctx, file, nil)
-	if err != nil {
-		return moment{}, err
-	}
-	defer db.Close()
-	return momentIn(ctx, db, o)
-}
-
 // momentIn finds the snapshot that o chooses among those that the chosen database
 // knows. It refuses one of which a purge has taken rows by their age: as of it they
 // would be missing without a word.
-func momentIn(ctx context.Context, db *sql.DB, o ReadOptions) (moment, error) {
+func momentIn(ctx context.Context, db queryer, o ReadOptions) (moment, error) {
 	// A project that the cloud never answered for has no server time; where none
 	// has one, our own clock stands in.
 	rows, err := db.QueryContext(ctx, `
@@ -162,7 +164,7 @@ ORDER BY snapshot_id DESC`, o.Project)
 		}
 		found = o.Snapshot == m.snapshot || o.Snapshot == "" && (o.AsOf.IsZero() || !m.asOf.After(o.AsOf))
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return moment{}, err
 	}
 	if !found {
@@ -197,21 +199,24 @@ func notPublished(o ReadOptions) error {
 	return fmt.Errorf("%w: %s", ErrNotPublished, strings.Join(want, ", "))
 }
 
-// Empty opens the schema without any snapshot, in memory: a reader to describe
-// statements with where there is no store.
+// Empty opens the schema without any snapshot: a reader to describe statements with
+// where there is no store.
 func Empty(ctx context.Context) (_ *Reader, err error) {
-	db, err := openMemory(func(func(string, ...any) error) error { return nil })
+	dir, err := os.MkdirTemp("", "exporter-schema")
 	if err != nil {
 		return nil, fmt.Errorf("empty store: %w", err)
 	}
-	text, err := schemaSQL()
-	if err == nil {
-		_, err = db.ExecContext(ctx, settings(readMemory, "", 1)+text+`
-SET enable_external_access = false;
-SET lock_configuration = true;`)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s, path := &Store{dir: dir}, filepath.Join(dir, "blank.duckdb")
+	if err := writeBlank(path); err != nil {
+		return nil, fmt.Errorf("empty store: %w", err)
 	}
+	db, err := s.attach(ctx, path, func(conn *sql.Conn) (setting, error) {
+		_, err := conn.ExecContext(ctx, "SET enable_external_access = false; SET lock_configuration = true")
+		return nil, err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("empty store: %w", errors.Join(err, db.Close()))
+		return nil, fmt.Errorf("empty store: %w", err)
 	}
 	return &Reader{db: db, place: Place{Mask: MaskFull}, earlier: func(_ context.Context, id string) (*Reader, error) {
 		return nil, notPublished(ReadOptions{Snapshot: id})

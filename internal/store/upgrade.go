@@ -9,7 +9,7 @@ import (
 )
 
 // A file of an older schema is never changed. It is read through the tables and
-// views of today, made over it in memory ([overlay]); and the next snapshot is
+// views of today, made over it ([Store.overlay]); and the next snapshot is
 // a new file with the schema of today, filled from it by the names of tables and
 // columns ([Build.copyTables]). What the older schema did not have is the
 // column's default, else NULL.
@@ -20,18 +20,22 @@ type runner interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 }
 
-// overlay makes an in-memory database of today's schema named snap over the
-// file at path, which is attached under that name.
-func overlay(ctx context.Context, db runner, path string) error {
+// overlay makes a database of today's schema named snap over the file at path, which
+// is attached under that name.
+func (s *Store) overlay(ctx context.Context, db runner, path string) error {
 	file, err := quotePath(path)
 	if err != nil {
 		return err
 	}
-	text, err := schemaSQL()
-	if err != nil {
+	exec := func(query string, args ...any) error {
+		_, err := db.ExecContext(ctx, query, args...)
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "DETACH snap; ATTACH "+file+" AS old (READ_ONLY); ATTACH ':memory:' AS snap; USE snap;"+text); err != nil {
+	err = exec("DETACH snap; ATTACH " + file + " AS old (READ_ONLY)")
+	if err == nil {
+		err = s.attachBlank(exec, "snap")
+	}
+	if err != nil {
 		return fmt.Errorf("%s: an older schema: %w", path, err)
 	}
 	tables, err := shared(ctx, db, "old", "snap")
