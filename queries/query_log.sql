@@ -12,30 +12,6 @@
 --             journal for as long as store.keep.query_days says; here is its
 --             SHA-256. The journal is that of the begin of this snapshot. In a
 --             masked snapshot the account, the hashes and the parameters are masked.
-WITH told AS (
-    SELECT
-        seq,
-        "at",
-        json_extract_string(detail, '$.by') AS account,
-        json_extract_string(detail, '$.snapshot') AS snapshot_id,
-        TRY_CAST(json_extract_string(detail, '$.as_of') AS TIMESTAMPTZ) AS as_of,
-        json_extract_string(detail, '$.previous') AS previous,
-        json_extract_string(detail, '$.project') AS project_id,
-        json_extract_string(detail, '$.mask') AS mask,
-        json_extract_string(detail, '$.format') AS format,
-        array_to_string(CAST(json_extract_string(detail, '$.parameters[*]') AS VARCHAR[]), ', ') AS parameters,
-        json_extract_string(detail, '$.outcome') AS outcome,
-        TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows,
-        coalesce(json_extract_string(detail, '$.cut') = 'true', false) AS cut,
-        TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms,
-        json_extract_string(detail, '$.sql_sha256') AS sql_sha256,
-        json_extract_string(detail, '$.result_sha256') AS result_sha256,
-        json_extract_string(detail, '$.text') AS text_file
-    FROM journal
-    WHERE kind = 'query'
-        AND "at" <= CAST($as_of AS TIMESTAMPTZ)
-        AND CAST(timezone($timezone, "at") AS DATE) > CAST(timezone($timezone, CAST($as_of AS TIMESTAMPTZ)) AS DATE) - CAST($days AS INTEGER)
-)
 SELECT
     CASE
         WHEN mask = 'full' THEN 'medium'
@@ -59,5 +35,5 @@ SELECT
     result_sha256,
     text_file,
     seq
-FROM told
+FROM asked_queries(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
 ORDER BY asked_at DESC, seq DESC

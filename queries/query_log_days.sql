@@ -7,30 +7,6 @@
 --             others.
 -- Parameters  $as_of, $timezone, $days.
 -- Limits      As in query_log.sql.
-WITH told AS (
-    SELECT
-        seq,
-        "at",
-        json_extract_string(detail, '$.by') AS account,
-        json_extract_string(detail, '$.snapshot') AS snapshot_id,
-        TRY_CAST(json_extract_string(detail, '$.as_of') AS TIMESTAMPTZ) AS as_of,
-        json_extract_string(detail, '$.previous') AS previous,
-        json_extract_string(detail, '$.project') AS project_id,
-        json_extract_string(detail, '$.mask') AS mask,
-        json_extract_string(detail, '$.format') AS format,
-        array_to_string(CAST(json_extract_string(detail, '$.parameters[*]') AS VARCHAR[]), ', ') AS parameters,
-        json_extract_string(detail, '$.outcome') AS outcome,
-        TRY_CAST(json_extract_string(detail, '$.rows') AS BIGINT) AS rows,
-        coalesce(json_extract_string(detail, '$.cut') = 'true', false) AS cut,
-        TRY_CAST(json_extract_string(detail, '$.ms') AS BIGINT) AS ms,
-        json_extract_string(detail, '$.sql_sha256') AS sql_sha256,
-        json_extract_string(detail, '$.result_sha256') AS result_sha256,
-        json_extract_string(detail, '$.text') AS text_file
-    FROM journal
-    WHERE kind = 'query'
-        AND "at" <= CAST($as_of AS TIMESTAMPTZ)
-        AND CAST(timezone($timezone, "at") AS DATE) > CAST(timezone($timezone, CAST($as_of AS TIMESTAMPTZ)) AS DATE) - CAST($days AS INTEGER)
-)
 SELECT
     CASE
         WHEN bool_or(mask = 'full') THEN 'medium'
@@ -48,6 +24,6 @@ SELECT
     count(DISTINCT snapshot_id) AS snapshots,
     coalesce(sum(rows), 0)::BIGINT AS rows,
     coalesce(sum(ms), 0) / 1000 AS seconds
-FROM told
+FROM asked_queries(CAST($as_of AS TIMESTAMPTZ), $timezone, $days)
 GROUP BY day, account
 ORDER BY day DESC, account

@@ -112,7 +112,8 @@ func writeTable(b *strings.Builder, t store.Table) {
 // macroCall is a call of a macro or function as an example.
 func macroCall(t store.Table) string {
 	values := map[string]string{"from_snapshot": "'20260102T060000Z'", "to_snapshot": "'20260103T060000Z'", "resource": "'structures'",
-		"own_reports": "''", "zone": "'Asia/Shanghai'", "stuck_hours": "24", "critical_hours": "72", "target_hours": "24"}
+		"own_reports": "''", "zone": "'Asia/Shanghai'", "stuck_hours": "24", "critical_hours": "72", "target_hours": "24",
+		"factor": "3", "min_more": "3", "min_ratio": "1.5", "min_peers": "5", "max_channels": "0"}
 	var args []string
 	for _, p := range t.Parameters {
 		value := values[p.Name]

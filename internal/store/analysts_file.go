@@ -47,7 +47,7 @@ var analystsMacros = []string{
 var inFile = map[string]string{
 	"permissions": "permission_history", "persons": "person_history", "structures": "structure_history",
 	"rules": "rule_history", "snapshots": "snapshots", "permission_versions": "permission_versions",
-	"unpurged": "unpurged", "other_set": "other_set",
+	"unpurged": "unpurged", "begun": "begun", "other_set": "other_set",
 	"as_of": "(SELECT max(snapshot_id) AS snapshot_id, NULL::VARCHAR AS project_id FROM snapshots)",
 	"whole_walks": `(
 SELECT r.project_id, r.resource, r.snapshot_id, coalesce(s.server_time, s.started_at) AS seen_at

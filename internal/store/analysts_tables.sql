@@ -78,4 +78,11 @@ CREATE MACRO unpurged(id) AS
             THEN error('snapshot ' || id || ': this file answers from ' || (SELECT value FROM about WHERE fact = 'history from') || ' on')
         ELSE id
     END;
+CREATE MACRO begun(ts) AS
+    CASE
+        WHEN ts < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
+            THEN error('there was no snapshot yet at ' || ts || ': the first is of ' || (SELECT min(coalesce(server_time, started_at)) FROM snapshots))
+        ELSE ts
+    END;
+COMMENT ON MACRO begun IS 'The time, unless there was no snapshot yet: part of permissions_at and its like.';
 COMMENT ON MACRO unpurged IS 'The snapshot, unless its history has been purged: part of permissions_at and its like.';

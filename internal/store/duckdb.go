@@ -24,7 +24,7 @@ import (
 // Every change of a file in schema/ after a release raises it, but for comments,
 // and then a store of the version before is kept in testdata. After any change
 // TestBlank writes the blank anew.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // defaultMemory is DuckDB's limit, which does not count all that it takes; the
 // decoding of pages needs pageMemory more while it lasts, and the text of a

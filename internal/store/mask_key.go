@@ -86,7 +86,7 @@ func (k maskKey) tags(label string, texts []string, n int, face func(string) str
 }
 
 // normalise is what a text has in common with its other spellings. The blanks are
-// those that queries/identity_quality.sql leaves out of names, and no more.
+// those that identity_findings leaves out of names, and no more.
 func normalise(s string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "", "\u3000", "").Replace(s))
 }

@@ -42,9 +42,9 @@ var groups = []struct {
 		"permissions_at", "persons_at", "structures_at", "rules_at", "permission_changes", "permission_balance"}},
 	{"What follows from it", []string{"permission_context", "permission_rules", "permission_sources", "person_context",
 		"failed_deletions", "record_coverage", "code_contingency", "drift_findings", "count_findings", "task_findings", "deliveries",
-		"roster_codes", "roster_persons", "exception_states", "kpis"}},
+		"roster_codes", "roster_persons", "issue_findings", "identity_findings", "access_counts", "exception_states", "kpis"}},
 	{"Whether it can be relied on", []string{"snapshots", "resources", "tie_outs", "digests", "calls", "purged", "slot_days", "control_days",
-		"resource_text"}},
+		"asked_queries", "resource_text"}},
 	{"What was given", []string{"registers", "channel_register", "roster", "exceptions", "journal"}},
 }
 
@@ -54,12 +54,14 @@ var parameterTypes = map[string]string{
 	"from_snapshot": "VARCHAR", "to_snapshot": "VARCHAR", "own_reports": "VARCHAR", "resource": "VARCHAR",
 	"days": "INTEGER", "within_days": "INTEGER", "stuck_hours": "INTEGER", "critical_hours": "INTEGER",
 	"task_days": "INTEGER", "delivery_days": "INTEGER", "target_hours": "INTEGER", "calendar_days": "INTEGER",
+	"factor": "DOUBLE", "min_more": "INTEGER", "min_ratio": "DOUBLE", "min_peers": "INTEGER", "max_channels": "INTEGER",
 }
 
 // rowsOf names the table whose columns a macro hands on under their names.
 var rowsOf = map[string]string{
 	"permissions_at": "permissions", "persons_at": "persons", "structures_at": "structures", "rules_at": "rules",
 	"permission_changes": "permissions", "drift_findings": "permissions", "count_findings": "permissions", "deliveries": "permissions",
+	"issue_findings": "permissions", "identity_findings": "person_context", "access_counts": "person_context",
 	"task_findings": "tasks", "roster_codes": "roster", "roster_persons": "person_context", "exception_states": "exceptions",
 	"control_days": "snapshots",
 }
@@ -192,7 +194,7 @@ func (r *Reader) describe(ctx context.Context, t, of *Table) error {
 
 // meaningLine is a line of a macro's comment that explains a column: DuckDB has no
 // comments on the columns of macros.
-var meaningLine = regexp.MustCompile(`^([a-z_]+): (.*)$`)
+var meaningLine = regexp.MustCompile(`^([a-z0-9_]+): (.*)$`)
 
 // takeMeanings takes the lines that explain columns out of the comment.
 func (t *Table) takeMeanings() map[string]string {

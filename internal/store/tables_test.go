@@ -22,7 +22,7 @@ func TestTables(t *testing.T) {
 	st := storetest.Open(t)
 	id := storetest.Publish(t, st, storetest.Site{Project: "p1", At: day(1), Rows: full})
 	r := read(t, st, store.ReadOptions{})
-	arguments := map[string]string{"TIMESTAMPTZ": "now()", "INTEGER": "30", "VARCHAR": "'Asia/Shanghai'"}
+	arguments := map[string]string{"TIMESTAMPTZ": "now()", "INTEGER": "30", "DOUBLE": "1.5", "VARCHAR": "'Asia/Shanghai'"}
 	var told []string
 	for _, table := range tables {
 		if lines := strings.Split(table.Comment, "\n"); !strings.HasSuffix(lines[len(lines)-1], ".") && len(lines) == 1 {

@@ -79,6 +79,28 @@ func TestOldStore(t *testing.T) {
 	checkSchema(t, read(t, st, store.ReadOptions{Snapshot: oldIDs[0]}), r)
 }
 
+// A store of version 2, with two snapshots of the documents' site that are the same: in
+// its own files and in one that was made from them since all is there, and what
+// version 3 has added answers.
+func TestStoreOfVersion2(t *testing.T) {
+	st := old(t, 2)
+	ids := []string{"20261122T200452Z", "20261122T200456Z"}
+	before := map[string]map[string]string{}
+	for _, id := range ids {
+		r := readFile(t, st, id, store.ReadOptions{Snapshot: id})
+		checkDigests(t, r)
+		before[id] = everything(t, r)
+		check(t, r, "SELECT schema_version FROM base.store", "2")
+		check(t, r, "SELECT count(*) > 0 FROM issue_findings(now())", "true")
+	}
+	id := storetest.Publish(t, st, storetest.Site{Project: "1424615984265764001", At: time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC), Rows: full})
+	for _, s := range ids {
+		if diff := cmp.Diff(before[s], everything(t, readFile(t, st, id, store.ReadOptions{Snapshot: s}))); diff != "" {
+			t.Errorf("as of %s (-before the upgrade +after):\n%s", s, diff)
+		}
+	}
+}
+
 // checkSchema compares what a reader of an old file sees with what one of a new
 // file does.
 func checkSchema(t *testing.T, old, now *store.Reader) {

@@ -891,18 +891,22 @@ excessive AS (
     SELECT count(*) FILTER (WHERE severity = 'high') AS excess
     FROM count_findings()
 ),
+brought AS (
+    SELECT device, how, hours
+    FROM deliveries(moment, zone, delivery_days)
+),
 delivered AS (
     SELECT
         count(*) FILTER (WHERE how IN ('record', 'snapshot')) AS delivered,
         count(*) FILTER (WHERE how = 'open') AS open,
         quantile_disc(hours, 0.95) FILTER (WHERE how IN ('record', 'snapshot')) AS p95
-    FROM deliveries(moment, zone, delivery_days)
+    FROM brought
 ),
 delivering AS (
     SELECT count(*) FILTER (WHERE p95 > target_hours) AS slow
     FROM (
         SELECT device, quantile_disc(hours, 0.95) FILTER (WHERE how IN ('record', 'snapshot')) AS p95
-        FROM deliveries(moment, zone, delivery_days)
+        FROM brought
         GROUP BY device
     )
 ),

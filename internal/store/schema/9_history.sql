@@ -258,6 +258,15 @@ CREATE MACRO base.unpurged(id) AS
         ELSE id
     END;
 
+-- begun(ts): the time, unless there was no snapshot yet: then an error, for no rows
+-- would look as if there had been none.
+CREATE MACRO base.begun(ts) AS
+    CASE
+        WHEN ts < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
+            THEN error('there was no snapshot yet at ' || ts || ': the first is of ' || (SELECT min(coalesce(server_time, started_at)) FROM snapshots))
+        ELSE ts
+    END;
+
 CREATE MACRO permissions_at(ts) AS TABLE
 SELECT
     h.project_id,
@@ -294,7 +303,7 @@ FROM base.permissions AS h
 JOIN (
     SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
-    WHERE coalesce(s.server_time, s.started_at) <= ts
+    WHERE coalesce(s.server_time, s.started_at) <= base.begun(ts)
     GROUP BY s.project_id
 ) AS s
     ON s.project_id = h.project_id
@@ -315,7 +324,7 @@ FROM base.persons AS h
 JOIN (
     SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
-    WHERE coalesce(s.server_time, s.started_at) <= ts
+    WHERE coalesce(s.server_time, s.started_at) <= base.begun(ts)
     GROUP BY s.project_id
 ) AS s
     ON s.project_id = h.project_id
@@ -342,7 +351,7 @@ FROM base.structures AS h
 JOIN (
     SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
-    WHERE coalesce(s.server_time, s.started_at) <= ts
+    WHERE coalesce(s.server_time, s.started_at) <= base.begun(ts)
     GROUP BY s.project_id
 ) AS s
     ON s.project_id = h.project_id
@@ -369,7 +378,7 @@ FROM base.rules AS h
 JOIN (
     SELECT s.project_id, base.unpurged(max(s.snapshot_id)) AS snapshot_id
     FROM snapshots AS s
-    WHERE coalesce(s.server_time, s.started_at) <= ts
+    WHERE coalesce(s.server_time, s.started_at) <= base.begun(ts)
     GROUP BY s.project_id
 ) AS s
     ON s.project_id = h.project_id
