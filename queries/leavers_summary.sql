@@ -11,9 +11,15 @@
 -- Parameters  $as_of, $timezone.
 -- Limits      With no roster, or with none that has the persons' work numbers,
 --             nothing can be concluded.
-WITH gone AS (
-    SELECT *
+WITH known AS MATERIALIZED (
+    -- Of many persons this takes most of the memory there is: once, and no more
+    -- columns than are asked for.
+    SELECT project_id, person_id, person_code, permissions, standing, terminated
     FROM roster_persons(CAST($as_of AS TIMESTAMPTZ))
+),
+gone AS (
+    SELECT *
+    FROM known
     WHERE standing = 'terminated' AND permissions > 0
 ),
 held AS (
@@ -63,7 +69,7 @@ persons_with AS (
         count(*) AS persons,
         count(*) FILTER (WHERE standing NOT IN ('no work number', 'not in the roster')) AS matched,
         count(*) FILTER (WHERE standing IN ('no work number', 'not in the roster')) AS unsettled
-    FROM roster_persons(CAST($as_of AS TIMESTAMPTZ))
+    FROM known
     WHERE permissions > 0
 ),
 removals AS (
@@ -84,7 +90,7 @@ listed AS (
     LEFT JOIN roster_codes(CAST($as_of AS TIMESTAMPTZ)) AS c
         ON c.person_code = trim(r.person_code)
     LEFT JOIN (
-        SELECT DISTINCT trim(person_code) AS person_code FROM person_context WHERE person_code IS NOT NULL
+        SELECT DISTINCT trim(person_code) AS person_code FROM known WHERE person_code IS NOT NULL
     ) AS p
         ON p.person_code = trim(r.person_code)
 ),

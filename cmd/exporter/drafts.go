@@ -49,7 +49,8 @@ func openDrafts(out string) (_ *drafts, err error) {
 func workFolder() (dir string, done func() error, err error) {
 	d := &drafts{}
 	if err := errors.Join(d.sweep(os.TempDir()), d.open(os.TempDir())); err != nil {
-		return "", nil, errors.Join(err, d.close())
+		return "", nil, &hintError{errors.Join(fmt.Errorf("make a folder for the time being: %w", err), d.close()),
+			"it is made in $TMPDIR, else in /tmp, which must be writable and have room"}
 	}
 	return d.dir, d.close, nil
 }

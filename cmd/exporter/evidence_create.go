@@ -146,7 +146,7 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	}
 	b := &bundle{app: a, cfg: cfg, st: st, plan: plan, rows: map[string]int64{}, originals: map[string]string{}}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
-		return explainOut(err)
+		return &hintError{err, hintOut}
 	}
 	if b.w, err = evidence.Create(f.out, plan.name); errors.Is(err, os.ErrExist) {
 		found, failed := a.enterFound(ctx, cfg, filepath.Join(f.out, plan.name))
@@ -159,7 +159,12 @@ func (a *app) createEvidence(ctx context.Context, cfg *config, f *evidenceFlags)
 	} else if err != nil {
 		return explainOut(err)
 	}
-	defer func() { err = errors.Join(explainOut(err), b.w.Discard()) }()
+	defer func() {
+		if err != nil && len(hints(err)) == 0 {
+			err = explainOut(err)
+		}
+		err = errors.Join(err, b.w.Discard())
+	}()
 	sealed, err := b.make(ctx, chosen, fonts, f.mask, seal)
 	if err != nil {
 		return err
@@ -243,10 +248,11 @@ func (a *app) saySealed(b *bundle, x *sealedBundle, took time.Duration) {
 		color = text.FgHiYellow
 	}
 	verdict := paint(a.stderr, color, word) + strings.TrimPrefix(b.plan.words(), word)
-	fmt.Fprintf(a.stderr, "sealed %s in %s: %s\n", b.plan.name, duration(took), verdict)
+	fmt.Fprintf(a.stderr, "sealed %s in %s\n", b.plan.name, duration(took))
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(a.stderr, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
+	line("verdict", "%s", verdict)
 	line("folder", "%s, %s, %s", x.Dir, plural(int64(x.Files), "file"), size(x.Bytes))
 	line("zip", "%s", x.Zip)
 	if b.plan.since != "" {

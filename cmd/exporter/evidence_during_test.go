@@ -179,6 +179,22 @@ func TestEvidenceLeavesNothing(t *testing.T) {
 	}
 }
 
+// Where this machine's clock is behind the snapshot nothing is sealed: a bundle would
+// say that it was made before what is in it.
+func TestEvidenceClockBehind(t *testing.T) {
+	t.Parallel()
+	s := newEvidenceSite(t)
+	s.day = time.Date(2026, 3, 3, 0, 30, 0, 0, time.UTC) // half an hour before
+	args := []string{"evidence", "create", "--from", "2026-03-02", "--to", "2026-03-03", "--mask", "full", "--report", "changes", "--out", s.path("out")}
+	_, said := s.run(t, 1, args...)
+	if !strings.Contains(said, "snapshot 20260303T010000Z is of 2026-03-03T09:00:00+08:00, which is still to come by the clock of this machine") ||
+		!strings.Contains(said, "hint: set the clock") {
+		t.Errorf("%s", said)
+	}
+	s.day = time.Date(2026, 3, 3, 0, 58, 0, 0, time.UTC) // clocks are never the same
+	s.run(t, 0, args...)
+}
+
 // What a bundle says of a snapshot that no line of the journal seals is said.
 func TestEvidenceNotSealed(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,7 @@ func TestEvidenceSaysWhatIsMissing(t *testing.T) {
 	drifted := site.copy(t, "")
 	_, said = drifted.run(t, 0, "evidence", "create", "--from", "2026-03-02", "--to", "2026-03-03", "--mask", "full", "--report", "changes", "--out", drifted.path("out"))
 	v = drifted.verify(t, 0, drifted.path("out/evidence-2026-03-02-2026-03-03-full"))
-	if want := "complete; the snapshot 20260303T010000Z was read with drift"; v.Info["Verdict"] != want || !strings.Contains(said, ": "+want+"\n") {
+	if want := "complete; the snapshot 20260303T010000Z was read with drift"; v.Info["Verdict"] != want || !strings.Contains(said, "  verdict    "+want+"\n") {
 		t.Errorf("with drift: %v\n%s", v.Info, said)
 	}
 	// Snapshots in part are no evidence of a day.

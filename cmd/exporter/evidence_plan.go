@@ -28,6 +28,9 @@ type evidencePlan struct {
 // missingDay is a day of the period that has no whole snapshot.
 type missingDay struct{ day, why string }
 
+// maxBehind is how far this machine's clock may be behind the cloud's.
+const maxBehind = 5 * time.Minute
+
 const hintPeriod = "days of the store's time zone, as: --from 2026-01-01 --to 2026-03-31"
 
 // planEvidence chooses the snapshots of a period.
@@ -141,6 +144,10 @@ func (p *evidencePlan) choose(all []store.Snapshot) error {
 		return p.nothing(whole, within)
 	}
 	p.snapshot = last.id
+	if last.at.After(p.today.Add(maxBehind)) {
+		return &hintError{fmt.Errorf("snapshot %s is of %s, which is still to come by the clock of this machine", last.id, last.at.In(p.zone).Format(time.RFC3339)),
+			"set the clock: a bundle says when it was sealed"}
+	}
 	switch {
 	case before != nil:
 		p.since = before.id

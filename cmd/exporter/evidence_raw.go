@@ -82,6 +82,9 @@ func explainRaw(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return &hintError{err, hintMeanwhile}
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return &hintError{err, "the store's files must be readable for this account"}
+	}
 	if _, ok := errors.AsType[*store.Damaged](err); ok {
 		return &hintError{err, hintDamaged}
 	}

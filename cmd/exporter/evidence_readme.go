@@ -142,5 +142,7 @@ func (b *bundle) readmeRest(line func(string, ...any), wrapped func(string, stri
 		wrapped("  ", "Masked: equal values have equal masks in all files, so counts and joins hold. Hashes named landed_sha256, "+
 			"body_sha256 and original_sha256 are those before the mask; one of fewer than ten rows is masked too, for it would "+
 			"prove a guess at who they are of. Rows within an answer stand in another order.")
+		wrapped("  ", "Not masked are digests (ledger/digests.csv and snapshots.csv, the journal, the snapshot): the SHA-256 of all rows "+
+			"of a resource before the mask. Of few rows one proves a guess at all of them: give the bundle to nobody who may not know.")
 	}
 }

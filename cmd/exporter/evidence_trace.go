@@ -46,7 +46,8 @@ joins others leads to the first of those that its ids name. A page that
 retention has removed is said to be; what is missing, or is not what was
 received, or says otherwise than the snapshot, ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
-  exporter evidence trace --commands reports/expired-permissions.xlsx 2122947917273637602
+  exporter evidence trace --commands \
+    reports/expired-permissions.xlsx 2122947917273637602
   exporter evidence trace reports/leavers.permissions.csv 3 --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -73,33 +73,37 @@ func measureSize(b *testing.B, t *sizeTable, program string, n int) {
 		spent := exporter("collect")
 		t.add(n, name, spent, newestFile(b, dir))
 	}
-	t.add(n, "snapshots verify", exporter("snapshots", "verify"), "")
-	measureReports(t, n, dir, exporter)
+	newest := newestFile(b, dir)
+	exporter("evidence", "keygen", "--out", key, "--identity", "evidence@example.com")
+	measureStore(t, n, newest, b.TempDir(), exporter)
+	measureEvidence(t, n, from, b.TempDir(), exporter)
+	if n <= catalogueMost {
+		out := b.TempDir()
+		t.add(n, "all reports as xlsx and pdf", exporter("report", "--format", "xlsx,pdf", "--out", out), out)
+	}
+}
 
-	t.add(n, stepSQL+"masked copy, before the first query", exporter("sql", "SELECT 1"), strings.Replace(newestFile(b, dir), ".duckdb", ".standard.duckdb", 1))
+// measureStore measures what reads a store with its newest snapshot in a file: its
+// verification, a report of a tenth of the permissions in each format, and SQL.
+func measureStore(t *sizeTable, n int, newest, dir string, exporter func(...string) spent) {
+	t.add(n, "snapshots verify", exporter("snapshots", "verify"), "")
+	for _, format := range []string{"xlsx", "pdf", "html", "csv", "excel-csv", "json", "parquet"} {
+		out := filepath.Join(dir, format)
+		t.add(n, "report of every tenth as "+format, exporter("report", "expiring-permissions", "--set", "within_days=365", "--format", format, "--out", out), out)
+	}
+	t.add(n, stepSQL+"masked copy, before the first query", exporter("sql", "SELECT 1"), strings.Replace(newest, ".duckdb", ".standard.duckdb", 1))
 	for _, q := range []int{0, 2} {
 		t.add(n, stepSQL+analystQueries[q].name, medianSpent(3, func() spent { return exporter("sql", "--format", "csv", analystQueries[q].text) }), "")
 	}
-
-	exporter("evidence", "keygen", "--out", key, "--identity", "evidence@example.com")
-	to, out := time.Now().UTC().Format(time.DateOnly), filepath.Join(dir, "evidence")
-	created := exporter("evidence", "create", "--from", from, "--to", to, "--mask", "full", "--out", out,
-		"--report", "expiring-permissions", "--report", "failed-issues", "--report", "channel-coverage")
-	t.add(n, "evidence create, two snapshots", created, out)
-	t.add(n, "evidence verify, all made again", exporter("evidence", "verify", filepath.Join(out, "evidence-"+from+"-"+to+"-full.zip")), "")
 }
 
-// measureReports makes a report with a tenth of the permissions in each format, and
-// all reports.
-func measureReports(t *sizeTable, n int, dir string, exporter func(...string) spent) {
-	for _, format := range []string{"xlsx", "pdf", "html", "csv", "excel-csv", "json", "parquet"} {
-		out := filepath.Join(dir, format)
-		t.add(n, "report as "+format, exporter("report", "expiring-permissions", "--set", "within_days=365", "--format", format, "--out", out), out)
-	}
-	if n <= catalogueMost {
-		out := filepath.Join(dir, "catalogue")
-		t.add(n, "all reports as xlsx and pdf", exporter("report", "--format", "xlsx,pdf", "--out", out), out)
-	}
+// measureEvidence measures the bundle of two snapshots, which are of a day and today.
+func measureEvidence(t *sizeTable, n int, from, dir string, exporter func(...string) spent) {
+	to := time.Now().UTC().Format(time.DateOnly)
+	created := exporter("evidence", "create", "--from", from, "--to", to, "--mask", "full", "--out", dir,
+		"--report", "expiring-permissions", "--report", "failed-issues", "--report", "channel-coverage")
+	t.add(n, "evidence create, two snapshots", created, dir)
+	t.add(n, "evidence verify, all made again", exporter("evidence", "verify", filepath.Join(dir, "evidence-"+from+"-"+to+"-full.zip")), "")
 }
 
 // newestFile is the file of the newest snapshot of the store in dir/data.

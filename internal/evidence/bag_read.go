@@ -93,9 +93,6 @@ func (b *Bundle) Info() Info { return slices.Clone(b.info) }
 // Manifest returns the files of the payload as the manifest has them, by path.
 func (b *Bundle) Manifest() []File { return slices.Clone(b.manifest) }
 
-// Tags returns the files beside the payload as the tag manifest has them, by path.
-func (b *Bundle) Tags() []File { return slices.Clone(b.tags) }
-
 func (b *Bundle) openFolder(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -180,7 +177,7 @@ func (b *Bundle) openZip(name string, f *os.File) error {
 	}
 	switch {
 	case string(magic) == ageHeader:
-		return ErrEncrypted
+		return errEncrypted
 	case !bytes.HasPrefix(magic, []byte("PK\x03\x04")):
 		return refuse(name, "it is neither a folder nor a zip")
 	}
@@ -190,8 +187,8 @@ func (b *Bundle) openZip(name string, f *os.File) error {
 // ageHeader is how a file that age has encrypted begins.
 const ageHeader = "age-encryption.org/v1"
 
-// ErrEncrypted is a bundle that has to be decrypted first.
-var ErrEncrypted error = &keyError{errors.New("it is encrypted"),
+// errEncrypted is a bundle that has to be decrypted first.
+var errEncrypted error = &keyError{errors.New("it is encrypted"),
 	"decrypt it first: age -d -i KEY -o BUNDLE.zip BUNDLE.zip.age"}
 
 func (b *Bundle) readZip(file string, from io.ReaderAt, size int64) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,10 +26,17 @@ type Seal struct {
 	At   time.Time // the time of every file, in the folder and in the zip
 	// Encrypt, if there is one, makes NAME.zip.age of NAME.zip.
 	Encrypt func(io.Writer) (io.WriteCloser, error)
-	// Progress, if there is one, is told how many bytes more stand in the zip; of all
-	// calls together that is Bytes of [Sealed] and a little more. It is called from
-	// several goroutines.
+	// Progress, if there is one, is told how many bytes more of the payload stand in the
+	// zip. It is called from several goroutines.
 	Progress func(bytes int64)
+}
+
+// progress is what is told of a file.
+func (s Seal) progress(f *written) func(int64) {
+	if !strings.HasPrefix(f.Path, "data/") {
+		return nil
+	}
+	return s.Progress
 }
 
 // Sealed is a bundle that stands under its final name.

@@ -148,6 +148,25 @@ func TestCreate(t *testing.T) {
 			t.Errorf("%s is there: %v", there, err)
 		}
 	}
+	victim := t.TempDir()
+	if err := os.WriteFile(filepath.Join(victim, "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, make := range map[string]func(path string) error{
+		"a link to a folder": func(path string) error { return os.Symlink(victim, path) },
+		"a file":             func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		dir := t.TempDir()
+		if err := make(filepath.Join(dir, ".evidence.part")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Create(dir, "evidence"); err == nil || !strings.Contains(err.Error(), ".evidence.part is in the way: it is no folder") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := os.ReadDir(victim); err != nil || len(left) != 1 {
+			t.Errorf("%s: of its folder there is left %v, %v", name, left, err)
+		}
+	}
 	for _, name := range []string{"", ".", "..", ".x", "a/b", "a b", "a%b", "项目"} {
 		if _, err := Create(t.TempDir(), name); err == nil {
 			t.Errorf("Create(%q) succeeds", name)

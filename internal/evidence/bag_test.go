@@ -178,8 +178,8 @@ func TestRoundTrip(t *testing.T) {
 	sealed := writeBundle(t, t.TempDir(), "evidence-2026", files, s)
 	for _, path := range []string{sealed.Dir, sealed.Zip} {
 		b := open(t, path)
-		if b.Base() != "evidence-2026" || len(b.Manifest()) != len(files) || len(b.Tags()) != 5 {
-			t.Errorf("%s: %s, %d files, %d beside", path, b.Base(), len(b.Manifest()), len(b.Tags()))
+		if b.Base() != "evidence-2026" || len(b.Manifest()) != len(files) || len(b.tags) != 5 {
+			t.Errorf("%s: %s, %d files, %d beside", path, b.Base(), len(b.Manifest()), len(b.tags))
 		}
 		if got := b.Info().Value("Payload-Oxum"); got != fmt.Sprintf("%d.%d", sealed.Bytes, sealed.Files) {
 			t.Errorf("%s: oxum %s", path, got)

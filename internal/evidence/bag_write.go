@@ -134,7 +134,11 @@ func lockFolder(path string) (*os.File, error) {
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		if there, err := os.Lstat(path); err == nil && os.SameFile(held, there) {
+		there, err := os.Lstat(path)
+		switch {
+		case err == nil && !there.IsDir():
+			return nil, errors.Join(fmt.Errorf("%s is in the way: it is no folder", path), f.Close())
+		case err == nil && os.SameFile(held, there):
 			return f, nil
 		}
 		f.Close() // it was removed between the two

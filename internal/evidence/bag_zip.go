@@ -62,7 +62,7 @@ func (w *Writer) zip(ctx context.Context, name string, s Seal) error {
 func (w *Writer) zipTo(ctx context.Context, to io.Writer, s Seal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
-	ready := w.squeezeLarge(ctx, &workers, s.Progress)
+	ready := w.squeezeLarge(ctx, &workers, s)
 	defer func() {
 		cancel()
 		workers.Wait()
@@ -83,7 +83,7 @@ func (w *Writer) zipTo(ctx context.Context, to io.Writer, s Seal) error {
 				return ctx.Err()
 			}
 		} else {
-			part = w.squeeze(ctx, f, "", s.Progress)
+			part = w.squeeze(ctx, f, "", s)
 		}
 		err := part.err
 		if err == nil {
@@ -98,7 +98,7 @@ func (w *Writer) zipTo(ctx context.Context, to io.Writer, s Seal) error {
 
 // squeezeLarge compresses the large files side by side, the largest first, each into
 // a file beside the bundle's folder; they come out of the queues by path.
-func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup, progress func(int64)) map[string]chan squeezed {
+func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup, s Seal) map[string]chan squeezed {
 	ready := map[string]chan squeezed{}
 	var files []*written
 	for name, f := range w.files {
@@ -118,7 +118,7 @@ func (w *Writer) squeezeLarge(ctx context.Context, workers *sync.WaitGroup, prog
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range queue {
-				ready[files[i].Path] <- w.squeeze(ctx, files[i], fmt.Sprintf("deflated-%d", i), progress)
+				ready[files[i].Path] <- w.squeeze(ctx, files[i], fmt.Sprintf("deflated-%d", i), s)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ const maxRatio = 200
 
 // squeeze compresses a file, into memory, or into the file spool where it is named.
 // What does not become a tenth smaller is taken as it is.
-func (w *Writer) squeeze(ctx context.Context, f *written, spool string, progress func(int64)) squeezed {
+func (w *Writer) squeeze(ctx context.Context, f *written, spool string, s Seal) squeezed {
 	from, err := w.bag.Open(f.Path)
 	if err != nil {
 		return squeezed{err: err}
@@ -145,7 +145,7 @@ func (w *Writer) squeeze(ctx context.Context, f *written, spool string, progress
 	if !shrinks(f.Path) {
 		return squeezed{zip.Store, f.Bytes, from, nil}
 	}
-	deflated, size, err := w.deflate(&untilDone{ctx, from, progress}, spool)
+	deflated, size, err := w.deflate(&untilDone{ctx, from, s.progress(f)}, spool)
 	if err != nil {
 		return squeezed{err: errors.Join(err, from.Close())}
 	}
@@ -212,7 +212,7 @@ func (w *Writer) addToZip(ctx context.Context, archive *zip.Writer, f *written, 
 	if err != nil {
 		return err
 	}
-	progress := s.Progress
+	progress := s.progress(f)
 	if shrinks(f.Path) { // its bytes were told when it was compressed
 		progress = nil
 	}

@@ -240,7 +240,7 @@ func TestZipBits(t *testing.T) {
 		harmless++
 		got := map[string]string{}
 		z := open(t, path)
-		for _, f := range append(z.Manifest(), z.Tags()...) {
+		for _, f := range append(z.Manifest(), z.tags...) {
 			content, err := fs.ReadFile(z, f.Path)
 			if err != nil || string(content) != want[f.Path] {
 				t.Errorf("bit %d: %s is changed, %v", bit, f.Path, err)
@@ -285,7 +285,7 @@ func TestNewerFormat(t *testing.T) {
 	if err := os.WriteFile(path, []byte("age-encryption.org/v1\n-> X25519 ..."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path); !errors.Is(err, ErrEncrypted) {
+	if _, err := Open(path); !errors.Is(err, errEncrypted) {
 		t.Errorf("an encrypted zip: %v", err)
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none.zip")); !errors.Is(err, fs.ErrNotExist) {

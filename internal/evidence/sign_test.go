@@ -112,9 +112,9 @@ func TestKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, sig := range map[string][]byte{"ours": ours, "theirs": theirs} {
-				got, err := CheckSignature(signers, namespace, message, sig, sealed)
-				if want := (Signature{identity, key.Fingerprint()}); err != nil || got != want {
-					t.Errorf("CheckSignature of %s = %v, %v, want %v", name, got, err, want)
+				got, err := checkSignature(signers, namespace, message, sig, sealed)
+				if want := (signer{identity, key.Fingerprint()}); err != nil || got != want {
+					t.Errorf("checkSignature of %s = %v, %v, want %v", name, got, err, want)
 				}
 			}
 		})
@@ -146,26 +146,26 @@ func TestSignatureRefused(t *testing.T) {
 		{"several namespaces, and a comment", with(`namespaces="file,`+namespace+`"`) + " a comment", namespace, namespace, message, nil},
 		{"in the first second", with(`valid-after="20261122121304Z",valid-before="20261123"`), namespace, namespace, message, nil},
 		{"in the last second", with(`valid-after="20261121",valid-before="20261122121304Z"`), namespace, namespace, message, nil},
-		{"no signer at all", "", namespace, namespace, message, ErrUnknownKey},
-		{"another key", other.AllowedSigner(identity, namespace, sealed), namespace, namespace, message, ErrUnknownKey},
-		{"expired", with(`valid-before="20261122121303Z"`), namespace, namespace, message, ErrKeyTime},
-		{"not valid yet", with(`valid-after="20261122121305Z"`), namespace, namespace, message, ErrKeyTime},
-		{"signed for git", good, "git", namespace, message, ErrOtherNamespace},
-		{"signed for the evidence of others", good, "access-evidence@example.org", namespace, message, ErrOtherNamespace},
-		{"the key is for git alone", with(`namespaces="git"`), namespace, namespace, message, ErrOtherNamespace},
-		{"another message", good, namespace, namespace, append([]byte("x"), message...), ErrBrokenSignature},
+		{"no signer at all", "", namespace, namespace, message, errUnknownKey},
+		{"another key", other.AllowedSigner(identity, namespace, sealed), namespace, namespace, message, errUnknownKey},
+		{"expired", with(`valid-before="20261122121303Z"`), namespace, namespace, message, errKeyTime},
+		{"not valid yet", with(`valid-after="20261122121305Z"`), namespace, namespace, message, errKeyTime},
+		{"signed for git", good, "git", namespace, message, errOtherNamespace},
+		{"signed for the evidence of others", good, "access-evidence@example.org", namespace, message, errOtherNamespace},
+		{"the key is for git alone", with(`namespaces="git"`), namespace, namespace, message, errOtherNamespace},
+		{"another message", good, namespace, namespace, append([]byte("x"), message...), errBrokenSignature},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			sig, err := key.Sign(tt.signIn, message)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := CheckSignature([]byte(tt.signers), tt.namespace, tt.message, sig, sealed)
+			got, err := checkSignature([]byte(tt.signers), tt.namespace, tt.message, sig, sealed)
 			if !errors.Is(err, tt.want) {
-				t.Errorf("CheckSignature: %v, want %v", err, tt.want)
+				t.Errorf("checkSignature: %v, want %v", err, tt.want)
 			}
 			if got.Fingerprint != key.Fingerprint() || (got.Identity == identity) != (tt.want == nil) {
-				t.Errorf("CheckSignature = %v", got)
+				t.Errorf("checkSignature = %v", got)
 			}
 			out, err := sshKeygen(t, tt.message, "-Y", "verify", "-f", write(t, "allowed_signers", []byte(tt.signers+"\n")),
 				"-I", identity, "-n", tt.namespace, "-s", write(t, "sig", sig), "-Overify-time=20261122121304Z")
@@ -197,9 +197,9 @@ func TestSignatureBits(t *testing.T) {
 		append([]byte("\n"), sig...), append(bytes.Clone(sig), '\n'), append(bytes.Clone(sig), sig...),
 		bytes.ReplaceAll(sig, []byte("\n"), []byte("\r\n")))
 	for _, b := range cases {
-		got, err := CheckSignature(signers, namespace, message, b, sealed)
+		got, err := checkSignature(signers, namespace, message, b, sealed)
 		if err == nil || got.Identity != "" {
-			t.Fatalf("CheckSignature takes\n%q", b)
+			t.Fatalf("checkSignature takes\n%q", b)
 		}
 	}
 }
@@ -225,7 +225,7 @@ func TestSignersRefused(t *testing.T) {
 		`evidence@example.com valid-before="soon" ssh-ed25519 ` + public, `evidence@example.com valid-before="20261301" ssh-ed25519 ` + public,
 		`evidence@example.com verify-required="x" ssh-ed25519 ` + public, `evidence@example.com namespaces="a"ssh-ed25519 ` + public,
 	} {
-		_, err := CheckSignature([]byte("# keys\n"+line+"\n"+good+"\n"), namespace, message, sig, sealed)
+		_, err := checkSignature([]byte("# keys\n"+line+"\n"+good+"\n"), namespace, message, sig, sealed)
 		if err == nil || !strings.HasPrefix(err.Error(), "allowed_signers: line 2: ") {
 			t.Errorf("%s: %v", line, err)
 		}

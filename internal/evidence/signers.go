@@ -13,42 +13,42 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Why a signature is not taken; the errors of [CheckSignature] wrap one of them.
+// Why a signature is not taken; the errors of [checkSignature] wrap one of them.
 var (
-	ErrBrokenSignature = errors.New("the signature is not of these bytes")
-	ErrUnknownKey      = errors.New("the key is none of those that may sign")
-	ErrKeyTime         = errors.New("the key was not valid at that time")
-	ErrOtherNamespace  = errors.New("the signature was made for another purpose")
+	errBrokenSignature = errors.New("the signature is not of these bytes")
+	errUnknownKey      = errors.New("the key is none of those that may sign")
+	errKeyTime         = errors.New("the key was not valid at that time")
+	errOtherNamespace  = errors.New("the signature was made for another purpose")
 )
 
-// Signature is whose signature it is: of whom allowed_signers says that the key
+// signer is whose signature it is: of whom allowed_signers says that the key
 // is his, and the key's fingerprint (SHA256:...).
-type Signature struct{ Identity, Fingerprint string }
+type signer struct{ Identity, Fingerprint string }
 
-// CheckSignature checks the armored signature of message, made in namespace, as
+// checkSignature checks the armored signature of message, made in namespace, as
 // ssh-keygen -Y verify does: the key must be in signers, a file allowed_signers,
 // valid at that time and for the namespace. The errors are those above, and of a
 // signers that is not understood; with all but the last the fingerprint is
 // returned where there is one.
-func CheckSignature(signers []byte, namespace string, message, signature []byte, at time.Time) (
-	Signature, error) {
+func checkSignature(signers []byte, namespace string, message, signature []byte, at time.Time) (
+	signer, error) {
 	lines, err := parseSigners(signers)
 	if err != nil {
-		return Signature{}, err
+		return signer{}, err
 	}
 	s, err := unarmor(signature)
 	if err != nil {
-		return Signature{}, fmt.Errorf("%w: %w", ErrBrokenSignature, err)
+		return signer{}, fmt.Errorf("%w: %w", errBrokenSignature, err)
 	}
-	found := Signature{Fingerprint: ssh.FingerprintSHA256(s.PublicKey)}
+	found := signer{Fingerprint: ssh.FingerprintSHA256(s.PublicKey)}
 	if s.Namespace != namespace {
-		return found, fmt.Errorf("%w: %.200q, not %q", ErrOtherNamespace, s.Namespace, namespace)
+		return found, fmt.Errorf("%w: %.200q, not %q", errOtherNamespace, s.Namespace, namespace)
 	}
 	err = sshsig.Verify(bytes.NewReader(message), s, s.PublicKey, s.HashAlgorithm, namespace)
 	if err != nil {
-		return found, fmt.Errorf("%w: %w", ErrBrokenSignature, err)
+		return found, fmt.Errorf("%w: %w", errBrokenSignature, err)
 	}
-	err = fmt.Errorf("%w: %s", ErrUnknownKey, found.Fingerprint)
+	err = fmt.Errorf("%w: %s", errUnknownKey, found.Fingerprint)
 	for _, l := range lines {
 		if !bytes.Equal(l.key, s.PublicKey.Marshal()) {
 			continue
@@ -90,13 +90,13 @@ func (l *allowed) allows(namespace string, at time.Time) error {
 	const show = "2006-01-02 15:04:05Z"
 	switch {
 	case l.namespaces != nil && !slices.Contains(l.namespaces, namespace):
-		return fmt.Errorf("%w: allowed_signers has the key of %s for %s alone", ErrOtherNamespace,
+		return fmt.Errorf("%w: allowed_signers has the key of %s for %s alone", errOtherNamespace,
 			l.identity, strings.Join(l.namespaces, ", "))
 	case !l.after.IsZero() && at.Before(l.after):
-		return fmt.Errorf("%w: %s is before %s, from when on the key of %s is valid", ErrKeyTime,
+		return fmt.Errorf("%w: %s is before %s, from when on the key of %s is valid", errKeyTime,
 			at.UTC().Format(show), l.after.Format(show), l.identity)
 	case !l.before.IsZero() && at.After(l.before):
-		return fmt.Errorf("%w: %s is after %s, to when the key of %s was valid", ErrKeyTime,
+		return fmt.Errorf("%w: %s is after %s, to when the key of %s was valid", errKeyTime,
 			at.UTC().Format(show), l.before.Format(show), l.identity)
 	}
 	return nil

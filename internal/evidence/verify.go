@@ -151,7 +151,7 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 		}
 		v.note("whose key it is says the bundle's own allowed_signers: compare the fingerprint with one from elsewhere")
 	}
-	found, err := CheckSignature(signers, v.Namespace, tagManifest, sig, at)
+	found, err := checkSignature(signers, v.Namespace, tagManifest, sig, at)
 	_, unread := errors.AsType[*keyError](err)
 	switch {
 	case err == nil && found.Identity != info.Value("Signer"):
@@ -159,7 +159,7 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 	case err == nil:
 		v.Signer, v.Fingerprint = found.Identity, found.Fingerprint
 		v.SignedBy = fmt.Sprintf("%s, key %s, by %s", found.Identity, found.Fingerprint, by)
-	case errors.Is(err, ErrBrokenSignature):
+	case errors.Is(err, errBrokenSignature):
 		v.find(signatureName, "it does not sign this %s, one of the two was altered: %v", tagManifestName, err)
 	case unread && v.o.Signers != nil:
 		return err

@@ -95,13 +95,22 @@ func (l *large) taskStart(t int) int64    { return largeTasks + int64(t)*largeTa
 func (l *large) taskID(t int) uint64      { return largeID(l.taskStart(t), 0) }
 func (l *large) recordID(t, r int) uint64 { return l.taskID(t) | uint64(r+1) }
 func (l *large) personOf(t, r int) int    { return (t*31 + r*7) % l.g.Persons }
-func (l *large) name(p int) string        { return l.names[p%len(l.names)] }
 func (l *large) structureOf(p int) int    { return 1 + p%largeStructures }
 func (l *large) size() int                { return l.g.Persons * l.g.PerPerson }
 func (l *large) split(i int) (p, c int) {
 	p = i / l.g.PerPerson
 	return p, (p + i%l.g.PerPerson) % l.g.Channels
 }
+
+// name returns the name of person p, which nobody else has.
+func (l *large) name(p int) string {
+	name := l.names[p%len(l.names)]
+	for n := p / len(l.names); n > 0; n /= len(latinGiven) {
+		name += "-" + latinGiven[n%len(latinGiven)]
+	}
+	return name
+}
+
 func numberText(prefix string, n int) string { return prefix + strconv.Itoa(n) }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -83,22 +83,11 @@ func rowHash(cols []column) string {
 // hashQuery returns the SHA-256 of a query's CSV. Should it fail, a row may be
 // larger than usual: it is tried again with more memory.
 func (b *Build) hashQuery(ctx context.Context, query string) (sum string, err error) {
-	defer func() {
-		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+fmt.Sprintf("SET threads = %d", b.threads)))
-	}()
 	// A sort that spills early is no slower, and leaves room for the text.
-	for i, try := range []struct {
-		memory  int64
-		threads int
-	}{{-digestRoom, b.threads}, {1 << 30, 1}} {
-		if err := b.exec(ctx, memoryLimit(b.store.memory, try.memory)+fmt.Sprintf("SET threads = %d", try.threads)); err != nil {
-			return "", err
-		}
+	err = b.within(ctx, -digestRoom, func(bool) error {
 		sum, err = b.hash(ctx, query)
-		if err == nil || ctx.Err() != nil || i > 0 {
-			break
-		}
-	}
+		return err
+	})
 	return sum, err
 }
 

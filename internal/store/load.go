@@ -118,26 +118,47 @@ GROUP BY ALL`
 // loadPages fills the stage with the rows of the walks that count. Should it
 // fail, a page may be larger than usual: it is read again with large buffers.
 func (b *Build) loadPages(ctx context.Context, st string, r resource, cols []column, page string) (err error) {
-	defer func() {
-		err = errors.Join(err, b.exec(context.WithoutCancel(ctx), memoryLimit(b.store.memory, 0)+
-			fmt.Sprintf("SET threads = %d; RESET force_compression", b.threads)))
-	}()
-	for i, read := range []struct {
-		page, memory int64
-		threads      int
-	}{{16 << 20, pageMemory, b.threads}, {64 << 20, 1 << 30, 1}} {
-		if err := b.exec(ctx, memoryLimit(b.store.memory, read.memory)+fmt.Sprintf("SET threads = %d; SET force_compression = 'uncompressed'", read.threads)); err != nil {
-			return err
+	if err := b.exec(ctx, "SET force_compression = 'uncompressed'"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.exec(context.WithoutCancel(ctx), "RESET force_compression")) }()
+	return b.within(ctx, pageMemory, func(again bool) error {
+		size := int64(16 << 20)
+		if again {
+			size = 64 << 20
 		}
-		err = b.exec(ctx, "CREATE OR REPLACE TABLE "+st+" AS"+stageSQL(st, r, cols, page, read.page))
+		err := b.exec(ctx, "CREATE OR REPLACE TABLE "+st+" AS"+stageSQL(st, r, cols, page, size))
 		if err == nil && r.name == "records" {
-			err = b.loadTotals(ctx, st, page, read.page)
+			err = b.loadTotals(ctx, st, page, size)
 		}
-		if err == nil || ctx.Err() != nil || i > 0 {
-			return err
+		return err
+	})
+}
+
+// within does something with so much more memory than DuckDB has otherwise; should it
+// fail, again with a lot more. What is small has enough at first: where a limit is set,
+// DuckDB gives back all the memory that it has at hand.
+func (b *Build) within(ctx context.Context, more int64, do func(again bool) error) (err error) {
+	limit := func(ctx context.Context, more int64, threads int) error {
+		return b.exec(ctx, memoryLimit(b.store.memory, more)+fmt.Sprintf("SET threads = %d", threads))
+	}
+	small := b.threads == 1
+	if !small {
+		err = limit(ctx, more, b.threads)
+	}
+	if err == nil {
+		err = do(false)
+	}
+	if err != nil && ctx.Err() == nil {
+		small = false
+		if err = limit(ctx, 1<<30, 1); err == nil {
+			err = do(true)
 		}
 	}
-	return nil
+	if !small {
+		err = errors.Join(err, limit(context.WithoutCancel(ctx), 0, b.threads))
+	}
+	return err
 }
 
 // stageSQL reads the rows of a stage table from a landed file. Its text is made from the
