@@ -68,7 +68,7 @@ SELECT
     CASE
         WHEN open_deletions > 0 THEN
             '**' || format('{:,}', open_deletions) || if(open_deletions = 1, ' credential', ' credentials') || ' of '
-            || format('{:,}', persons) || if(persons = 1, ' person was', ' persons were')
+            || format('{:,}', persons) || if(persons = 1, ' person', ' persons') || if(open_deletions = 1, ' was', ' were')
             || ' deleted in the cloud, perhaps not from the device**'
             || CASE
                 WHEN leavers = 1 THEN '; **one of them has left**'
