@@ -21,6 +21,7 @@ func (a *app) addCompletions(c *cobra.Command) {
 		"as-of":    a.snapshotIDs,
 		"since":    a.snapshotIDs,
 		"project":  a.projectIDs,
+		"only":     fixed("inputs"),
 		"site":     fixed("documented", "demo", "large"),
 		"fault":    faultNames,
 	} {

@@ -171,6 +171,9 @@ func TestEvidenceBundle(t *testing.T) {
 				t.Errorf("%s: %s mismatch (-first +second):\n%s", mask, name, diff)
 			}
 		}
+		if said := strings.Contains(readText(t, filepath.Join(first, "data/README.txt")), "Not masked are digests"); said != (mask != "full") {
+			t.Errorf("%s: README.txt says what digests can prove: %v", mask, said)
+		}
 		paths := []string{first}
 		switch mask {
 		case "standard":

@@ -67,12 +67,7 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	for range min(p.cloud.Parallel(), len(keys)) {
 		workers.Go(func() {
 			for key := range queue {
-				var w *walk
-				err := caught(func() (err error) {
-					w, err = p.walkKey(ctx, k, key)
-					return err
-				})
-				res.add(w, err)
+				res.add(p.walkKey(ctx, k, key))
 				pending.Add(-1)
 				select {
 				case answered <- struct{}{}:
@@ -115,13 +110,19 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	return res.fact, err
 }
 
-func (p *project) walkKey(ctx context.Context, k keyed, key string) (*walk, error) {
+// walkKey asks for one key. It runs in a goroutine of its own.
+func (p *project) walkKey(ctx context.Context, k keyed, key string) (w *walk, err error) {
 	params := map[string]any{k.param: key}
-	if k.list {
-		return p.walkList(ctx, list{resource: k.resource, operation: k.operation, key: key, params: params})
-	}
-	_, t, err := p.single(ctx, k.resource, k.operation, key, params)
-	return &walk{pages: 1, rows: 1, distinct: 1, serverTime: t}, err
+	err = caught(func() (err error) {
+		if k.list {
+			w, err = p.walkList(ctx, list{resource: k.resource, operation: k.operation, key: key, params: params})
+			return err
+		}
+		_, t, err := p.single(ctx, k.resource, k.operation, key, params)
+		w = &walk{pages: 1, rows: 1, distinct: 1, serverTime: t}
+		return err
+	})
+	return w, err
 }
 
 func (r *keyedResult) add(w *walk, err error) {
