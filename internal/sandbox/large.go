@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,11 +105,11 @@ func (l *large) split(i int) (p, c int) {
 
 // name returns the name of person p, which nobody else has.
 func (l *large) name(p int) string {
-	name := l.names[p%len(l.names)]
+	parts := []string{l.names[p%len(l.names)]}
 	for n := p / len(l.names); n > 0; n /= len(latinGiven) {
-		name += "-" + latinGiven[n%len(latinGiven)]
+		parts = append(parts, latinGiven[n%len(latinGiven)])
 	}
-	return name
+	return strings.Join(parts, "-")
 }
 
 func numberText(prefix string, n int) string { return prefix + strconv.Itoa(n) }
