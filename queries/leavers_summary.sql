@@ -17,12 +17,12 @@ WITH known AS MATERIALIZED (
     SELECT project_id, person_id, person_code, permissions, standing, terminated
     FROM roster_persons(CAST($as_of AS TIMESTAMPTZ))
 ),
-gone AS (
+departed AS (
     SELECT *
     FROM known
     WHERE standing = 'terminated' AND permissions > 0
 ),
-held AS (
+holding AS (
     SELECT
         p.project_id,
         p.person_id,
@@ -36,7 +36,7 @@ held AS (
     FROM permissions AS p
     JOIN permission_context AS c
         ON c.project_id = p.project_id AND c.access_auth_id = p.access_auth_id
-    SEMI JOIN gone AS g
+    SEMI JOIN departed AS g
         ON g.project_id = p.project_id AND g.person_id = p.person_id
     GROUP BY p.project_id, p.person_id
 ),
@@ -47,8 +47,8 @@ counted AS (
         count(*) FILTER (WHERE h.in_force > 0) AS can_enter,
         count(*) FILTER (WHERE h.on_sensitive > 0) AS on_sensitive,
         min(g.terminated) AS longest
-    FROM gone AS g
-    JOIN held AS h
+    FROM departed AS g
+    JOIN holding AS h
         ON h.project_id = g.project_id AND h.person_id = g.person_id
 ),
 excepted AS (
@@ -59,7 +59,7 @@ excepted AS (
 spared AS (
     SELECT count(*) AS accepted
     FROM permissions AS p
-    SEMI JOIN gone AS g
+    SEMI JOIN departed AS g
         ON g.project_id = p.project_id AND g.person_id = p.person_id
     SEMI JOIN excepted AS e
         ON e.finding_key IN (p.person_id, p.person_id || '/' || p.access_control_channel_id)
