@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"exporter/internal/store"
 )
@@ -19,7 +22,7 @@ func (a *app) takeInputs(ctx context.Context, cfg *config) error {
 		return err
 	}
 	began := a.now()
-	id, err := a.lockedInputs(ctx, cfg, st)
+	taken, err := a.lockedInputs(ctx, cfg, st)
 	journalled := journalSnapshots(context.WithoutCancel(ctx), cfg, st, a.now)
 	switch {
 	case errors.Is(err, store.ErrInterrupted):
@@ -30,19 +33,24 @@ func (a *app) takeInputs(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return fmt.Errorf("collect: %w", errors.Join(explainCollect(cfg, err), journalled))
 	}
-	if id == "" {
+	if taken == nil {
 		fmt.Fprintln(a.stderr, "the inputs are those of the newest snapshot; nothing was published")
 		return journalled
 	}
-	fmt.Fprintf(a.stderr, "published snapshot %s in %s: the one before, with the inputs as they are now\n", id, duration(a.now().Sub(began)))
-	return a.tend(ctx, cfg, st, id, journalled)
+	var changed []string
+	for _, table := range slices.Sorted(maps.Keys(taken.Registers)) {
+		changed = append(changed, fmt.Sprintf("%s (%s)", strings.ReplaceAll(table, "_", " "), plural(taken.Registers[table], "line")))
+	}
+	fmt.Fprintf(a.stderr, "published snapshot %s in %s: the one before, with these inputs as they are now: %s\n",
+		taken.Snapshot, duration(a.now().Sub(began)), strings.Join(changed, ", "))
+	return a.tend(ctx, cfg, st, taken.Snapshot, journalled)
 }
 
 // lockedInputs takes the inputs while it holds the store.
-func (a *app) lockedInputs(ctx context.Context, cfg *config, st *store.Store) (id string, err error) {
+func (a *app) lockedInputs(ctx context.Context, cfg *config, st *store.Store) (taken *store.Inputs, err error) {
 	release, err := st.Lock(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	return st.TakeInputs(ctx, store.BuildOptions{Started: a.now(), Resume: cfg.Collect.Resume,

@@ -53,6 +53,9 @@ Every collection prunes at its end.`,
 			if err != nil {
 				return err
 			}
+			if files, err := st.Prunable(c.Context(), pruning(cfg, keep, a.now())); err == nil && len(files) == 0 {
+				fmt.Fprintln(a.stderr, "nothing to remove")
+			}
 			return a.prune(c.Context(), cfg, st, keep, dryRun)
 		},
 	}
@@ -64,6 +67,11 @@ Every collection prunes at its end.`,
 	return c
 }
 
+// pruning is what keep says to the store.
+func pruning(cfg *config, keep keepConfig, now time.Time) store.Keep {
+	return store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, QueryDays: keep.QueryDays, Zone: cfg.zone, Now: now}
+}
+
 // prune removes what keep lets go. The journal knows of it first.
 func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keepConfig, dryRun bool) (err error) {
 	if !dryRun {
@@ -73,7 +81,7 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}
-	files, err := st.Prunable(ctx, store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, QueryDays: keep.QueryDays, Zone: cfg.zone, Now: a.now()})
+	files, err := st.Prunable(ctx, pruning(cfg, keep, a.now()))
 	if err != nil || len(files) == 0 {
 		return err
 	}

@@ -94,7 +94,7 @@ func journalSnapshots(ctx context.Context, cfg *config, st *store.Store, now fun
 	// A torn last line is mended by appending; a break before it stays.
 	if broken != nil {
 		if _, err := journal.Verify(cfg.journalPath()); err != nil {
-			return &hintError{fmt.Errorf("journal: %w", err), "what follows that line cannot be trusted; compare it with a backup, or move the journal away to begin a new one"}
+			return &hintError{fmt.Errorf("journal: %w", err), "what follows that line cannot be trusted: keep the folder as it is, and compare the journal with a backup; to go on, move it away, and a new one begins"}
 		}
 	}
 	return damaged

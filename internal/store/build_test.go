@@ -359,6 +359,8 @@ func TestKeysOfRegisters(t *testing.T) {
 		{"a channel without id", "channel_register", channels + "c1,1,,,\n ,2,,,\n", "line 3: access_control_channel_id is empty"},
 		{"a person twice", "roster", roster + "007,active,,\"two\nlines\",,\n007,active,,,,\n", `line 4: person_code "007" stands on line 2 already`},
 		{"a person without code", "roster", roster + ",active,,,,\n", "line 2: person_code is empty"},
+		{"a status of another word", "roster", roster + "007,Active,,,,\n008,,,,,\n009,Terminatd,,,,\n", `line 4: status "Terminatd": must be active or terminated`},
+		{"a field too many", "roster", roster + "007,active,,,,,\n", `record on line 2: wrong number of fields, want person_code, status,`},
 		{"a finding twice", "exceptions", exceptions + "R05,a1,,,\nR06,a1,,,\nR05,a1,x,,\n", `line 4: report "R05", finding_key "a1" stands on line 2 already`},
 		{"a finding without report", "exceptions", exceptions + ",a1,,,\n", "line 2: report is empty"},
 		{"an exception without finding", "exceptions", exceptions + "R05,,,,\n", "line 2: finding_key is empty"},

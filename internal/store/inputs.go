@@ -11,59 +11,76 @@ import (
 // ErrInterrupted says that an interrupted collection waits to be taken up.
 var ErrInterrupted = errors.New("an interrupted collection waits")
 
+// Inputs is a snapshot of the kind inputs: its id, and the registers that were taken
+// anew, each with its number of lines.
+type Inputs struct {
+	Snapshot  string
+	Registers map[string]int64
+}
+
 // TakeInputs publishes a snapshot, of the kind inputs, that has the registers as their
-// files are now and all else as the newest one has it, and returns its id: "" where no
+// files are now and all else as the newest one has it. It returns nil where no
 // register has changed, and then nothing is published. The caller holds the lock of the
 // store. It returns [ErrNotPublished] when the store is empty, [ErrInterrupted] when a
 // collection can be taken up, which a later snapshot would forbid, [ErrDamaged] and
 // [*ErrNewer].
-func (s *Store) TakeInputs(ctx context.Context, o BuildOptions) (string, error) {
-	id, err := s.takeInputs(ctx, o)
+func (s *Store) TakeInputs(ctx context.Context, o BuildOptions) (*Inputs, error) {
+	taken, err := s.takeInputs(ctx, o)
 	if err != nil {
-		return "", fmt.Errorf("take inputs: %w", err)
+		return nil, fmt.Errorf("take inputs: %w", err)
 	}
-	return id, nil
+	return taken, nil
 }
 
-func (s *Store) takeInputs(ctx context.Context, o BuildOptions) (id string, err error) {
+func (s *Store) takeInputs(ctx context.Context, o BuildOptions) (_ *Inputs, err error) {
 	newest, err := s.newest()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if newest == "" {
-		return "", fmt.Errorf("%w: the store is empty", ErrNotPublished)
+		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
 	}
 	if run, err := s.resume(o, newest); err != nil || run != "" {
-		return "", errors.Join(err, ErrInterrupted)
+		return nil, errors.Join(err, ErrInterrupted)
 	}
-	if id, err = nextID(o.Started, newest); err != nil {
-		return "", err
+	id, err := nextID(o.Started, newest)
+	if err != nil {
+		return nil, err
 	}
 	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Discard()) }()
 	if err := b.loadRegisters(ctx, o.Registers); err != nil {
-		return "", err
+		return nil, err
 	}
-	taken, err := b.count(ctx, "SELECT count(*) FROM base.registers WHERE first_snapshot = $1", b.id)
-	if err != nil || taken == 0 {
-		return "", err
+	taken := &Inputs{Snapshot: b.id, Registers: map[string]int64{}}
+	for table := range registers {
+		n, err := b.count(ctx, `SELECT coalesce(max(rows), -1) FROM base.registers WHERE first_snapshot = $1 AND "table" = $2`, b.id, table)
+		if err != nil {
+			return nil, err
+		}
+		if n >= 0 {
+			taken.Registers[table] = n
+		}
+	}
+	if len(taken.Registers) == 0 {
+		return nil, nil
 	}
 	if err := b.loadJournal(ctx, o.Journal); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := b.restate(ctx, "inputs", newest, o.Started, nil); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := b.exec(ctx, "DETACH stage; CHECKPOINT build"); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := b.rename(ctx, b.file); err != nil {
-		return "", err
+		return nil, err
 	}
-	return b.id, syncDir(filepath.Join(s.dir, "snapshots"))
+	return taken, syncDir(filepath.Join(s.dir, "snapshots"))
 }
 
 // restate gives a snapshot of which nothing was walked the facts of the one before,

@@ -37,6 +37,10 @@ var registerKeys = map[string][]string{
 	"exceptions":       {"report", "finding_key"},
 }
 
+// statuses are those of a line of the roster; none counts as active. With any other
+// word a person who has left would be taken for one who has not.
+var statuses = []string{"", "active", "terminated"}
+
 // loadRegisters takes over each register whose file is not the one that the
 // last snapshot had.
 func (b *Build) loadRegisters(ctx context.Context, paths map[string]string) error {
@@ -107,8 +111,8 @@ type registerLine struct {
 
 // parseRegister reads a CSV file with a header. Its columns may stand in any
 // order, but they are exactly those of the register. Spaces around a value are
-// cut. A line without its key, or with that of a line before, is refused:
-// every report would count what it names twice.
+// cut. A line without its key, or with that of a line before, is refused: every
+// report would count what it names twice. So is a status of another word.
 func parseRegister(table string, content []byte) ([]registerLine, error) {
 	want := registers[table]
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(content, []byte("\ufeff"))))
@@ -143,6 +147,9 @@ func parseRegister(table string, content []byte) ([]registerLine, error) {
 		if errors.Is(err, io.EOF) {
 			return lines, nil
 		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			return nil, fmt.Errorf("%w, want %s", err, strings.Join(head, ", "))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -159,6 +166,9 @@ func parseRegister(table string, content []byte) ([]registerLine, error) {
 			}
 			key = append(key, value)
 			said = append(said, fmt.Sprintf("%s %.200q", name, value))
+		}
+		if i := slices.Index(want, "status"); i >= 0 && !slices.Contains(statuses, strings.ToLower(line.fields[i])) {
+			return nil, fmt.Errorf("line %d: status %.200q: must be active or terminated", line.number, line.fields[i])
 		}
 		text := strings.Join(key, "\x00")
 		if first, twice := seen[text]; twice {
