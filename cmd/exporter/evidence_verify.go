@@ -245,12 +245,16 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
 	}
+	outcome := "all the same"
+	if len(r.Findings) > 0 {
+		outcome = "what differs is named below"
+	}
 	if r.MadeAgain > 0 {
-		line("made again", "%s from the snapshot and the journal, all the same", plural(int64(r.MadeAgain), "file"))
+		line("made again", "%s from the snapshot and the journal: %s", plural(int64(r.MadeAgain), "file"), outcome)
 	}
 	if r.Digests > 0 {
-		line("digests", "%s computed again from the rows, as the journal sealed them", count(int64(r.Digests)))
-		line("rows", "%s read again from their answer; %s with their SHA-256", count(r.Rows), plural(r.Pages, "answer"))
+		line("digests", "%s computed again from the rows and compared with the journal: %s", count(int64(r.Digests)), outcome)
+		line("rows", "%s read again from %s, whose SHA-256 was compared too: %s", count(r.Rows), plural(r.Pages, "answer"), outcome)
 	}
 	for _, n := range r.Notes {
 		line("note", "%s", n)

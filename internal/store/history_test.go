@@ -47,6 +47,7 @@ func TestCarryForward(t *testing.T) {
 		check(t, read(t, st, store.ReadOptions{AsOf: then}), "SELECT access_auth_id, name FROM permissions ORDER BY 1", want...)
 		check(t, r, fmt.Sprintf("SELECT access_auth_id, name FROM permissions_at(TIMESTAMPTZ '%s') ORDER BY 1", then.Format(time.RFC3339)), want...)
 	}
+	check(t, r, "SELECT count(*) FROM permissions_at('2026-01-03 12:00:00Z')", "3")
 	rows, err := r.Query(t.Context(), "SELECT count(*) FROM permissions_at(TIMESTAMPTZ '2026-01-01 00:00:00Z')", nil)
 	if err == nil {
 		for rows.Next() {

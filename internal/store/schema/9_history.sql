@@ -262,9 +262,9 @@ CREATE MACRO base.unpurged(id) AS
 -- would look as if there had been none.
 CREATE MACRO base.begun(ts) AS
     CASE
-        WHEN ts < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
+        WHEN CAST(ts AS TIMESTAMPTZ) < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
             THEN error('there was no snapshot yet at ' || ts || ': the first is of ' || (SELECT min(coalesce(server_time, started_at)) FROM snapshots))
-        ELSE ts
+        ELSE CAST(ts AS TIMESTAMPTZ)
     END;
 
 CREATE MACRO permissions_at(ts) AS TABLE
