@@ -62,7 +62,7 @@ func (a *app) lockedInputs(ctx context.Context, cfg *config, st *store.Store) (t
 func (a *app) tend(ctx context.Context, cfg *config, st *store.Store, id string, journalled error) error {
 	if journalled == nil {
 		// Where another has the store by now, it will prune.
-		err := a.prune(ctx, cfg, st, cfg.Store.Keep, false)
+		_, err := a.prune(ctx, cfg, st, cfg.Store.Keep, false)
 		if _, held := errors.AsType[*store.Locked](err); err != nil && !held {
 			journalled = fmt.Errorf("prune: %w", err)
 		}

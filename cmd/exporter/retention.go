@@ -53,10 +53,11 @@ Every collection prunes at its end.`,
 			if err != nil {
 				return err
 			}
-			if files, err := st.Prunable(c.Context(), pruning(cfg, keep, a.now())); err == nil && len(files) == 0 {
+			n, err := a.prune(c.Context(), cfg, st, keep, dryRun)
+			if err == nil && n == 0 {
 				fmt.Fprintln(a.stderr, "nothing to remove")
 			}
-			return a.prune(c.Context(), cfg, st, keep, dryRun)
+			return err
 		},
 	}
 	c.Flags().IntVar(&keep.Daily, "keep-daily", 0, "days of which one snapshot stays (default store.keep.daily)")
@@ -67,23 +68,19 @@ Every collection prunes at its end.`,
 	return c
 }
 
-// pruning is what keep says to the store.
-func pruning(cfg *config, keep keepConfig, now time.Time) store.Keep {
-	return store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, QueryDays: keep.QueryDays, Zone: cfg.zone, Now: now}
-}
-
-// prune removes what keep lets go. The journal knows of it first.
-func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keepConfig, dryRun bool) (err error) {
+// prune removes what keep lets go, or with dryRun lists it, and returns how many files
+// that are. The journal knows of it first.
+func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keepConfig, dryRun bool) (n int, err error) {
 	if !dryRun {
 		release, err := st.Lock(ctx)
 		if err != nil {
-			return explainCollect(cfg, err)
+			return 0, explainCollect(cfg, err)
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}
-	files, err := st.Prunable(ctx, pruning(cfg, keep, a.now()))
+	files, err := st.Prunable(ctx, store.Keep{Daily: keep.Daily, Monthly: keep.Monthly, RawDays: keep.RawDays, QueryDays: keep.QueryDays, Zone: cfg.zone, Now: a.now()})
 	if err != nil || len(files) == 0 {
-		return err
+		return 0, err
 	}
 	total := totalSize(files)
 	if dryRun {
@@ -91,20 +88,20 @@ func (a *app) prune(ctx context.Context, cfg *config, st *store.Store, keep keep
 			fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, size(f.Bytes))
 		}
 		fmt.Fprintf(a.stderr, "would remove %s, %s\n", plural(int64(len(files)), "file"), size(total))
-		return nil
+		return len(files), nil
 	}
 	_, err = cfg.journal(a.now).Append("prune", map[string]any{
 		"keep":  map[string]int{"daily": keep.Daily, "monthly": keep.Monthly, "raw_days": keep.RawDays, "query_days": keep.QueryDays},
 		"files": files, "bytes": total,
 	})
 	if err != nil {
-		return explainDisk(err)
+		return 0, explainDisk(err)
 	}
 	if err := st.Remove(files); err != nil {
-		return explainDisk(err)
+		return 0, explainDisk(err)
 	}
 	fmt.Fprintf(a.stderr, "pruned %s of snapshots, raw pages and queries, %s\n", plural(int64(len(files)), "file"), size(total))
-	return nil
+	return len(files), nil
 }
 
 func totalSize(files []store.File) int64 {

@@ -37,21 +37,14 @@ func (s *Store) takeInputs(ctx context.Context, o BuildOptions) (_ *Inputs, err 
 	if err != nil {
 		return nil, err
 	}
-	if newest == "" {
-		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
-	}
-	if run, err := s.resume(o, newest); err != nil || run != "" {
-		return nil, errors.Join(err, ErrInterrupted)
-	}
-	id, err := nextID(o.Started, newest)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
+	b, err := s.beginCopy(ctx, newest, o.Started, o.ProgramVersion)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Discard()) }()
+	if run, err := s.resume(o, newest); err != nil || run != "" {
+		return nil, errors.Join(err, ErrInterrupted)
+	}
 	if err := b.loadRegisters(ctx, o.Registers); err != nil {
 		return nil, err
 	}
@@ -81,6 +74,18 @@ func (s *Store) takeInputs(ctx context.Context, o BuildOptions) (_ *Inputs, err 
 		return nil, err
 	}
 	return taken, syncDir(filepath.Join(s.dir, "snapshots"))
+}
+
+// beginCopy begins a snapshot of which nothing will be walked, from the newest one.
+func (s *Store) beginCopy(ctx context.Context, newest string, started time.Time, version string) (*Build, error) {
+	if newest == "" {
+		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
+	}
+	id, err := nextID(started, newest)
+	if err != nil {
+		return nil, err
+	}
+	return s.newBuild(ctx, id, newest, version)
 }
 
 // restate gives a snapshot of which nothing was walked the facts of the one before,

@@ -63,14 +63,7 @@ func (s *Store) purge(ctx context.Context, o PurgeOptions) (p *Purge, err error)
 	if err != nil {
 		return nil, err
 	}
-	if newest == "" {
-		return nil, fmt.Errorf("%w: the store is empty", ErrNotPublished)
-	}
-	id, err := nextID(o.Started, newest)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.newBuild(ctx, id, newest, o.ProgramVersion)
+	b, err := s.beginCopy(ctx, newest, o.Started, o.ProgramVersion)
 	if err != nil {
 		return nil, err
 	}
