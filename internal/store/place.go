@@ -36,13 +36,14 @@ func (s *Store) Place(ctx context.Context, o ReadOptions) (Place, error) {
 	return p, nil
 }
 
-// Open opens the place. In dir, a folder for the time being, DuckDB puts what does
-// not fit into memory, and what [Answer.WriteParquet] writes.
+// Open opens the place, with 1 GiB of memory whatever the size of its file. In dir, a
+// folder for the time being, DuckDB puts what does not fit into memory, and what
+// [Answer.WriteParquet] writes.
 func (p Place) Open(ctx context.Context, dir string) (*Reader, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return nil, err
 	}
-	return p.open(ctx, &Store{dir: dir}, filepath.Join(dir, parquetAnswer))
+	return p.open(ctx, &Store{dir: dir, confined: true}, filepath.Join(dir, parquetAnswer))
 }
 
 // open opens the place; what spills goes into the folder of s, and of all other
