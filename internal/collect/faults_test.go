@@ -77,14 +77,14 @@ func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
 }
 
 // collectFrom runs one collection of a site by way of a handler.
-func (tr *trial) collectFrom(s *sandbox.Server, door http.Handler) (*Result, error) {
+func (tr *trial) collectFrom(s *sandbox.Server, handler http.Handler) (*Result, error) {
 	tr.t.Helper()
 	id, secret, project := s.Credentials()
 	tr.o.Projects = append([]string{project}, tr.more...)
 	c := New(tr.store, tr.o)
 	client, err := cloud.New(cloud.Config{
 		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
-		Transport: direct{door}, Now: tr.o.Now, Observe: c.Observe,
+		Transport: direct{handler}, Now: tr.o.Now, Observe: c.Observe,
 	})
 	if err != nil {
 		tr.t.Fatal(err)

@@ -69,9 +69,9 @@ func TestInterruption(t *testing.T) {
 			s := documented(faults...)
 			ctx, cancel := context.WithCancel(t.Context())
 			tr.ctx = ctx
-			door := &stopping{Handler: s, stop: cancel}
-			door.left.Store(after)
-			if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+			handler := &stopping{Handler: s, stop: cancel}
+			handler.left.Store(after)
+			if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 				t.Errorf("after %d: error %v does not say that it was stopped", after, err)
 			}
 			if all, err := tr.store.Snapshots(t.Context()); len(all) > 0 {
@@ -186,9 +186,9 @@ func TestDamagedLanding(t *testing.T) {
 				s := documented()
 				ctx, cancel := context.WithCancel(t.Context())
 				tr.ctx = ctx
-				door := &stopping{Handler: s, stop: cancel}
-				door.left.Store(12)
-				if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+				handler := &stopping{Handler: s, stop: cancel}
+				handler.left.Store(12)
+				if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 					t.Fatal(err)
 				}
 				damage(tr)
@@ -217,9 +217,9 @@ func TestListMovedWhileInterrupted(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		tr.ctx = ctx
-		door := &stopping{Handler: s, stop: cancel}
-		door.left.Store(2) // a token and a page
-		if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+		handler := &stopping{Handler: s, stop: cancel}
+		handler.left.Store(2) // a token and a page
+		if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		path := tr.landedFile("permissions.ndjson.zst")

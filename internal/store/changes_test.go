@@ -20,12 +20,12 @@ import (
 // grant is a permission as the cloud has it. An empty text or a zero time is a
 // field that the cloud leaves out.
 type grant struct {
-	id, person, channel          string
-	name, code, door, room, area string
-	hours                        string
-	structures                   string // ids, comma-separated, in the cloud's order
-	start, end                   int64
-	cards                        int // index of cardStates
+	id, person, channel              string
+	name, code, entrance, room, area string
+	hours                            string
+	structures                       string // ids, comma-separated, in the cloud's order
+	start, end                       int64
+	cards                            int // index of cardStates
 }
 
 // cardStates are counters with what they mean.
@@ -38,7 +38,7 @@ func (g grant) row() string {
 	m := map[string]any{"access_auth_id": g.id, "total_card_num": cardStates[g.cards].total,
 		"auth_card_num": cardStates[g.cards].sent, "card_issue_status": cardStates[g.cards].status}
 	for key, value := range map[string]string{"person_id": g.person, "access_control_channel_id": g.channel, "name": g.name,
-		"person_code": g.code, "access_control_channel_name": g.door, "access_channel_room_id": g.room,
+		"person_code": g.code, "access_control_channel_name": g.entrance, "access_channel_room_id": g.room,
 		"access_channel_position_path": g.area, "access_auth_time_range_id": g.hours} {
 		if value != "" {
 			m[key] = value
@@ -129,8 +129,8 @@ func changed(a, b grant) map[string]func(grant) any {
 		kinds["credential state changed"] = func(g grant) any { return g.cards }
 	}
 	sameRoom := a.room != "" && a.room == b.room
-	if differ(a.name, b.name) || differ(a.code, b.code) || differ(a.door, b.door) || sameRoom && differ(a.area, b.area) {
-		kinds["renamed"] = func(g grant) any { return []string{g.name, g.code, g.door, g.area} }
+	if differ(a.name, b.name) || differ(a.code, b.code) || differ(a.entrance, b.entrance) || sameRoom && differ(a.area, b.area) {
+		kinds["renamed"] = func(g grant) any { return []string{g.name, g.code, g.entrance, g.area} }
 	}
 	if a.structures != "" && b.structures != "" && a.structureSet() != b.structureSet() ||
 		differ(a.room, b.room) || (a.room == "" || b.room == "") && differ(a.area, b.area) {
@@ -267,7 +267,7 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 10:
 			g.name, g.code = pick("", "Ann", "Bo"), pick("", "1", "2")
 		case 11:
-			g.door, g.area = pick("East", "West"), pick("", "Hall", "Yard")
+			g.entrance, g.area = pick("East", "West"), pick("", "Hall", "Yard")
 		case 12:
 			g.room, g.area = pick("", "r1", "r2"), pick("Hall", "Yard")
 		case 13:
@@ -278,7 +278,7 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		out = append(out, g)
 	}
 	for range rnd.IntN(3) {
-		out = append(out, grant{id: fresh(), person: pick("u1", "u2", "u3", ""), channel: pick("c1", "c2"), name: "Ann", code: "1", door: "East",
+		out = append(out, grant{id: fresh(), person: pick("u1", "u2", "u3", ""), channel: pick("c1", "c2"), name: "Ann", code: "1", entrance: "East",
 			room: "r1", area: "Hall", hours: "1", structures: "s1,s2", start: 1600000000000, end: 1900000000000})
 	}
 	return out
