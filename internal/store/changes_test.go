@@ -25,18 +25,23 @@ type grant struct {
 	hours                            string
 	structures                       string // ids, comma-separated, in the cloud's order
 	start, end                       int64
-	cards                            int // index of cardStates
+	states                           [3]int // of credentials, indexes of states
 }
 
-// cardStates are counters with what they mean.
-var cardStates = []struct {
+var credentials = [3]string{"card", "face", "fingerprint"}
+
+// states are counters of a credential with what they mean.
+var states = []struct {
 	total, sent, status int
 	state               string
 }{{1, 1, 1, "delivered"}, {1, 0, 0, "pending"}, {0, 0, 0, "not_enrolled"}, {2, 1, 1, "partial"}, {-1, 0, 0, "unknown"}}
 
 func (g grant) row() string {
-	m := map[string]any{"access_auth_id": g.id, "total_card_num": cardStates[g.cards].total,
-		"auth_card_num": cardStates[g.cards].sent, "card_issue_status": cardStates[g.cards].status}
+	m := map[string]any{"access_auth_id": g.id}
+	for i, c := range credentials {
+		s := states[g.states[i]]
+		m["total_"+c+"_num"], m["auth_"+c+"_num"], m[c+"_issue_status"] = s.total, s.sent, s.status
+	}
 	for key, value := range map[string]string{"person_id": g.person, "access_control_channel_id": g.channel, "name": g.name,
 		"person_code": g.code, "access_control_channel_name": g.entrance, "access_channel_room_id": g.room,
 		"access_channel_position_path": g.area, "access_auth_time_range_id": g.hours} {
@@ -125,8 +130,8 @@ func changed(a, b grant) map[string]func(grant) any {
 	if differ(a.hours, b.hours) {
 		kinds["time range changed"] = func(g grant) any { return g.hours }
 	}
-	if a.cards != b.cards {
-		kinds["credential state changed"] = func(g grant) any { return g.cards }
+	if a.states != b.states {
+		kinds["credential state changed"] = func(g grant) any { return g.states }
 	}
 	sameRoom := a.room != "" && a.room == b.room
 	if differ(a.name, b.name) || differ(a.code, b.code) || differ(a.entrance, b.entrance) || sameRoom && differ(a.area, b.area) {
@@ -154,7 +159,7 @@ func (o observed) changes(from, to int) (lines []string, added, removed int) {
 				if g.end != 0 {
 					end = fmt.Sprint(g.end)
 				}
-				ends[i] = fmt.Sprintf("%s %s %s", end, cardStates[g.cards].state, g.area)
+				ends[i] = fmt.Sprintf("%s %s %s", end, states[g.states[0]].state, g.area)
 			}
 		}
 		seen := ""
@@ -263,7 +268,8 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 7:
 			g.hours = pick("", "1", "2")
 		case 8, 9:
-			g.cards = rnd.IntN(len(cardStates))
+			n := rnd.IntN(3 * len(states))
+			g.states[n%3] = n / 3
 		case 10:
 			g.name, g.code = pick("", "Ann", "Bo"), pick("", "1", "2")
 		case 11:
@@ -273,7 +279,7 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 13:
 			g.structures = pick("", "s1", "s1,s2", "s2,s1", "s2,s2,s1")
 		case 14:
-			g.id, g.end, g.cards = fresh(), g.end+1, rnd.IntN(len(cardStates))
+			g.id, g.end, g.states[0] = fresh(), g.end+1, rnd.IntN(len(states))
 		}
 		out = append(out, g)
 	}

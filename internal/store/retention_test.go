@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,56 @@ func TestPurgeInAFolderOfAnyName(t *testing.T) {
 	}
 }
 
+// Of a person who is in two projects only what the named one has goes; and one whose
+// name is blank or short takes nothing along from the registers that is of others.
+func TestPurgeOfOneProject(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(project string) storetest.Site {
+		return storetest.Site{Project: project, At: day(1), Registers: map[string]string{
+			"roster":           "person_code,status,terminated_at,organisation,manager,manager_email\n7,active,,x,,\n",
+			"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,1,,,\nc2,1,Bo,,\n",
+			"exceptions":       "report,finding_key,reason,approved_by,expires_on\nr,k1,agreed with Bob,x,2030-01-01\nr,k2,asked by Bo,x,2030-01-01\n",
+		}, Rows: rows{
+			"permissions":   list(permissionRow("a1", "u1", "c1", `,"name":"","person_code":""`), permissionRow("a2", "u2", "c1", "")),
+			"persons":       list(`{"person_id":"u1","name":" "}`, `{"person_id":"u2"}`),
+			"rules":         list(`{"auth_relation_id":"r1","auth_id":"u1","relation_type":1,"relation_id":"g1"}`),
+			"rule_channels": {"r1": {`{"relation_id":"c1"}`}},
+			"tasks":         list(`{"auth_task_id":"t1","auth_num":1,"task_finish_time":5}`),
+			"records":       {"t1": {`{"auth_task_record_id":"e1","person_id":"u1","name":"Bo"}`}},
+			"issue_infos":   {"e1": {`{"card_issue_result":{"success_issue_num":1}}`}},
+			"details":       {"a1": {`{"person_id":"u1"}`}},
+		}}
+	}
+	storetest.Publish(t, st, site("p1"), site("p2"))
+	tables := []string{"permissions", "persons", "rules", "rule_channels", "records", "issue_infos", "details", "asked"}
+	of := func(project string) (text string) {
+		for _, table := range tables {
+			text += csv(t, read(t, st, store.ReadOptions{}), "SELECT * FROM base."+table+" WHERE project_id = '"+project+"' ORDER BY ALL")
+		}
+		return text
+	}
+	before := of("p2")
+	if _, err := st.Purge(t.Context(), store.PurgeOptions{Person: "u1", Started: day(4)}); err == nil || !strings.Contains(err.Error(), "p1, p2: choose one") {
+		t.Errorf("without a project: %v", err)
+	}
+	p := purge(t, st, store.PurgeOptions{Person: "u1", Project: "p1", Started: day(4)})
+	want := map[string]int64{"permissions": 1, "persons": 1, "records": 1, "details": 1, "issue_infos": 5, "rules": 1, "rule_channels": 1, "reasons of exceptions": 1}
+	if diff := cmp.Diff(want, p.ByResource); diff != "" || p.Named != 1 {
+		t.Errorf("%d lines name the person still; rows (-want +got):\n%s", p.Named, diff)
+	}
+	if diff := cmp.Diff(before, of("p2")); diff != "" {
+		t.Errorf("the other project (-before +after):\n%s", diff)
+	}
+	r := read(t, st, store.ReadOptions{})
+	check(t, r, "SELECT finding_key, reason FROM exceptions ORDER BY ALL", "k1,agreed with Bob", "k2,(purged)")
+	check(t, r, "SELECT resource, string_agg(key, ' ') FROM base.asked WHERE project_id = 'p1' GROUP BY ALL", "records,t1")
+	for _, f := range p.Raw {
+		if !strings.Contains(f, "/p1/") {
+			t.Errorf("%s would go", f)
+		}
+	}
+}
+
 // Who has an id that is a part of another's takes nothing of theirs along.
 func TestPurgeOfAShortID(t *testing.T) {
 	st := storetest.Open(t)
@@ -307,7 +358,18 @@ func TestInterruptedPurge(t *testing.T) {
 	}
 	write(t, asked, []byte(secretName))
 	write(t, after, []byte("{}"))
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260103T060000Z")
+	if err := os.MkdirAll(landing, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(landing, "page"), []byte(secretName))
 	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
+	// Whoever purges takes all texts of queries; who finishes it only those from before.
+	for _, path := range []string{"queries/" + filepath.Base(asked), "queries/" + filepath.Base(after)} {
+		if !slices.ContainsFunc(p.Files, func(f store.File) bool { return f.Path == path }) {
+			t.Errorf("%s is not to go: %v", path, p.Files)
+		}
+	}
 	if len(holding(t, st)) == 0 {
 		t.Fatal("Purge removes by itself")
 	}
