@@ -358,7 +358,7 @@ func TestInterruptedPurge(t *testing.T) {
 	}
 	write(t, asked, []byte(secretName))
 	write(t, after, []byte("{}"))
-	landing := filepath.Join(st.Dir(), "landing", "p1", "20260103T060000Z")
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260103T120000Z")
 	if err := os.MkdirAll(landing, 0o700); err != nil {
 		t.Fatal(err)
 	}
