@@ -274,7 +274,7 @@ func TestPurgeInAFolderOfAnyName(t *testing.T) {
 		t.Fatal(err)
 	}
 	personal(t, st, 1, 2)
-	landing := filepath.Join(st.Dir(), "landing", "p1", "20260104T060000Z")
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260204T060000Z") // by a clock that was wrong
 	if err := os.MkdirAll(landing, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,9 @@ func TestPurgeOfOneProject(t *testing.T) {
 			"details":       {"a1": {`{"person_id":"u1"}`}},
 		}}
 	}
-	storetest.Publish(t, st, site("p1"), site("p2"))
+	other := site("p2")
+	other.Rows["rules"][""] = append(other.Rows["rules"][""], `{"auth_relation_id":"r9","auth_id":"u9","relation_type":2,"relation_id":"c1"}`)
+	first := storetest.Publish(t, st, site("p1"), other)
 	tables := []string{"permissions", "persons", "rules", "rule_channels", "records", "issue_infos", "details", "asked"}
 	of := func(project string) (text string) {
 		for _, table := range tables {
@@ -331,10 +333,23 @@ func TestPurgeOfOneProject(t *testing.T) {
 	r := read(t, st, store.ReadOptions{})
 	check(t, r, "SELECT finding_key, reason FROM exceptions ORDER BY ALL", "k1,agreed with Bob", "k2,(purged)")
 	check(t, r, "SELECT resource, string_agg(key, ' ') FROM base.asked WHERE project_id = 'p1' GROUP BY ALL", "records,t1")
-	for _, f := range p.Raw {
-		if !strings.Contains(f, "/p1/") {
-			t.Errorf("%s would go", f)
-		}
+	var raw []string // of the counters of records and the channels of rules it is known that they name nobody
+	for _, name := range []string{"details", "permissions", "persons", "records", "rules"} {
+		raw = append(raw, store.RawPath(first, "p1", name))
+	}
+	if diff := cmp.Diff(raw, p.Raw); diff != "" {
+		t.Errorf("raw pages (-want +got):\n%s", diff)
+	}
+	// Who is only the source of a rule, and who stands only in a page that was not taken.
+	if p := purge(t, st, store.PurgeOptions{Person: "u9", Started: day(5)}); p.Project != "p2" || p.ByResource["rules"] != 1 {
+		t.Errorf("the source of a rule: %+v", p)
+	}
+	torn := site("p1")
+	torn.At, torn.Partial, torn.Rows["persons"] = day(6), []string{"persons"}, list(`{"person_id":"u8"}`)
+	id := storetest.Publish(t, st, torn)
+	p = purge(t, st, store.PurgeOptions{Person: "u8", Started: day(7)})
+	if want := []string{store.RawPath(id, "p1", "persons")}; p.Snapshot == "" || p.Rows != 0 || !slices.Equal(p.Raw, want) {
+		t.Errorf("in a raw page alone: %+v", p)
 	}
 }
 
@@ -397,6 +412,11 @@ func TestPurgeBefore(t *testing.T) {
 	ids := sites(t, st, 5)
 	size := len(content(t, file(st, ids[4])))
 	kept := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
+	// What the snapshot of that very time has closed was there until then.
+	exactly := purge(t, st, store.PurgeOptions{Before: day(2).Add(30 * time.Second), Started: day(9), Confirm: func(*store.Purge) (bool, error) { return false, nil }})
+	if exactly.Rows != 0 {
+		t.Errorf("%d rows of the second snapshot are to go", exactly.Rows)
+	}
 	p := purge(t, st, store.PurgeOptions{Before: day(4), Started: day(9)})
 	if err := st.Remove(p.Files); err != nil {
 		t.Fatal(err)
@@ -435,6 +455,7 @@ func TestPurgeBefore(t *testing.T) {
 	if _, err := st.Read(t.Context(), store.ReadOptions{Snapshot: ids[1]}); !errors.Is(err, store.ErrNotPublished) || !strings.Contains(err.Error(), "has been purged") {
 		t.Errorf("a purged snapshot: %v", err)
 	}
+	read(t, st, store.ReadOptions{Snapshot: ids[2]}) // the last before the date
 	got := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
 	for name, text := range kept {
 		if !strings.HasSuffix(name, "_history") && !strings.Contains(name, "_at(") && got[name] != text {
