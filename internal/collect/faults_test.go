@@ -281,13 +281,27 @@ func TestAnotherSiteIsNotBelieved(t *testing.T) {
 		if _, err := tr.collect(site(1)); err != nil {
 			t.Fatal(err)
 		}
-		want := tr.digests()["permissions"]
+		want, before := tr.digests()["permissions"], tr.count("SELECT count(*) FROM permissions")
+		tr.o.Budget.Run = 0
 		result, err := tr.collect(site(2))
-		if err == nil && result.Verdict != store.Partial {
-			t.Errorf("verdict %s", result.Verdict)
+		if err != nil || result.Verdict != store.Partial {
+			t.Fatalf("%+v, %v", result, err)
 		}
 		if got := tr.digests()["permissions"]; got != want {
 			t.Error("the permissions changed")
+		}
+		// Nor is it asked for what costs a request per row.
+		problems := tr.pairs("SELECT resource, coalesce(problem, '') FROM resources WHERE snapshot_id = getvariable('snapshot_id')")
+		if problems["details"] != "not tried" || problems["records"] != "not tried" {
+			t.Errorf("problems %v", problems)
+		}
+		drop, ok := errors.AsType[*DropError](errors.Join(result.Problems...))
+		tr.o.Budget.Run, tr.o.AcceptDrop = 1, true
+		if _, err := tr.collect(site(2)); err != nil {
+			t.Fatal(err)
+		}
+		if now := tr.count("SELECT count(*) FROM permissions"); tr.digests()["permissions"] == want || !ok || drop.Before != before || drop.Now+drop.Others != now {
+			t.Errorf("%d permissions of %d after --accept-drop; before it %+v", now, before, drop)
 		}
 	})
 }

@@ -133,6 +133,26 @@ func TestUnreadValues(t *testing.T) {
 	}
 }
 
+// A task list that one of its filters does not give whole is not whole.
+func TestFilteredTasks(t *testing.T) {
+	for _, filter := range []string{`"issueType":1`, `"issueType":2`} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			tr.o.Budget.Run = 1
+			site := documented()
+			_, err := tr.collectFrom(site, altered{site, func(request, response string) string {
+				if strings.Contains(request, filter) {
+					return plus(1, response)
+				}
+				return response
+			}})
+			if verdict := tr.verdicts()["tasks"]; err != nil || verdict != store.Partial {
+				t.Errorf("%s: %s, %v", filter, verdict, err)
+			}
+		})
+	}
+}
+
 // The channels of rules are guarded where every rule was asked: what a budget
 // leaves over is no loss.
 func TestGuardOfRuleChannels(t *testing.T) {

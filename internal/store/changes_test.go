@@ -271,7 +271,11 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 			n := rnd.IntN(3 * len(states))
 			g.states[n%3] = n / 3
 		case 10:
-			g.name, g.code = pick("", "Ann", "Bo"), pick("", "1", "2")
+			name, code := pick("", "Ann", "Bo"), pick("", "1", "2")
+			if code == "2" {
+				name = g.name
+			}
+			g.name, g.code = name, code
 		case 11:
 			g.entrance, g.area = pick("East", "West"), pick("", "Hall", "Yard")
 		case 12:

@@ -15,7 +15,7 @@ func TestWhoIsMasked(t *testing.T) {
 	st := storetest.Open(t)
 	members := func(structure, name string, persons ...string) (permissions, structures []string) {
 		for _, p := range persons {
-			permissions = append(permissions, permissionRow(structure+p, p, "c1", fmt.Sprintf(`,"structure_ids":[%q]`, structure)))
+			permissions = append(permissions, permissionRow(structure+p, p, "c1", fmt.Sprintf(`,"structure_ids":[%q],"name":"Lee %s"`, structure, p)))
 		}
 		return permissions, []string{fmt.Sprintf(`{"structure_id":%q,"structure_name":%q}`, structure, name)}
 	}
@@ -31,7 +31,7 @@ func TestWhoIsMasked(t *testing.T) {
 	three, two := []string{"u1", "u2", "u3"}, []string{"u1", "u2"}
 	before := site("p1", 1, map[string][]string{"Three": three, "Left": three})
 	storetest.Publish(t, st, before)
-	now := site("p1", 2, map[string][]string{"Three": three, "Two": two, "Left": two, "Split": three})
+	now := site("p1", 2, map[string][]string{"Three": three, "Two": two, "Left": two, "Split": three, "Of lee u1": three})
 	now.Rows["tasks"] = list(`{"auth_task_id":"t1"}`)
 	now.Rows["records"] = map[string][]string{"t1": {`{"auth_task_record_id":"e1","person_id":"u7","structure_name":"Recorded"}`}}
 	now.Rows["details"] = map[string][]string{"sTwou1": {`{"person_id":"u8","structure_names":["Detailed","Three"]}`}}
@@ -43,8 +43,8 @@ func TestWhoIsMasked(t *testing.T) {
 	storetest.Publish(t, st, now, site("p2", 2, map[string][]string{"Split": {"v1"}}))
 
 	r := read(t, st, store.ReadOptions{Mask: store.MaskPseudonym, Project: "p1"})
-	const group = `regexp_replace(%s, '^small group [a-z2-7]{6}$', 'small')`
-	check(t, r, "SELECT structure_id, "+fmt.Sprintf(group, "structure_name")+" FROM structures ORDER BY 1", "sLeft,small", "sSplit,small", "sThree,Three", "sTwo,small")
+	const group = `regexp_replace(regexp_replace(%s, '^small group [a-z2-7]{6}$', 'small'), 'Of [a-zA-Z2-7]{8}$', 'Of TAG')`
+	check(t, r, "SELECT structure_id, "+fmt.Sprintf(group, "structure_name")+" FROM structures ORDER BY 1", "sLeft,small", "sOf lee u1,Of TAG", "sSplit,small", "sThree,Three", "sTwo,small")
 	check(t, r, "SELECT line, "+fmt.Sprintf(group, "organisation")+" FROM roster ORDER BY 1", "2,small", "3,Three", "4,Many", "5,Many", "6,Many")
 	person := func(column string) string {
 		return fmt.Sprintf("CASE WHEN regexp_full_match(%[1]s, '[A-Z2-7]{12}') THEN 'person' ELSE %[1]s END", column)
