@@ -202,6 +202,19 @@ func TestRecoverableFaultsTogether(t *testing.T) {
 				t.Fatalf("%v %+v", err, result)
 			}
 			digests = tr.digests()
+			// What is said of attempts is what the calls say, beside which tokens count.
+			odd := tr.pairs(`
+SELECT r.resource, r.retries || ' retries, ' || r.errors || ' errors, by calls ' || c.again || ' and ' || c.failed
+FROM resources AS r
+JOIN (
+    SELECT resource, count(*) FILTER (attempt > 1) AS again, count(*) FILTER (line IS NULL) AS failed
+    FROM calls
+    GROUP BY resource
+) AS c USING (resource)
+WHERE snapshot_id = getvariable('snapshot_id') AND (r.retries < c.again OR r.errors <> c.failed)`)
+			if len(odd) > 0 {
+				t.Errorf("%v", odd)
+			}
 		})
 		return digests
 	}
@@ -316,11 +329,29 @@ func TestBudgetIsTakenUpLater(t *testing.T) {
 		}
 		tr := newTrial(t)
 		tr.o.PageSize, tr.o.Budget.Run = 50, 16
+		site, ctx := documented(), tr.ctx
+		interrupted, cancel := context.WithCancel(ctx)
+		tr.ctx = interrupted
+		handler := &stopping{Handler: site, stop: cancel}
+		handler.left.Store(14)
+		if _, err := tr.collectFrom(site, handler); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		tr.ctx = ctx
 		want, diff, runs := whole.digests(), "not compared", 0
 		for ; diff != "" && runs < 20; runs++ {
 			result, err := tr.collect(documented())
 			if err != nil || result.Verdict != store.Complete {
 				t.Fatalf("%v %+v", err, result)
+			}
+			// What an interrupted run has asked for counts, but for a token and a page that
+			// is asked once more.
+			most := tr.o.Budget.Run
+			if result.TakenUp > 0 {
+				most += 2
+			}
+			if n := result.Requests + result.TakenUp; n > most || runs == 0 && result.TakenUp == 0 {
+				t.Errorf("run %d: %d requests, %d before it was interrupted", runs, result.Requests, result.TakenUp)
 			}
 			diff = cmp.Diff(want, tr.digests())
 		}

@@ -133,6 +133,21 @@ func TestUnreadValues(t *testing.T) {
 	}
 }
 
+// Where no list is whole nothing is published, although there was nothing to ask that
+// costs a request per row.
+func TestNoListIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		_, err := tr.collect(documented("missing-result"))
+		if err == nil || !strings.Contains(err.Error(), "no list was read whole") {
+			t.Errorf("error %v", err)
+		}
+		if list, err := tr.store.Snapshots(t.Context()); err != nil || len(list) > 0 {
+			t.Errorf("snapshots %v, %v", list, err)
+		}
+	})
+}
+
 // A task list that one of its filters does not give whole is not whole.
 func TestFilteredTasks(t *testing.T) {
 	for _, filter := range []string{`"issueType":1`, `"issueType":2`} {

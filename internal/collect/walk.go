@@ -59,7 +59,7 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 			return w, err
 		}
 		if w.problem == "" || number == maxWalks {
-			if number > 1 && w.problem != "" {
+			if w.problem != "" {
 				w.problem += fmt.Sprintf(" (walked %d times)", number)
 			}
 			return w, p.landing.walks.add(walkLine{

@@ -283,6 +283,9 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 13:
 			g.structures = pick("", "s1", "s1,s2", "s2,s1", "s2,s2,s1")
 		case 14:
+			if rnd.IntN(2) == 0 {
+				out = append(out, g) // for now beside its successor
+			}
 			g.id, g.end, g.states[0] = fresh(), g.end+1, rnd.IntN(len(states))
 		}
 		out = append(out, g)
@@ -352,6 +355,11 @@ ORDER BY project_id`, ids[from], ids[to])), "\n")
 				}
 			}
 		}
+	}
+	first := changeLines(t, r, ids, 0, days-1)
+	one := changeLines(t, read(t, st, store.ReadOptions{Project: "p2"}), ids, 0, days-1)
+	if d := diff.Diff(map[string][]string{"p2": first["p2"]}, one); d != "" {
+		t.Errorf("of one project (-want +got):\n%s", d)
 	}
 	for _, kind := range []string{"added", "removed", "re-created", "extended", "shortened", "became permanent", "time range changed",
 		"credential state changed", "renamed", "moved"} {
