@@ -308,4 +308,15 @@ func TestBudgetLeft(t *testing.T) {
 			t.Errorf("%s: left = %d, want %d", tt.name, got, tt.want)
 		}
 	}
+	// What a run may ask comes beside its tie-outs, the day bounds both.
+	for _, tt := range []struct {
+		budget Budget
+		want   int64
+	}{{Budget{}, -1}, {Budget{Run: 5}, 8}, {Budget{Run: 5, Day: 40}, 8}, {Budget{Run: 50, Day: 40}, 40}} {
+		tr := newTrial(t)
+		tr.o.Budget = tt.budget
+		if got, err := New(tr.store, tr.o).left(3); err != nil || got != tt.want {
+			t.Errorf("%+v and 3 for tie-outs: left = %d, %v, want %d", tt.budget, got, err, tt.want)
+		}
+	}
 }

@@ -232,6 +232,7 @@ func TestUnlistedPermissions(t *testing.T) {
 }
 
 func TestBudgetOfTieOuts(t *testing.T) {
+	covered := int64(0)
 	for _, c := range []struct {
 		budget, requests int // allowed, and made for the sum over channels
 		asked            int // tie-outs of a single filter that were asked
@@ -247,10 +248,18 @@ func TestBudgetOfTieOuts(t *testing.T) {
 		t.Run(strconv.Itoa(c.budget), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newCountTrial(t)
-				tr.o.TieOuts = c.budget
+				tr.o.TieOuts, tr.o.Budget.Run = c.budget, 120
 				verdict := tr.counted(sandbox.Switches{}).Verdict
 				if verdict != store.Complete {
 					t.Errorf("verdict %s", verdict)
+				}
+				// They take nothing from what a run may ask besides.
+				n := tr.count("SELECT sum(covered) FROM resources")
+				if c.budget == 0 {
+					covered = n
+				}
+				if n == 0 || n != covered {
+					t.Errorf("%d answers beside the lists, without tie-outs %d", n, covered)
 				}
 				asked := tr.pairs("SELECT name, result FROM tie_outs WHERE kind IN ('validity', 'status') AND requests = 1")
 				if diff := cmp.Diff(all(keys(asked), "agrees"), asked); len(asked) != c.asked || diff != "" {
