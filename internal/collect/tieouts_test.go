@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -316,6 +317,34 @@ func plus(n int, response string) string {
 		was, _ := strconv.Atoi(total.FindStringSubmatch(s)[1])
 		return fmt.Sprintf(`"total":%d`, was+n)
 	})
+}
+
+// However many requests there are, a plan keeps to them, and it asks for every channel
+// once or for none.
+func TestPlanOfCounts(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 99, 100, 101, 350} {
+		channels := make([]string, n)
+		for i := range channels {
+			channels[i] = strconv.Itoa(i)
+		}
+		for budget := 2; budget < 400; budget++ {
+			asks, last := planCounts(channels, budget)
+			var asked []string
+			groups := 0
+			for _, a := range asks {
+				if a.Filter == "channelIds" {
+					asked = append(asked, a.Values...)
+					groups++
+					if len(a.Values) > maxGroup || len(a.Values) == 0 {
+						t.Fatalf("%d channels, %d requests: %d in one", n, budget, len(a.Values))
+					}
+				}
+			}
+			if len(asks)+len(last) > budget || len(asked) > 0 && !slices.Equal(asked, channels) || groups == 1 && n > 1 {
+				t.Fatalf("%d channels, %d requests: %d and %d asked, for %d channels in %d groups", n, budget, len(asks), len(last), len(asked), groups)
+			}
+		}
+	}
 }
 
 // What the cloud says of itself only through filters never changes a verdict:
