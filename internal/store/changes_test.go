@@ -26,6 +26,7 @@ type grant struct {
 	structures                       string // ids, comma-separated, in the cloud's order
 	start, end                       int64
 	states                           [3]int // of credentials, indexes of states
+	leaves                           bool   // soon
 }
 
 var credentials = [3]string{"card", "face", "fingerprint"}
@@ -254,7 +255,11 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 	fresh := func() string { *next++; return fmt.Sprintf("a%03d", (*next*7919)%1000) }
 	var out []grant
 	for _, g := range grants {
-		switch rnd.IntN(24) {
+		n := rnd.IntN(24)
+		if g.leaves && n%2 == 0 {
+			continue
+		}
+		switch n {
 		case 0:
 			continue
 		case 1, 2:
@@ -284,7 +289,8 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 			g.structures = pick("", "s1", "s1,s2", "s2,s1", "s2,s2,s1")
 		case 14:
 			if rnd.IntN(2) == 0 {
-				out = append(out, g) // for now beside its successor
+				out = append(out, g) // for a day or two beside its successor
+				out[len(out)-1].leaves = true
 			}
 			g.id, g.end, g.states[0] = fresh(), g.end+1, rnd.IntN(len(states))
 		}
