@@ -288,10 +288,8 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 13:
 			g.structures = pick("", "s1", "s1,s2", "s2,s1", "s2,s2,s1")
 		case 14:
-			if rnd.IntN(2) == 0 {
-				out = append(out, g) // for a day or two beside its successor
-				out[len(out)-1].leaves = true
-			}
+			out = append(out, g) // for a day or two beside its successor
+			out[len(out)-1].leaves = true
 			g.id, g.end, g.states[0] = fresh(), g.end+1, rnd.IntN(len(states))
 		}
 		out = append(out, g)
