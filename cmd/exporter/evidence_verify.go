@@ -241,7 +241,11 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	if !r.Stamped.IsZero() {
 		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
 	}
-	line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	if r.JournalHead != "" {
+		line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	} else {
+		line("journal", "its chain does not hold: named below")
+	}
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
 	}

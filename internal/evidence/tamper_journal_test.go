@@ -111,7 +111,7 @@ func TestTamperJournal(t *testing.T) {
 			whole[name] = []byte(content)
 		}
 		lines := slices.Collect(strings.Lines(string(whole[journalName])))
-		hashes, err := readChain(bytes.NewReader(whole[journalName]), mask != "full")
+		hashes, err := readChain(bytes.NewReader(whole[journalName]), mask != "full", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestSalt(t *testing.T) {
 	} {
 		line := `{"prev":"` + journal.Zero + `","seq":1,"at":"2026-01-02T06:00:00Z","kind":"x",` + test.members + `"detail":{}}` + "\n"
 		for masked, want := range map[bool]bool{false: test.full, true: test.masked} {
-			if _, err := readChain(strings.NewReader(line), masked); (err == nil) != want {
+			if _, err := readChain(strings.NewReader(line), masked, ""); (err == nil) != want {
 				t.Errorf("%s, masked %v: %v", test.name, masked, err)
 			}
 		}
@@ -324,11 +324,11 @@ func TestLongJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hashes, err := readChain(bytes.NewReader(text), false)
+	hashes, err := readChain(bytes.NewReader(text), false, "")
 	if head, err2 := j.Head(); err != nil || err2 != nil || len(hashes) != 300 || head.SHA256 != fmt.Sprintf("%x", hashes[299]) {
 		t.Errorf("%d lines, %v, %v", len(hashes), err, err2)
 	}
-	if _, err := readChain(bytes.NewReader(text[:len(text)-1]), false); err == nil {
+	if _, err := readChain(bytes.NewReader(text[:len(text)-1]), false, ""); err == nil {
 		t.Error("a torn last line is taken")
 	}
 }
