@@ -237,9 +237,14 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	line("snapshot", "%s, mask %s", r.Info["Snapshot"], r.Info["Mask"])
 	if r.SignedBy != "" {
 		line("signature", "%s", r.SignedBy)
+	} else {
+		line("signature", "not good: named below")
 	}
 	if !r.Stamped.IsZero() {
 		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
+	}
+	if len(r.Findings) > 0 {
+		line("manifests", "%s of %s are as they have them", count(int64(r.AsSealed)), plural(int64(r.Listed), "file"))
 	}
 	if r.JournalHead != "" {
 		line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
