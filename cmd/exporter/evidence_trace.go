@@ -129,7 +129,7 @@ func (a *app) traceFile(ctx context.Context, file, place string, timeout time.Du
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout})
+	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout}, nil)
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return nil, &hintError{fmt.Errorf("evidence trace: the bundle was not read: %w", limit.err), limit.hint}
 	}
@@ -342,19 +342,28 @@ func (t *traced) describe(row reports.LocatedRow) {
 			"this is the head of a column; the sheet Method says what the column means")
 	case row.Section != "":
 	case row.Sheet == "Method":
-		t.Notes = append(t.Notes,
-			"the sheet Method says how the workbook was made; what it says of the snapshot: "+
-				"exporter snapshots show "+shell(t.Snapshot))
+		t.Notes = append(t.Notes, "the sheet Method says how the workbook was made"+
+			t.elsewhere("; what it says of the snapshot: exporter snapshots show "+shell(t.Snapshot), ""))
 	case row.Sheet == "Matrix":
-		t.Notes = append(t.Notes,
-			"a cell of the matrix counts rows; the rows are on the other sheets, and the query is printed by: "+
-				"exporter report --explain "+shell(t.Report))
+		t.Notes = append(t.Notes, "a cell of the matrix counts rows; the rows are on the other sheets"+t.queryWords())
 	default:
-		t.Notes = append(t.Notes,
-			"the first page says what the summary's query gives, which reads the whole snapshot, or repeats "+
-				"rows of the other sheets: trace the rows there; the query is printed by: "+
-				"exporter report --explain "+shell(t.Report))
+		t.Notes = append(t.Notes, "the first page says what the summary's query gives, which reads the whole "+
+			"snapshot, or repeats rows of the other sheets: trace the rows there"+t.queryWords())
 	}
+}
+
+// queryWords says where the query of a report is.
+func (t *traced) queryWords() string {
+	return t.elsewhere("; the query is printed by: exporter report --explain "+shell(t.Report),
+		"; the query is in data/queries, by the name that data/definitions/"+t.Report+".yaml gives it")
+}
+
+// elsewhere is what is said of a file of a store, or of a bundle.
+func (t *traced) elsewhere(store, bundle string) string {
+	if t.Bundle != "" {
+		return bundle
+	}
+	return store
 }
 
 // fileSHA256 is the SHA-256 of a file, in hex.

@@ -65,7 +65,7 @@ func (p *tracePrinter) answer(commands bool) {
 	}
 	fmt.Fprintf(p, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
 	if t.Cell != nil {
-		p.pair("cell", t.Cell.Ref+": "+strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()"))
+		p.pair("cell", t.Cell.Ref+prefixed(": ", strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()")))
 		p.pair("shows", t.Cell.Text)
 	}
 	sealed := t.Sealed
