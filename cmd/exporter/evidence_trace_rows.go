@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -36,7 +37,12 @@ func (t *traced) fileRow(src *traceSource, ext, place string) (reports.LocatedRo
 	if n, err := strconv.Atoi(place); err == nil {
 		f.number = n
 	}
-	if err := reports.CSVRows(t.File, f.take); err != nil {
+	part := []byte(place[strings.LastIndex(place, "/")+1:]) // a key may be of several columns
+	want := func(number int, record []byte) bool {
+		f.rows++
+		return number == f.number || len(f.byPlace) == 0 && bytes.Contains(record, part)
+	}
+	if err := reports.CSVRows(t.File, want, f.take); err != nil {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s: %w", t.File, err),
 			"of formats with rows trace the xlsx, the csv or the json")
 	}
@@ -50,14 +56,13 @@ type fileRows struct {
 	keys   [][]string // columns that name a row
 	csv    bool
 
-	rows                 int
+	rows                 int                  // of a csv
 	byPlace, byKey, byID []reports.LocatedRow // the first few
 	withKey, withID      int                  // how many there are
 }
 
 // take looks at a row.
 func (f *fileRows) take(r reports.LocatedRow) error {
-	f.rows++
 	switch {
 	case r.Number == f.number:
 		f.byPlace = append(f.byPlace, r)

@@ -256,7 +256,7 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	if r.JournalHead != "" {
 		line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
 	} else {
-		line("journal", "its chain does not hold: named below")
+		line("journal", "is not whole: named below")
 	}
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))

@@ -152,7 +152,7 @@ func (a *app) sayVerified(v *store.Verification, head journal.Head, took time.Du
 	}
 	switch {
 	case head.SHA256 == "":
-		line("journal", "its chain does not hold: named below")
+		line("journal", "is not whole: named below")
 	case head.Seq > 0:
 		line("journal", "%s, the last is %s", strings.Replace(plural(head.Seq, "entry"), "entrys", "entries", 1), head.SHA256[:12])
 	default:

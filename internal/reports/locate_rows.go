@@ -8,12 +8,16 @@ import (
 	"strings"
 )
 
-// CSVRows calls each with every row of a csv file of a report, numbered from 1.
-func CSVRows(path string, each func(LocatedRow) error) error {
+// CSVRows calls each with every row of a csv file of a report that want takes by its
+// number, from 1, and its text.
+func CSVRows(path string, want func(number int, record []byte) bool, each func(LocatedRow) error) error {
 	number := -1
 	var columns []string
 	return csvRecords(path, io.Discard, func(record []byte) error {
 		number++
+		if number > 0 && !want(number, record) {
+			return nil
+		}
 		fields, err := splitRecord(record)
 		if err != nil {
 			return fmt.Errorf("row %d: %w", number, err)
