@@ -84,8 +84,8 @@ type performance struct {
 	ended func(what string)
 }
 
-// What is performed.
-const jobReports, jobTables = "reports", "tables"
+// What is performed; and, when a bundle is verified, before it and behind it.
+const jobReports, jobTables, jobFiles, jobUnpack, jobAnswers = "reports", "tables", "files", "unpack", "answers"
 
 // open opens the bundle's snapshot in a file, and the earlier one. What does not fit
 // into memory goes to dir.
