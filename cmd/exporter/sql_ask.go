@@ -70,7 +70,7 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	}
 	k := &asker{app: a, store: st, options: o, timeout: timeout, journal: cfg.journal(a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
-		return nil, explainRead(ctx, st, err)
+		return nil, read.explain(ctx, st, cfg.zone, err)
 	}
 	if since == "" {
 		return k, nil
