@@ -151,7 +151,7 @@ func (k *asker) check(q question) error {
 		}
 	}
 	if err != nil {
-		return &hintError{fmt.Errorf("sql: refused, since no entry of it could be made: %w", err),
+		return &hintError{fmt.Errorf("sql: not asked, since no entry of it could be made: %w", err),
 			"every query is entered in the store's journal: ask as an account that may write there, or ask the analysts' copy: exporter publish"}
 	}
 	return nil
