@@ -45,7 +45,8 @@ mails some, seals both days for an auditor, and leaves all of it in one folder.`
 const demoDay = 27 * time.Hour
 
 // demoDue is how long after the demo's start its reports are due, every day: long
-// enough for all that comes before.
+// enough for all that comes before. The demo's clock is as much behind, so that nothing
+// of it is dated in the future although it does not wait.
 const demoDue = 3 * time.Minute
 
 var demoConfig = template.Must(template.New("reports.yaml").Parse(`# Made by exporter demo. The cloud in it was the sandbox, which ended with the demo:
@@ -122,7 +123,7 @@ type demoRun struct {
 
 func (a *app) newDemo(out string) *demoRun {
 	d := &demoRun{app: *a, out: out}
-	d.back.Store(int64(demoDay))
+	d.back.Store(int64(demoDay + demoDue))
 	d.now = func() time.Time { return a.now().Add(-time.Duration(d.back.Load())) }
 	d.log = slog.New(slog.DiscardHandler)
 	return d
@@ -134,7 +135,7 @@ func (d *demoRun) show(ctx context.Context, cfg *config) error {
 	if _, err := d.collect(ctx, cfg, collectFlags{}); err != nil {
 		return err
 	}
-	d.back.Store(0)
+	d.back.Store(int64(demoDue))
 	due, err := d.newServer(cfg)
 	if err != nil {
 		return err
@@ -155,7 +156,8 @@ func (d *demoRun) show(ctx context.Context, cfg *config) error {
 		return err
 	}
 	// The demo does not wait until they are due: its clock is set to just before.
-	d.back.Store(-int64(max(0, due.runner.Jobs[0].Spec.Next(due.runner.Jobs[0].Since).Sub(d.now())-100*time.Millisecond)))
+	first := due.runner.Jobs[0]
+	d.back.Add(-int64(max(0, first.Spec.Next(first.Since).Sub(d.now())-100*time.Millisecond)))
 	if err := d.mail(ctx, due); err != nil {
 		return err
 	}
@@ -249,7 +251,7 @@ func writeDemoInputs(out, address string, s *sandbox.Server, now time.Time) erro
 	}
 	var b strings.Builder
 	if err := demoConfig.Execute(&b, map[string]string{
-		"Cron": now.Add(demoDue).In(zone).Format("4 15 * * *"),
+		"Cron": now.In(zone).Format("4 15 * * *"),
 		"URL":  "http://" + address, "ClientID": id, "ClientSecret": secret, "Project": project, "Identity": demoIdentity,
 	}); err != nil {
 		return err

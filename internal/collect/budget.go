@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -107,12 +108,11 @@ func (b Budget) left(u usage) int64 {
 	return left
 }
 
-// leaves says whether the day and the month leave a request beside so many.
-func (l *ledger) leaves(b Budget, pending int64) bool {
+// left is how many requests the day and the month leave, as [Budget.left] has it.
+func (l *ledger) left(b Budget) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	left := b.left(l.used.at(l.now()))
-	return left < 0 || left > pending
+	return b.left(l.used.at(l.now()))
 }
 
 func (l *ledger) close() error { return errors.Join(l.file.Sync(), l.file.Close()) }
@@ -139,11 +139,17 @@ func (c *Collector) left(aside int64) (int64, error) {
 // now is the local clock in the zone whose days count.
 func (c *Collector) now() time.Time { return c.o.Now().In(c.o.Zone) }
 
-// withinBudget says whether another request is paid for beside so many that will
-// be made.
-func (c *Collector) withinBudget(pending int64) bool {
-	run := c.o.Budget.Run
-	return (run == 0 || c.spent()-c.aside+pending < run) && c.ledger.leaves(c.o.Budget, pending)
+// affordable is how many more requests are paid for, math.MaxInt64 where nothing
+// bounds them.
+func (c *Collector) affordable() int64 {
+	left := int64(math.MaxInt64)
+	if run := c.o.Budget.Run; run > 0 {
+		left = max(run-(c.spent()-c.aside), 0)
+	}
+	if rest := c.ledger.left(c.o.Budget); rest >= 0 {
+		left = min(left, rest)
+	}
+	return left
 }
 
 // spent is how many requests the run has made, also before it was interrupted.

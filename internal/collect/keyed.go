@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -54,12 +55,14 @@ type keyedResult struct {
 // loads what came. An error is one of the disk or of ctx; what the cloud
 // refused stands in the fact.
 func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error) {
-	keys, err := p.build.Wanted(ctx, p.id, k.resource)
+	// A key takes a request at least. One more than can be asked shows that not all were.
+	most := p.affordable()
+	keys, err := p.build.Wanted(ctx, p.id, k.resource, min(most, math.MaxInt64-1)+1)
 	if err != nil {
 		return store.Resource{}, err
 	}
 	res := &keyedResult{fact: store.Resource{Name: k.resource, Verdict: store.Complete}}
-	wanted := int64(len(keys))
+	wanted := min(int64(len(keys)), most)
 	queue := make(chan string)
 	var pending atomic.Int64 // keys given out and not yet answered
 	answered := make(chan struct{}, 1)
@@ -79,10 +82,10 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	}
 	asked := 0
 	for _, key := range keys {
-		for n := pending.Load(); n > 0 && !p.withinBudget(n); n = pending.Load() {
+		for n := pending.Load(); n >= p.affordable() && n > 0; n = pending.Load() {
 			<-answered // what is counted as under way may be made by now
 		}
-		if !p.withinBudget(pending.Load()) || res.stopped() || ctx.Err() != nil {
+		if pending.Load() >= p.affordable() || res.stopped() || ctx.Err() != nil {
 			break
 		}
 		pending.Add(1)
@@ -101,7 +104,7 @@ func (p *project) walkKeys(ctx context.Context, k keyed) (store.Resource, error)
 	res.settle(p)
 	// Only the channels of rules can be closed by what is missing in an answer, and
 	// only where all were asked is there a number to compare with.
-	if k.resource == "rule_channels" && asked == len(keys) && res.fact.Verdict != store.Partial {
+	if k.resource == "rule_channels" && asked == len(keys) && int64(asked) <= most && res.fact.Verdict != store.Partial {
 		if err := p.guard(ctx, &res.fact); err != nil || res.fact.Verdict == store.Partial {
 			return res.fact, errors.Join(err, p.landing.flush(k.resource))
 		}

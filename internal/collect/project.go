@@ -167,7 +167,7 @@ func (p *project) walkListsOf(ctx context.Context, resource string) (store.Resou
 		if err != nil {
 			return fact, err
 		}
-		ids = append(ids, w.ids...)
+		ids = append(w.ids, ids...)
 	}
 	slices.Sort(ids)
 	if n := int64(len(slices.Compact(ids))); n > fact.Distinct {

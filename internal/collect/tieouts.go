@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ func (p *project) tieOut(ctx context.Context, budget int) (used int, err error) 
 	if p.uncounted != "" {
 		return 0, nil
 	}
-	channels, err := p.build.Wanted(ctx, p.id, tieOuts)
+	channels, err := p.build.Wanted(ctx, p.id, tieOuts, math.MaxInt64)
 	if err != nil {
 		return 0, err
 	}

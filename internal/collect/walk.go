@@ -76,6 +76,9 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 	}
 }
 
+// maxRoom is for how many ids room is made at once, whatever the total promises.
+const maxRoom = 1 << 24
+
 // walkOnce lands every page of l once and judges what it saw.
 func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, error) {
 	w := &walk{}
@@ -95,7 +98,9 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		if err := p.landing.land(at, page.Response); err != nil {
 			return w, err
 		}
-		w.count(page.Total)
+		if w.count(page.Total); w.pages == 1 && page.Total != nil {
+			ids = make([]uint64, 0, min(max(*page.Total, 0), maxRoom))
+		}
 		w.rows += int64(page.Items)
 		w.serverTime = max(w.serverTime, page.T)
 		sizes = append(sizes, page.Items)

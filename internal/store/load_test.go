@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,7 +212,7 @@ func TestWanted(t *testing.T) {
 	}
 	wanted := func(b *store.Build, resource string, want ...string) {
 		t.Helper()
-		got, err := b.Wanted(t.Context(), "p1", resource)
+		got, err := b.Wanted(t.Context(), "p1", resource, math.MaxInt64)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +233,9 @@ func TestWanted(t *testing.T) {
 	wanted(b, "records", "t3", "t2", "t1")
 	wanted(b, "issue_infos", "e32", "e12", "e31", "e13", "e11")
 	wanted(b, "details", "a10", "a2", "a1")
+	if got, err := b.Wanted(t.Context(), "p1", "details", 2); err != nil || !slices.Equal(got, []string{"a10", "a2"}) {
+		t.Errorf("the first two wanted details are %v, %v", got, err)
+	}
 	if _, err := b.Publish(t.Context(), projects); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +253,7 @@ func TestWanted(t *testing.T) {
 	if n, err := b.Previous(t.Context(), "p1", "permissions"); err != nil || n != 3 {
 		t.Errorf("Previous = %d, %v", n, err)
 	}
-	if _, err := b.Wanted(t.Context(), "p1", "permissions"); err == nil {
+	if _, err := b.Wanted(t.Context(), "p1", "permissions", math.MaxInt64); err == nil {
 		t.Error("Wanted(permissions) succeeds")
 	}
 	if _, err := b.Publish(t.Context(), projects); err != nil {
@@ -288,7 +293,7 @@ func TestFinishedTasksWithoutRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer b.Discard()
-		got, err := b.Wanted(t.Context(), "p1", "records")
+		got, err := b.Wanted(t.Context(), "p1", "records", math.MaxInt64)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("Wanted(records) on day %d (-want +got): %v\n%s", n, err, diff)
 		}

@@ -48,10 +48,8 @@ FROM (SELECT 1 FROM base.`+r.name+` WHERE closed_snapshot IS NULL AND project_id
 // deltaSQL pairs the rows that differ: stage_row is NULL for a row that has
 // gone, history_row for a new one. A resource that is asked one by one is
 // compared only where it was asked; of events only tasks can go, from the list.
-// Rows of one key are compared by a hash of 64 bits, so that the join holds keys
-// and not whole rows: a change is missed in one of 1.8e19.
 func (b *Build) deltaSQL(st string, r resource, cols []column) string {
-	narrow := "SELECT rowid AS row_id, " + each(columnsOf(r.key), ", ", "$c") + ", hash(" + each(cols, ", ", "$c") + ") AS row_hash FROM "
+	narrow := "SELECT rowid AS row_id, " + each(columnsOf(r.key), ", ", "$c") + ", " + contentHash(cols) + " FROM "
 	open := narrow + "base." + r.name +
 		" WHERE closed_snapshot IS NULL AND project_id = getvariable('project_id')"
 	join := "LEFT JOIN"
@@ -70,7 +68,7 @@ CREATE OR REPLACE TABLE stage.delta AS
 SELECT s.row_id AS stage_row, h.row_id AS history_row
 FROM (` + narrow + st + `) AS s
 ` + join + ` (` + open + `) AS h ON ` + each(columnsOf(r.key), " AND ", "s.$c = h.$c") + `
-WHERE s.row_id IS NULL OR h.row_id IS NULL OR s.row_hash <> h.row_hash`
+WHERE s.row_id IS NULL OR h.row_id IS NULL OR s.content_hash <> h.content_hash`
 }
 
 func (b *Build) apply(ctx context.Context, st string, r resource, cols []column) error {

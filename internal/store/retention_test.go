@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -249,7 +250,7 @@ func TestPurgePerson(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"records", "issue_infos", "details"} {
-		wanted, err := b.Wanted(t.Context(), "p1", name)
+		wanted, err := b.Wanted(t.Context(), "p1", name, math.MaxInt64)
 		if err != nil || name != "details" && len(wanted) != 0 {
 			t.Errorf("%s wanted: %v, %v", name, wanted, err)
 		}
