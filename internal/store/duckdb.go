@@ -41,13 +41,13 @@ const (
 // that beside the snapshots.
 const (
 	readTimes                 = 24
-	leastReading, mostReading = 1 << 30, 5 << 29
+	leastReading, mostReading = 1 << 30, 2 << 30
 )
 
 // reading is DuckDB's limit for a reader of the file at path.
 func (s *Store) reading(path string) int64 {
 	info, err := os.Stat(path)
-	if err != nil || s.confined {
+	if err != nil || s.small {
 		return leastReading
 	}
 	return min(max(readTimes*info.Size(), leastReading), mostReading)

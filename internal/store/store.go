@@ -30,10 +30,10 @@ var (
 // Store is a directory of snapshots and of what belongs to them. Its methods
 // are safe for concurrent use.
 type Store struct {
-	dir      string
-	memory   int64 // DuckDB's limit for each database that is built, in bytes
-	floor    int64 // see rewriteFloor
-	confined bool  // see [Place.Open]
+	dir    string
+	memory int64 // DuckDB's limit for each database that is built, in bytes
+	floor  int64 // see rewriteFloor
+	small  bool  // see [Place.OpenSmall]
 }
 
 // Open opens the store in dir, which need not be there: it creates nothing, and
