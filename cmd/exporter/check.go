@@ -44,18 +44,29 @@ const maxSkew = time.Minute
 // minFree is the free space below which check warns, in bytes.
 const minFree = 1 << 30
 
+// checkIndent is where what check says of a thing begins.
+const checkIndent = 21
+
 // check prints one line for each thing and errs when one does not work.
 func (a *app) check(ctx context.Context, mailTo string) error {
+	width, isTerminal := terminalWidth(a.stdout)
+	tell := func(state, what, words string) {
+		if isTerminal {
+			words = text.WrapSoft(words, max(width-checkIndent, minColumn))
+		}
+		words = strings.ReplaceAll(words, "\n", "\n"+strings.Repeat(" ", checkIndent))
+		fmt.Fprintf(a.stdout, "%s  %-14s %s\n", state, what, words)
+	}
 	failures := 0
 	say := func(what string, err error, format string, args ...any) {
 		if err == nil {
-			fmt.Fprintf(a.stdout, "%s  %-14s %s\n", paint(a.stdout, text.FgHiGreen, "ok  "), what, fmt.Sprintf(format, args...))
+			tell(paint(a.stdout, text.FgHiGreen, "ok  "), what, fmt.Sprintf(format, args...))
 			return
 		}
 		failures++
-		fmt.Fprintf(a.stdout, "%s  %-14s %v\n", paint(a.stdout, text.FgHiRed, "FAIL"), what, err)
+		tell(paint(a.stdout, text.FgHiRed, "FAIL"), what, err.Error())
 		for _, h := range hints(err) {
-			fmt.Fprintf(a.stdout, "      %-14s hint: %s\n", "", h)
+			tell("    ", "", "hint: "+h)
 		}
 	}
 	cfg, err := a.loadReports(ctx, true)

@@ -39,6 +39,9 @@ Next:
   3. exporter check
   4. exporter collect --dry-run, then exporter collect
   5. exporter report
+
+To try this without an account: exporter sandbox, in another terminal, is a
+cloud on this machine, and says what to put into the file.
 `, a.configPath)
 			return nil
 		},

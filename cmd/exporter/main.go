@@ -227,14 +227,14 @@ func printError(w io.Writer, err error) {
 			case strings.HasPrefix(line, " "), strings.HasPrefix(line, "LINE "): // an excerpt
 				fmt.Fprintln(w, line)
 			default:
-				fmt.Fprintf(w, "exporter: %s\n", line)
+				fmt.Fprintln(w, wrapped(w, "exporter: "+line))
 			}
 		}
 		own := hints(part)
 		for j, h := range own {
 			again := i+1 < len(parts) && slices.Contains(hints(parts[i+1]), h)
 			if h != "" && !again && !slices.Contains(own[:j], h) {
-				fmt.Fprintf(w, "exporter: hint: %s\n", h)
+				fmt.Fprintln(w, wrapped(w, "exporter: hint: "+h))
 			}
 		}
 	}

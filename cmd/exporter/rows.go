@@ -96,7 +96,7 @@ func (r *rows) expanded() error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(r.w, g.lines())
+	_, err = io.WriteString(r.w, g.lines(0))
 	return err
 }
 

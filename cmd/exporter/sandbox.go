@@ -90,6 +90,18 @@ func (a *app) serveSandbox(ctx context.Context, s *sandbox.Server, listen string
 		return err
 	}
 	fmt.Fprintln(a.stdout, string(first))
+	if _, person := terminalWidth(a.stdout); person {
+		fmt.Fprintf(a.stderr, `
+In a reports.yaml (exporter init writes one), in place of what is there:
+  url: http://%s
+  projects: ["%s"]
+  rate: 1000
+without region; and in another terminal, before exporter check and exporter collect:
+  export EXPORTER_CLIENT_ID=%s
+  export EXPORTER_CLIENT_SECRET=%s
+Ctrl-C ends it.
+`, l.Addr(), project, id, secret)
+	}
 	return serve(ctx, l, s)
 }
 

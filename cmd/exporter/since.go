@@ -35,11 +35,14 @@ func openBase(ctx context.Context, r *store.Reader, since string, zone *time.Loc
 	}
 	base, err := chooseBase(all, own, since, zone)
 	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("--since %s: %w", since, err)}
+		if err = fmt.Errorf("--since %s: %w", since, err); errors.Is(err, store.ErrNotPublished) {
+			return nil, err
+		}
+		return nil, &exitError{exitUsage, err}
 	}
 	e, err := r.Earlier(ctx, base.id)
 	if errors.Is(err, store.ErrNotPublished) {
-		return nil, usage(fmt.Errorf("--since %s: %w", since, err), "what there is: exporter snapshots list")
+		return nil, &hintError{fmt.Errorf("--since %s: %w", since, err), "what there is: exporter snapshots list"}
 	}
 	return e, err
 }

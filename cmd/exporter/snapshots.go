@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -89,15 +90,16 @@ func (a *app) listSnapshots(ctx context.Context, format string) error {
 	if err != nil {
 		return err
 	}
-	err = a.showRows(ctx, &readFlags{}, snapshotList, named, format)
-	if !errors.Is(err, store.ErrDamaged) {
-		return err
-	}
 	all, damaged := st.Snapshots(ctx)
-	if len(all) == 0 {
+	query := snapshotList
+	if format == "table" && !slices.ContainsFunc(all, func(s store.Snapshot) bool { return s.Project != all[0].Project }) {
+		query = strings.Replace(query, "    project_id,\n", "", 1) // the room is for what differs
+	}
+	err = a.showRows(ctx, &readFlags{}, query, named, format)
+	if !errors.Is(err, store.ErrDamaged) || len(all) == 0 {
 		return err
 	}
-	return errors.Join(a.showRows(ctx, &readFlags{snapshot: all[len(all)-1].ID}, snapshotList, named, format), damaged)
+	return errors.Join(a.showRows(ctx, &readFlags{snapshot: all[len(all)-1].ID}, query, named, format), damaged)
 }
 
 // maskedCopies is the parameter of [snapshotList]: the profiles in which each

@@ -51,7 +51,7 @@ func (f *readFlags) open(ctx context.Context, cfg *config) (*store.Reader, error
 			r, err = st.Read(ctx, o)
 		}
 	}
-	return r, explainRead(ctx, st, err)
+	return r, f.explain(ctx, st, cfg.zone, err)
 }
 
 // options are what the flags choose.
@@ -65,7 +65,7 @@ func (f *readFlags) options(cfg *config) (store.ReadOptions, error) {
 	case f.asOf != "":
 		t, err := parseTime(f.asOf, cfg.zone)
 		if err != nil {
-			return o, err
+			return o, &exitError{exitUsage, fmt.Errorf("--as-of %s: %w", f.asOf, err)}
 		}
 		o.AsOf = t
 	}
@@ -75,6 +75,25 @@ func (f *readFlags) options(cfg *config) (store.ReadOptions, error) {
 		}
 	}
 	return o, nil
+}
+
+// explain says of a state that there is not what there is near it.
+func (f *readFlags) explain(ctx context.Context, st *store.Store, zone *time.Location, err error) error {
+	name := cmp.Or(f.asOf, f.snapshot)
+	if name == "" || !errors.Is(err, store.ErrNotPublished) {
+		return explainRead(ctx, st, err)
+	}
+	snapshots, _ := st.Snapshots(ctx) // what is damaged keeps none from being named
+	all := make([]moment, len(snapshots))
+	for i, s := range snapshots {
+		all[i] = moment{id: s.ID, at: s.ServerTime}
+	}
+	if len(all) > 0 {
+		if _, none := chooseMoment(all, name, zone); none != nil {
+			return none
+		}
+	}
+	return explainRead(ctx, st, err)
 }
 
 // explainRead adds to an error of reading what there is to read.
@@ -123,7 +142,7 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 	if t, err := time.ParseInLocation("2006-01-02", s, zone); err == nil {
 		return t.AddDate(0, 0, 1).Add(-time.Millisecond), nil
 	}
-	return time.Time{}, usage(fmt.Errorf("%q is not a time", s), "for example: 2026-03-31, 2026-03-31 14:05, 2026-03-31T14:05:00+08:00")
+	return time.Time{}, usage(fmt.Errorf("%q is neither a snapshot nor a time", s), "for example: 2026-03-31, 2026-03-31 14:05, 2026-03-31T14:05:00+08:00")
 }
 
 // sqlFlags are those of sql.

@@ -70,7 +70,7 @@ func (a *app) newAsker(ctx context.Context, cfg *config, read readFlags, since s
 	}
 	k := &asker{app: a, store: st, options: o, timeout: timeout, journal: cfg.journal(a.now)}
 	if k.place, err = st.Place(ctx, o); err != nil {
-		return nil, explainRead(ctx, st, err)
+		return nil, read.explain(ctx, st, cfg.zone, err)
 	}
 	if since == "" {
 		return k, nil
@@ -151,7 +151,7 @@ func (k *asker) check(q question) error {
 		}
 	}
 	if err != nil {
-		return &hintError{fmt.Errorf("sql: refused, since no entry of it could be made: %w", err),
+		return &hintError{fmt.Errorf("sql: not asked, since no entry of it could be made: %w", err),
 			"every query is entered in the store's journal: ask as an account that may write there, or ask the analysts' copy: exporter publish"}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (k *asker) keepText(q question, began time.Time) (string, error) {
 	}
 	if err != nil {
 		_ = os.Remove(filepath.Join(k.store.Dir(), name)) // what there is of it
-		return "", fmt.Errorf("sql: refused, since its text could not be kept: %w", explainDisk(err))
+		return "", fmt.Errorf("sql: not asked, since its text could not be kept: %w", explainDisk(err))
 	}
 	return name, nil
 }

@@ -25,7 +25,8 @@ type command struct {
 // commands are those of the prompt, in the order of \help.
 func commands() []command {
 	return []command{
-		{`\d`, "[TABLE]", "the tables, or the columns of one", (*session).describe},
+		{`\d`, "[TABLE [WORD]]", "the tables, or the columns of one; in full those that hold a word",
+			(*session).describe},
 		{`\snapshots`, "", "the snapshots that can be asked", (*session).listSnapshots},
 		{`\use`, "SNAPSHOT, TIME or now", "ask another snapshot, or the state at a time", (*session).use},
 		{`\set`, "[NAME [VALUE]]", "a parameter, which queries name $NAME; without VALUE none",
@@ -76,7 +77,8 @@ func (s *session) command(ctx context.Context, line string) error {
 }
 
 // describe is \d.
-func (s *session) describe(_ context.Context, name string) error {
+func (s *session) describe(_ context.Context, rest string) error {
+	name, word, _ := strings.Cut(rest, " ")
 	w, err := s.words()
 	if err != nil {
 		return err
@@ -101,11 +103,43 @@ func (s *session) describe(_ context.Context, name string) error {
 	if len(t.Columns) == 0 {
 		return nil
 	}
-	g := newGrid("column", "type", "meaning")
+	return s.describeColumns(t, strings.ToLower(strings.TrimSpace(word)))
+}
+
+// describeColumns shows the columns of a table in a line each, or those with a word in
+// their names in full.
+func (s *session) describeColumns(t *store.Table, word string) error {
+	g, names, types := newGrid("column", "type", "meaning"), 0, 0
 	for _, c := range t.Columns {
-		g.add(c.Name, c.Type, c.Comment)
+		names, types = max(names, len(c.Name)), max(types, len(c.Type))
+		if strings.Contains(c.Name, word) {
+			g.add(c.Name, c.Type, c.Comment)
+		}
 	}
-	return s.a.printGrid(g)
+	if len(g.rows) == 0 {
+		return &hintError{fmt.Errorf("no column of %s has %q", t.Name, word), `all of them: \d ` + t.Name}
+	}
+	width, isTerminal := terminalWidth(s.a.stdout)
+	if !isTerminal || word != "" {
+		return s.a.printGrid(g)
+	}
+	room := width - names - types - 2*gap
+	for i, row := range g.rows {
+		meaning := row[2]
+		if _, ours, named := strings.Cut(meaning, ", "); named && strings.HasPrefix(meaning, "API ") {
+			meaning = ours // after the API's own name
+		}
+		if g.rows[i] = []string{row[0], row[1], clip(meaning, room)}; room < narrow {
+			g.rows[i] = []string{row[0], clip(meaning, room+types+gap)}
+		}
+	}
+	if room < narrow {
+		g.header = []string{"column", "meaning"}
+	}
+	last := t.Columns[len(t.Columns)-1].Name
+	err := s.a.printGrid(g)
+	s.say(s.faint(fmt.Sprintf(`\d %s %s shows that column in full`, t.Name, last)))
+	return err
 }
 
 func (s *session) describeAll(w *vocabulary) error {

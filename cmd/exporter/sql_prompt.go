@@ -139,15 +139,30 @@ func (s *session) state(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var verdicts []string
+	var told time.Time // by the cloud, as of which the snapshot is
 	for _, x := range all {
+		if x.ID == s.k.place.Snapshot && x.ServerTime.After(told) {
+			told = x.ServerTime
+		}
 		v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " "))
 		if x.ID == s.k.place.Snapshot && !slices.Contains(verdicts, v) {
 			verdicts = append(verdicts, v)
 		}
 	}
+	asOf := s.k.place.AsOf.In(s.a.zone)
+	if told.IsZero() {
+		told = asOf
+	}
 	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s",
 		s.k.place.Snapshot, strings.Join(verdicts, " and "),
-		s.k.place.AsOf.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.place.Mask)
+		told.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.place.Mask)
+	if s.f.asOf != "" && !asOf.Equal(told) {
+		asked := asOf.Format("2006-01-02 15:04 MST")
+		if end := asOf.Add(time.Millisecond); end.Format(time.TimeOnly) == "00:00:00" {
+			asked = "the end of " + asOf.Format(time.DateOnly)
+		}
+		line += ", $as_of is " + asked
+	}
 	if s.k.place.Previous != "" {
 		line += ", previous is " + s.k.place.Previous
 	}

@@ -85,11 +85,11 @@ func (g *grid) fit(width int) string {
 	if width-most >= minColumn || len(g.rows) == 0 {
 		return g.render(width - most)
 	}
-	return g.lines()
+	return g.lines(width)
 }
 
-// lines has a line for each cell.
-func (g *grid) lines() string {
+// lines has a line for each cell, broken between words where it is wider; 0 never.
+func (g *grid) lines(width int) string {
 	names := 0
 	for _, name := range g.header {
 		names = max(names, text.StringWidth(name))
@@ -100,7 +100,14 @@ func (g *grid) lines() string {
 			b.WriteString("\n")
 		}
 		for c, s := range row {
-			fmt.Fprintf(&b, "%s  %s\n", text.Pad(g.header[c], names, ' '), s)
+			if width > 0 {
+				s = text.WrapSoft(s, max(width-names-2, g.longestWord(c)))
+			}
+			name := g.header[c]
+			for line := range strings.SplitSeq(s, "\n") {
+				fmt.Fprintf(&b, "%s  %s\n", text.Pad(name, names, ' '), strings.TrimSpace(line))
+				name = ""
+			}
 		}
 	}
 	return b.String()
@@ -141,6 +148,22 @@ func terminalWidth(w io.Writer) (int, bool) {
 		return defaultWidth, true
 	}
 	return width, true
+}
+
+// wrapped is a line for w: on a terminal broken between words, and set in further from
+// its second line on.
+func wrapped(w io.Writer, line string) string {
+	width, isTerminal := terminalWidth(w)
+	if !isTerminal || text.StringWidthWithoutEscSequences(line) <= width {
+		return line
+	}
+	words := strings.TrimLeft(line, " ")
+	indent := strings.Repeat(" ", len(line)-len(words)+2)
+	broken := strings.Split(text.WrapSoft(words, width-len(indent)), "\n")
+	for i := range broken {
+		broken[i] = strings.TrimSpace(broken[i])
+	}
+	return indent[2:] + strings.Join(broken, "\n"+indent)
 }
 
 // colored says whether w takes colors: a terminal, and NO_COLOR is not set.

@@ -306,4 +306,6 @@ func (w *why) moment(t time.Time) string {
 	return t.In(w.zone).Format("Monday 2 January 2006 "+clock) + " (" + w.zone.String() + ")"
 }
 
-func (w *why) say(format string, args ...any) { fmt.Fprintf(w.app.stdout, format+"\n", args...) }
+func (w *why) say(format string, args ...any) {
+	fmt.Fprintln(w.app.stdout, wrapped(w.app.stdout, fmt.Sprintf(format, args...)))
+}

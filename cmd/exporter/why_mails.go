@@ -44,7 +44,7 @@ func (w *why) tellMails(e slotEntry, at func(time.Time) string) {
 		if x.LastAnswer != "" {
 			answer = ": " + printable(x.LastAnswer)
 		}
-		w.say("  Mail to %s: waits in the outbox, tried %d times, next at %s%s", x.To, x.Attempts, at(x.Next), answer)
+		w.say("  Mail to %s: waits in the outbox, tried %s, next at %s%s", x.To, plural(int64(x.Attempts), "time"), at(x.Next), answer)
 	}
 	for _, id := range order {
 		m := last[id]

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -142,10 +143,20 @@ func (e *Error) hint() string {
 		return "%s does not speak TLS on this port: check url and port"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "%s does not answer: check the firewall, and HTTPS_PROXY if this network needs one"
+	case errors.Is(err, syscall.ECONNREFUSED) && isLoopback(e.host):
+		return "nothing runs at %s; where that is the sandbox, which ends with the demo, start it: exporter sandbox --listen %s"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "%s cannot be reached: check url, the firewall, and HTTPS_PROXY if this network needs one"
 	}
 	return ""
+}
+
+// isLoopback says whether host:port is of this machine alone.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // Lasting says whether the next request for the same project would meet the

@@ -68,7 +68,7 @@ func TestHostThatCannotBeTalkedTo(t *testing.T) {
 		transport http.RoundTripper
 		hint      string
 	}{
-		{"nothing listens", "http://" + closed.Addr().String(), nil, closed.Addr().String() + " cannot be reached"},
+		{"nothing listens", "http://" + closed.Addr().String(), nil, "nothing runs at " + closed.Addr().String() + "; where that is the sandbox"},
 		{"no TLS", strings.Replace(bare.URL, "http:", "https:", 1), nil, "does not speak TLS"},
 		{"unknown certificate", secure.URL, nil, "is not trusted"},
 		{"certificate of another host", secure.URL, trusting("elsewhere.example"), "certificate of another host"},

@@ -95,13 +95,17 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 			totals[l.resource] = n
 		}
 	}
-	counts, basis := c.forecastCounts(covered)
+	counts, basis := c.forecastCounts(covered, totals["permissions"])
 	add(tieOuts, counts, "%s", basis)
 	groups, err := p.firstPage(ctx, list{operation: "query-rules", params: map[string]any{"relationType": 1}}, p.o.PageSize)
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	add("structures", max(covered["structures"], 1)+1, "one each, as many as last time")
+	tree := "one each, as many as last time"
+	if covered["structures"] == 0 {
+		tree = "one each, how many is not known yet"
+	}
+	add("structures", max(covered["structures"], 1)+1, "%s", tree)
 	add("rule_channels", *groups.Total, "%s on a channel group", quantity(*groups.Total, "rule"))
 	tasks := totals["tasks"] - covered["records"]
 	add("task_details", totals["tasks"]-covered["task_details"], "tasks not yet asked after they were finished")
@@ -111,18 +115,20 @@ func (c *Collector) forecastProject(ctx context.Context, id string) ([]ForecastL
 	return lines, nil
 }
 
-// forecastCounts is how many requests a project's tie-outs take, and why.
-func (c *Collector) forecastCounts(covered map[string]int64) (requests int64, basis string) {
+// forecastCounts is how many requests a project's tie-outs take, and why. Channels
+// that are not known yet are at most as many as permissions.
+func (c *Collector) forecastCounts(covered map[string]int64, permissions int64) (requests int64, basis string) {
 	share := c.o.TieOuts / len(c.o.Projects)
-	channels, known := covered["channels"]
-	switch {
-	case share < 2:
+	if share < 2 {
 		return 0, "none are allowed"
-	case !known:
-		return int64(share), "at most, the channels are not known yet"
+	}
+	channels, known := covered["channels"]
+	basis = fmt.Sprintf("filters of few values, and %s", quantity(channels, "channel"))
+	if !known {
+		channels, basis = min(permissions, int64(share)), "at most: the channels are not known yet"
 	}
 	asks, last := planCounts(make([]string, channels), share)
-	return int64(len(asks) + len(last)), fmt.Sprintf("filters of few values, and %s", quantity(channels, "channel"))
+	return int64(len(asks) + len(last)), basis
 }
 
 func pages(rows int64, size int) int64 { return (rows + int64(size) - 1) / int64(size) }

@@ -19,7 +19,8 @@ func (o *Outbox) Retry(ctx context.Context, names []string, tell func(Entry) err
 			return err
 		}
 		now := o.Now().UTC()
-		e.State, e.Attempts, e.Told, e.Next, e.Deadline = Waiting, 0, false, now, now.Add(o.GiveUp)
+		e.State, e.Attempts, e.Reached, e.Told = Waiting, 0, 0, false
+		e.Next, e.Deadline = now, now.Add(o.GiveUp)
 		if err := o.write(e); err != nil {
 			return err
 		}

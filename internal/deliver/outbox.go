@@ -49,7 +49,8 @@ type Entry struct {
 	Size       int64     `json:"size"` // bytes
 	SHA256     string    `json:"sha256"`
 	Queued     time.Time `json:"queued"`
-	Attempts   int       `json:"attempts"`
+	Attempts   int       `json:"attempts"` // also those at which there was no server
+	Reached    int       `json:"reached"`  // of them, those that a server knows of
 	Next       time.Time `json:"next"`     // when it is due again
 	Deadline   time.Time `json:"deadline"` // when it is given up
 	LastAnswer string    `json:"last_answer"`

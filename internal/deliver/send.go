@@ -152,7 +152,7 @@ func (s *sending) pass(ctx context.Context, all []Entry) (aside []error, err err
 	if s.Server == nil {
 		return nil, errors.New("mails are due, and there is no server")
 	}
-	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Attempts - b.Attempts })
+	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Reached - b.Reached })
 	var c *session
 	defer func() {
 		if c != nil {
@@ -194,6 +194,7 @@ func (s *sending) try(ctx context.Context, c *session, e *Entry, raw []byte, res
 	// Counted first: on a disk without room nothing is sent that could not be
 	// recorded as sent.
 	e.Attempts++
+	e.Reached++
 	if err := s.write(*e); err != nil {
 		return false, err
 	}
@@ -208,15 +209,16 @@ func (s *sending) try(ctx context.Context, c *session, e *Entry, raw []byte, res
 	case ctx.Err() != nil:
 		return false, errors.Join(s.postpone(e, NoAnswer, f, s.Now()), ctx.Err())
 	case f.Session:
+		e.Attempts-- // it is one with those behind it
 		return false, s.away(f, rest)
 	case f.permanent():
 		s.lost = 0
 		return true, errors.Join(s.back(), s.refuse(e, f.Code, f.Error()))
 	case f.Code != 0:
 		s.lost = 0
-		return true, errors.Join(s.back(), s.postpone(e, Deferred, f, s.Now().Add(s.backoff(e.Attempts))))
+		return true, errors.Join(s.back(), s.postpone(e, Deferred, f, s.Now().Add(s.backoff(e.Reached))))
 	}
-	if err := s.postpone(e, NoAnswer, f, s.Now().Add(s.backoff(e.Attempts))); err != nil {
+	if err := s.postpone(e, NoAnswer, f, s.Now().Add(s.backoff(e.Reached))); err != nil {
 		return false, err
 	}
 	if s.lost++; s.lost > 1 {
@@ -279,7 +281,11 @@ func (s *sending) away(err error, due []*Entry) error {
 	}
 	var errs []error
 	for _, e := range due {
-		if !s.Now().Before(e.Deadline) {
+		e.Attempts++
+		e.LastAnswer = f.Error()
+		if s.Now().Before(e.Deadline) {
+			errs = append(errs, s.write(*e))
+		} else {
 			errs = append(errs, s.giveUp(e, f.Error()))
 		}
 	}

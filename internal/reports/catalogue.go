@@ -77,6 +77,7 @@ func (d Definition) overlay(o Definition) Definition {
 	text(&d.Summary, o.Summary)
 	text(&d.Answer, o.Answer)
 	text(&d.WhatToDo, o.WhatToDo)
+	text(&d.WhatToDoInPart, o.WhatToDoInPart)
 	text(&d.Subject, o.Subject)
 	text(&d.Since, o.Since)
 	text(&d.Only, o.Only)

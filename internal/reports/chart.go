@@ -144,9 +144,9 @@ func (ch *chartTable) format() string {
 // same thing twice, is no such number.
 func (ch *chartTable) heading(day string) string {
 	if low, _ := ch.bounds(); ch.lines() || low < 0 || ch.def.Overlap {
-		return fmt.Sprintf("%s (as of %s)", ch.title, day)
+		return fmt.Sprintf("%s (%s)", ch.title, day)
 	}
-	return fmt.Sprintf("%s (n = %s, as of %s)", ch.title, number(int64(ch.total)), day)
+	return fmt.Sprintf("%s (n = %s, %s)", ch.title, number(int64(ch.total)), day)
 }
 
 // stack is what stands above and below the axis at a mark.

@@ -38,10 +38,10 @@ func TestCharts(t *testing.T) {
 		low, high, step float64
 		heading         string
 	}{
-		{"shares", gap, false, 0.92, 1, 0.02, "Trend (as of 31 Mar 2026)"},
-		{"nothing", nothing, true, 0, 1, 1, "Trend (as of 31 Mar 2026)"},
-		{"up and down", bars, false, -20, 20, 10, "Trend (as of 31 Mar 2026)"},
-		{"sixty days", long, false, 0, 80, 20, "Trend (as of 31 Mar 2026)"},
+		{"shares", gap, false, 0.92, 1, 0.02, "Trend (31 Mar 2026)"},
+		{"nothing", nothing, true, 0, 1, 1, "Trend (31 Mar 2026)"},
+		{"up and down", bars, false, -20, 20, 10, "Trend (31 Mar 2026)"},
+		{"sixty days", long, false, 0, 80, 20, "Trend (31 Mar 2026)"},
 	} {
 		low, high, step := c.ch.axis()
 		if c.ch.empty() != c.empty || math.Abs(low-c.low)+math.Abs(high-c.high)+math.Abs(step-c.step) > 1e-9 {

@@ -43,7 +43,7 @@ func Compile(ctx context.Context, definitions []Definition, queryDir string) ([]
 // says what has to fit its queries. One that only sets values of a built-in does
 // not: what is built in is compiled by a test.
 func (d Definition) NeedsCompile() bool {
-	return d.Question+d.Summary+d.Answer+d.WhatToDo+d.Subject != "" || d.Chart != nil || d.Matrix != nil ||
+	return d.Question+d.Summary+d.Answer+d.WhatToDo+d.WhatToDoInPart+d.Subject != "" || d.Chart != nil || d.Matrix != nil ||
 		len(d.Figures)+len(d.Sections) > 0
 }
 
@@ -228,6 +228,7 @@ func (c *compiler) templates(facts []string) {
 	check("question", d.Question)
 	check("answer", d.Answer)
 	check("what_to_do", d.WhatToDo)
+	check("what_to_do_in_part", d.WhatToDoInPart)
 	check("subject", d.Subject)
 	for i, f := range d.Figures {
 		check(fmt.Sprintf("figures[%d].label", i), f.Label)

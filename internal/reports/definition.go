@@ -21,13 +21,17 @@ type Definition struct {
 	// Summary names a query of one row whose columns are the report's facts.
 	// Answer, WhatToDo and the figures are templates over them: {column} is
 	// replaced. Left out, they are {answer} and {what_to_do}.
-	Summary  string   `yaml:"summary"`
-	Answer   string   `yaml:"answer"`
-	WhatToDo string   `yaml:"what_to_do"`
-	Subject  string   `yaml:"subject"` // what the subject of a mail counts; names of numbers, dates, yes or no
-	Figures  []Figure `yaml:"figures"`
-	Chart    *Chart   `yaml:"chart"`
-	Matrix   *Matrix  `yaml:"matrix"`
+	Summary  string `yaml:"summary"`
+	Answer   string `yaml:"answer"`
+	WhatToDo string `yaml:"what_to_do"`
+	// WhatToDoInPart is what a part of the report says in its place, which knows
+	// no facts of the whole: a template over the parameters.
+	WhatToDoInPart string `yaml:"what_to_do_in_part"`
+
+	Subject string   `yaml:"subject"` // what the subject of a mail counts; names of numbers, dates, yes or no
+	Figures []Figure `yaml:"figures"`
+	Chart   *Chart   `yaml:"chart"`
+	Matrix  *Matrix  `yaml:"matrix"`
 
 	Sections   []Section `yaml:"sections"`
 	NotCovered []string  `yaml:"not_covered"` // what the data cannot show

@@ -156,7 +156,7 @@ func (p part) htmlHead() htmlHead {
 	t := p.trust
 	h := htmlHead{Title: p.Title(), Subject: p.subject(), Place: joinWords(p.def.ID, p.Name()), Question: p.question,
 		Answer: p.answer, Tone: p.tone, WhatToDo: p.whatToDo, Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(p.Report.rows()),
-		Snapshot: t.snapshot, AsOf: p.madeFor(), Seal: p.seal(), Chart: p.htmlChart()}
+		Snapshot: t.snapshot, AsOf: p.asOf(), Seal: p.seal(), Chart: p.htmlChart()}
 	if !h.Complete {
 		h.Lacks = strings.Join(lacksWords(p.Report), ". ") + "."
 	}

@@ -128,7 +128,7 @@ func (r *Report) mailSubject() string {
 		marks = append(marks, "incomplete")
 	}
 	counted := cmp.Or(r.counted, plural(r.rows(), "row", "rows"))
-	s := fmt.Sprintf("%s: %s, as of %s", r.Title(), counted, r.madeOn())
+	s := fmt.Sprintf("%s: %s (%s)", r.Title(), counted, r.madeOn())
 	if len(marks) > 0 {
 		s = "[" + strings.Join(marks, ", ") + "] " + s
 	}
@@ -192,7 +192,7 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 		p.Sections = append(p.Sections, x.section.Title+" ("+number(int64(x.rows))+")")
 	}
 	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
-		Snapshot: t.snapshot, AsOf: r.madeFor(), Seal: r.seal(), NotKnown: r.limitWords()}
+		Snapshot: t.snapshot, AsOf: r.asOf(), Seal: r.seal(), NotKnown: r.limitWords()}
 	if s := r.since; s != nil && s.trust.snapshot != "" {
 		p.Trust.Since = fmt.Sprintf("Compared with snapshot %s of %s: %s", s.trust.snapshot,
 			moment(s.trust.asOf, t.zone), strings.ToLower(s.trust.verdict()))

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -48,7 +49,7 @@ func soundMail(t testing.TB, r *Report, names ...string) Mail {
 			t.Errorf("%s: the subject names %s: %q", r.Name(), name, m.Subject)
 		}
 	}
-	if strings.ContainsFunc(m.Subject, func(r rune) bool { return r < ' ' }) || columnsOf(m.Subject) > 150 || !strings.Contains(m.Subject, ", as of ") {
+	if strings.ContainsFunc(m.Subject, func(r rune) bool { return r < ' ' }) || columnsOf(m.Subject) > 150 || !strings.HasSuffix(m.Subject, " 2026)") {
 		t.Errorf("%s: subject %q", r.Name(), m.Subject)
 	}
 	for _, wrong := range []string{"ZgotmplZ", "<no value>", "http:", "https:", "<script", "url("} {
@@ -142,7 +143,7 @@ func TestMailOfHostileNames(t *testing.T) {
 	r.def.Title = "Title\r\nBcc: all@example.com"
 	r.chart.labels[0], r.chart.title = names[0], names[1]
 	m := soundMail(t, r)
-	if want := "[4 high] Title Bcc: all@example.com: 13 rows, as of 31 Mar 2026"; m.Subject != want {
+	if want := "[4 high] Title Bcc: all@example.com: 13 rows (31 Mar 2026)"; m.Subject != want {
 		t.Errorf("subject %q, want %q", m.Subject, want)
 	}
 	if strings.ContainsAny(m.Text, "\r\x00\x1b") || strings.Contains(m.Text, "\nBcc") {
@@ -164,6 +165,20 @@ func TestMailOfHostileNames(t *testing.T) {
 	}
 }
 
+// TestAsOfWords tells the cloud's time of a snapshot from that which a report is made for.
+func TestAsOfWords(t *testing.T) {
+	told := time.Date(2026, 3, 31, 5, 0, 4, 0, time.UTC)
+	for made, want := range map[time.Time]string{
+		told:                    "2026-03-31 05:00 (UTC)",
+		told.Add(2 * time.Hour): "2026-03-31 05:00, made for 2026-03-31 07:00 (UTC)",
+	} {
+		r := &Report{trust: trust{asOf: made, zone: time.UTC, projects: []projectTrust{{serverTime: told.Add(-time.Hour)}, {serverTime: told}}}}
+		if got := r.asOf(); got != want {
+			t.Errorf("as of %q, want %q", got, want)
+		}
+	}
+}
+
 // TestMailSubject takes numbers and days into a subject, and no text.
 func TestMailSubject(t *testing.T) {
 	r := reader(t, permissionsSite(t, [3]string{"a1", "c1", "2026-04-02"}, [3]string{"a2", "c2", "2026-09-01"}))
@@ -173,8 +188,8 @@ func TestMailSubject(t *testing.T) {
 		return Run(t.Context(), r, d, Options{QueryDir: dir, Timezone: siteZone})
 	}
 	for subject, want := range map[string]string{
-		"":                           "[1 high] Own: 2 all, as of 31 Mar 2026",
-		"{n} found, {some_share} {x": "[1 high] Own: 2 found, 20 % {x, as of 31 Mar 2026",
+		"":                           "[1 high] Own: 2 all (31 Mar 2026)",
+		"{n} found, {some_share} {x": "[1 high] Own: 2 found, 20 % {x (31 Mar 2026)",
 	} {
 		p, err := run(subject)
 		if err != nil {
@@ -183,7 +198,7 @@ func TestMailSubject(t *testing.T) {
 		if got := mailOf(t, p, MailOptions{}).Subject; got != want {
 			t.Errorf("subject %q, want %q", got, want)
 		}
-		if got, want := mailOf(t, partIn(t, p, "channel", "Jane Example", "c2"), MailOptions{}).Subject, "[1 low] Own: 1 row in your part, as of 31 Mar 2026"; got != want {
+		if got, want := mailOf(t, partIn(t, p, "channel", "Jane Example", "c2"), MailOptions{}).Subject, "[1 low] Own: 1 row in your part (31 Mar 2026)"; got != want {
 			t.Errorf("subject of the part %q, want %q", got, want)
 		}
 	}
@@ -192,7 +207,7 @@ func TestMailSubject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := mailOf(t, p, MailOptions{}).Subject, "[1 high] Own: 2 rows, as of 31 Mar 2026"; got != want {
+	if got, want := mailOf(t, p, MailOptions{}).Subject, "[1 high] Own: 2 rows (31 Mar 2026)"; got != want {
 		t.Errorf("subject %q, want %q", got, want)
 	}
 	if _, err := run("seen by {word}"); err == nil || !strings.Contains(err.Error(), "{word} is a text, which may be a name") {

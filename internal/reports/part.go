@@ -10,8 +10,8 @@ import (
 // partOf says which rows of a whole report a part of it has.
 type partOf struct {
 	name          string
-	column, title string // by which it was parted
-	values        []string
+	column, title string         // by which it was parted
+	values, named []string       // of that column; as a page names them
 	whole         map[string]int // rows of each section that is parted, by its sheet
 	left          []string       // what is left out because it cannot be parted
 }
@@ -30,15 +30,11 @@ func (p *partOf) words() string {
 		return ""
 	}
 	const most = 3
-	named := make([]string, 0, most)
-	for _, v := range p.values[:min(len(p.values), most)] {
-		named = append(named, or(v, "empty"))
-	}
-	if more := len(p.values) - most; more > 0 {
-		named = append(named, number(int64(more))+" more")
-	}
 	s := fmt.Sprintf("this is a part of the report: the rows whose %s is %s",
-		strings.ToLower(p.title), strings.Join(named, ", "))
+		strings.ToLower(p.title), strings.Join(p.named[:min(len(p.named), most)], ", "))
+	if more := len(p.named) - most; more > 0 {
+		s += fmt.Sprintf(" and %s more", number(int64(more)))
+	}
 	if len(p.left) > 0 {
 		s += "; left out is what has no such column: " + strings.Join(p.left, ", ")
 	}
@@ -87,6 +83,7 @@ func (r *Report) Part(column string, values []string, name string) (*Report, err
 	p := *r
 	p.part = &partOf{name: name, column: column, whole: map[string]int{},
 		values: slices.Sorted(slices.Values(values))}
+	p.part.title, p.part.named = r.naming(column, p.part.values)
 	p.tables, p.figures, p.queries, p.chart, p.matrix = nil, nil, nil, nil, nil
 	p.accepted, p.lapsed = 0, 0
 	wanted := map[string]bool{}
@@ -102,7 +99,6 @@ func (r *Report) Part(column string, values []string, name string) (*Report, err
 			p.part.left = append(p.part.left, t.section.Title)
 			continue
 		}
-		p.part.title = t.columns[i].Title
 		var rows []int
 		for row := range t.rows {
 			if wanted[t.trimmed(row, i)] {
@@ -119,6 +115,46 @@ func (r *Report) Part(column string, values []string, name string) (*Report, err
 	}
 	p.recount(r)
 	return &p, nil
+}
+
+// naming gives the title of a column and values of it as a page names them. Where
+// the rows beside a "Channel id" have a "Channel", it is those, in their order,
+// before ids of which there is no row; with the id where two have the same.
+func (r *Report) naming(column string, values []string) (title string, named []string) {
+	names, same := map[string]string{}, map[string]map[string]bool{}
+	for _, t := range r.tables {
+		i := t.index(column)
+		if i < 0 {
+			continue
+		}
+		title = cmp.Or(title, t.columns[i].Title)
+		of, isID := strings.CutSuffix(t.columns[i].Title, " id")
+		j := slices.IndexFunc(t.columns, func(c Column) bool { return c.Title == of })
+		for row := 0; isID && j >= 0 && row < t.rows; row++ {
+			id, name := t.trimmed(row, i), t.trimmed(row, j)
+			title = of
+			if names[id] == name {
+				continue
+			}
+			if names[id] = name; same[name] == nil {
+				same[name] = map[string]bool{}
+			}
+			same[name][id] = true
+		}
+	}
+	var without []string
+	for _, value := range values {
+		switch name := names[value]; {
+		case name == "":
+			without = append(without, or(value, "empty"))
+		case len(same[name]) > 1:
+			named = append(named, name+" ("+value+")")
+		default:
+			named = append(named, name)
+		}
+	}
+	slices.Sort(named)
+	return title, append(named, without...)
 }
 
 // alike is a vector without values for those of v.
@@ -243,9 +279,12 @@ func (r *Report) recount(whole *Report) {
 				t.section.Title, t.only, r.since.trust.snapshot))
 		}
 	}
-	r.question, r.whatToDo = r.askedOnly(r.def.Question), r.askedOnly(r.def.WhatToDo)
 	if r.tone = r.worst(); r.tone == "" && whole.tone != "" {
 		r.tone = good
+	}
+	r.question, r.whatToDo = r.askedOnly(r.def.Question), ""
+	if r.tone != good && slices.ContainsFunc(r.sections(), func(t *table) bool { return t.rows > 0 && !t.allAccepted() }) {
+		r.whatToDo = r.askedOnly(cmp.Or(r.def.WhatToDoInPart, r.def.WhatToDo))
 	}
 	r.answer = joinSentences(r.partAnswer(), r.acceptedWords(), r.changeWords())
 	r.counted = plural(r.rows(), "row", "rows") + " in your part"
@@ -342,8 +381,13 @@ func (r *Report) partChart() {
 	r.chart = countChart(c, t.groupedTitle(label), t)
 }
 
+// groupedTitle is the title of a chart of the section's rows by a column.
 func (t *table) groupedTitle(label int) string {
-	return t.section.Title + ", by " + strings.ToLower(t.columns[label].Title)
+	by := strings.ToLower(t.columns[label].Title)
+	if done, ok := strings.CutSuffix(by, " by"); ok { // granted by
+		by = "what " + done + " them"
+	}
+	return t.section.Title + ", by " + by
 }
 
 // grouping is the first column of text of the first page whose values group the

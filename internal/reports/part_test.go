@@ -58,7 +58,8 @@ func TestPartsOfHandSite(t *testing.T) {
 		t.Errorf("%d tables, question %q", len(p.tables), p.question)
 	}
 	text := allText(t, p)
-	for _, want := range []string{"part: Lin", "the rows whose channel id is c1", "has no such column: Rules that settle several"} {
+	for _, want := range []string{"part: Lin", "the rows whose channel is Server room 2", "has no such column: Rules that settle several",
+		"Extend the rule that granted it, or let it lapse"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the part does not say %q", want)
 		}
@@ -76,7 +77,13 @@ func TestPartsOfHandSite(t *testing.T) {
 	if rest.chart == nil || rest.chart.title != "Permissions that end, by channel" || rest.chart.total != 4 {
 		t.Errorf("the chart is %+v", rest.chart)
 	}
+	if want := "the rows whose channel is Archive, 第三宿舍 102, c98 and 1 more;"; !strings.Contains(partIn(t, whole, by, "", "c2", "c99", "c3", "c98").part.words(), want) {
+		t.Errorf("%q, want %q", rest.part.words(), want)
+	}
 	none := partIn(t, whole, by, "Nobody", "c99")
+	if none.whatToDo != "" {
+		t.Errorf("without rows there is something to do: %s", none.whatToDo)
+	}
 	if want := "Your part: 0 of 6 rows."; none.Answer() != want || none.Severity() != good {
 		t.Errorf("answer %q, want %q; severity %s", none.Answer(), want, none.Severity())
 	}
@@ -88,6 +95,28 @@ func TestPartsOfHandSite(t *testing.T) {
 	}
 	if _, err := whole.Part("owner_email", nil, ""); err == nil || !strings.Contains(err.Error(), "no section has a column owner_email") {
 		t.Errorf("a column that there is not: %v", err)
+	}
+}
+
+// TestPartNamesChannels names those of one name with their ids.
+func TestPartNamesChannels(t *testing.T) {
+	named := func(column, title string, values ...any) (c Column, v *vector) {
+		v = &vector{kind: kindText}
+		for _, x := range values {
+			v.add(x)
+		}
+		return Column{Name: column, Title: title, Format: formatText}, v
+	}
+	id, ids := named("channel_id", "Channel id", "c1", "c2", "c3", "c4")
+	name, names := named("channel", "Channel", "North", "East", "North", nil)
+	by, granted := named("granted_by", "Granted by", "r", "r", "r", "r")
+	x := &table{rows: 4, columns: []Column{id, name, by}, vectors: []*vector{ids, names, granted}, section: Section{Title: "Ends"}}
+	title, list := (&Report{tables: []*table{x}}).naming("channel_id", []string{"c1", "c2", "c4", ""})
+	if got, want := title+": "+strings.Join(list, ", "), "Channel: East, North (c1), c4, empty"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := x.groupedTitle(2); got != "Ends, by what granted them" {
+		t.Errorf("chart %q", got)
 	}
 }
 

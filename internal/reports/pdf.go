@@ -222,7 +222,7 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 	if len(not) > 0 {
 		left = append(left, c.set.wrap([]piece{{strings.Join(not, ". ") + ".", regular, muted}}, sizeSmall, w*0.56, 5)...)
 	}
-	facts := []piece{{"Snapshot " + r.trust.snapshot + "\nas of " + r.madeFor(), regular, ink}}
+	facts := []piece{{"Snapshot " + r.trust.snapshot + "\nas of " + r.asOf(), regular, ink}}
 	facts = append(facts, piece{"\n" + r.digestWords(), regular, muted})
 	if r.sealed != nil {
 		facts = append(facts, piece{"\n" + r.sealed.words(), regular, muted})

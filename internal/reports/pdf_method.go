@@ -143,7 +143,7 @@ func (r *Report) methodFacts() []namedText {
 	facts = append(facts,
 		namedText{"Snapshot", t.snapshot},
 		namedText{"Verdict", t.verdict()},
-		namedText{"As of", r.madeFor()},
+		namedText{"As of", r.asOf()},
 		namedText{"Digest", t.digest()},
 		namedText{"Sealed by", r.sealed.whole()},
 		namedText{"Mask", r.maskWords()},

@@ -122,9 +122,15 @@ func (r *Report) digest() string {
 	return cmp.Or(d[:min(12, len(d))], "none")
 }
 
-// madeFor is the moment that the report speaks of, in the words of a page.
-func (r *Report) madeFor() string {
-	return moment(r.trust.asOf, r.trust.zone) + " (" + zoneWords(r.trust.asOf, r.trust.zone) + ")"
+// asOf says as of when the cloud told what the report is made of and, where that is
+// another minute, for which the report is made: when it was due, or what was asked
+// for.
+func (r *Report) asOf() string {
+	told, made := moment(r.trust.told(), r.trust.zone), moment(r.trust.asOf, r.trust.zone)
+	if told != made {
+		told += ", made for " + made
+	}
+	return told + " (" + zoneWords(r.trust.asOf, r.trust.zone) + ")"
 }
 
 // zoneWords names a time zone with its distance from UTC at a moment.

@@ -12,7 +12,7 @@ import (
 // trust is what a reader needs to judge how far a report can be relied on.
 type trust struct {
 	snapshot       string
-	asOf           time.Time
+	asOf           time.Time // what the report is made for
 	zone           *time.Location
 	programVersion string
 	projects       []projectTrust
@@ -41,6 +41,24 @@ type tieOut struct {
 	project, name string
 	ours, theirs  any // int64 or nil
 	result, note  string
+}
+
+// told is the cloud's time of the snapshot, of several projects the latest; where
+// the cloud never gave one, ours.
+func (t trust) told() time.Time {
+	var told, began time.Time
+	for _, p := range t.projects {
+		if p.serverTime.After(told) {
+			told = p.serverTime
+		}
+		if p.started.After(began) {
+			began = p.started
+		}
+	}
+	if told.IsZero() {
+		told = began
+	}
+	return told
 }
 
 // complete reports whether every project's snapshot was taken whole.

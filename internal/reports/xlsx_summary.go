@@ -346,7 +346,7 @@ func (s *summaryWriter) ribbon() error {
 	if err := s.line(text, cellStyle{bold: true, size: 9, color: k, top: edge{5, k}}, 16); err != nil {
 		return err
 	}
-	lines := []string{"Snapshot " + s.r.trust.snapshot + " · as of " + s.r.madeFor() + " · " + s.r.seal()}
+	lines := []string{"Snapshot " + s.r.trust.snapshot + " · as of " + s.r.asOf() + " · " + s.r.seal()}
 	for _, l := range s.r.trust.limits {
 		lines = append(lines, upperFirst(l)+".")
 	}
