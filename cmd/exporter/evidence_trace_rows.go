@@ -24,10 +24,9 @@ func (t *traced) fileRow(src *traceSource, ext, place string) (reports.LocatedRo
 		t.Report, t.Snapshot, t.AsOf, t.Mask = made.Report, made.Snapshot, made.AsOf, cmp.Or(made.Mask, store.MaskFull)
 		return f.one(t)
 	}
-	if strings.HasSuffix(t.File, ".excel.csv") {
-		plain := strings.TrimSuffix(t.File, ".excel.csv") + ".csv"
+	if before, ok := strings.CutSuffix(t.File, ".excel.csv"); ok {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s is for Excel: it does not have the names of the columns", t.File),
-			"trace "+plain+", which has the same rows")
+			"trace "+before+".csv, which has the same rows")
 	}
 	if t.Snapshot == "" {
 		return reports.LocatedRow{}, usage(fmt.Errorf("%s: the journal knows no such file", t.File),
@@ -109,14 +108,15 @@ func (f *fileRows) one(t *traced) (r reports.LocatedRow, err error) {
 	case f.number > 0 && len(f.place) < len("1000000000"):
 		return r, usage(fmt.Errorf("%s has no row %s", t.File, f.place), "it has "+plural(int64(f.rows), "row"))
 	}
-	hint := "name a row by an id that it alone has"
+	var hint strings.Builder
+	hint.WriteString("name a row by an id that it alone has")
 	for _, key := range f.keys {
-		hint += ", or by its " + strings.Join(key, "/")
+		hint.WriteString(", or by its " + strings.Join(key, "/"))
 	}
 	if f.csv {
-		hint += ", or by its number, of which the first after the header is 1"
+		hint.WriteString(", or by its number, of which the first after the header is 1")
 	}
-	return r, usage(fmt.Errorf("no row of %s has the key %q, nor an id", t.File, f.place), hint)
+	return r, usage(fmt.Errorf("no row of %s has the key %q, nor an id", t.File, f.place), hint.String())
 }
 
 // several is the hint where rows, of which these are the first, may be meant.
