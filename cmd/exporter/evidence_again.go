@@ -33,24 +33,38 @@ type againTask struct {
 }
 
 // perform makes the reports, the populations and the ledgers of a bundle again from
-// its own snapshot, journal and raw pages, and adds what differs to the findings.
-func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle, timeout time.Duration) (err error) {
+// its own snapshot, journal and raw pages, and adds what differs to the findings. far is
+// told how far it is.
+func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle, timeout time.Duration, far func(bundleStep)) (err error) {
 	dir, done, err := workFolder()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	t := againTask{Info: r.Info, Sums: map[string]string{}}
+	unpack := bundleStep{Name: jobUnpack}
 	for _, f := range b.Manifest() {
 		t.Sums[strings.TrimPrefix(f.Path, "data/")] = f.SHA256
+		if isSource(f.Path) {
+			unpack.Total++
+		}
 	}
-	if err := b.Extract(ctx, dir, isSource); err != nil {
+	far(unpack)
+	err = b.Extract(ctx, dir, func(name string) bool {
+		wanted := isSource(name)
+		if wanted {
+			unpack.Done++
+			far(unpack)
+		}
+		return wanted
+	})
+	if err != nil {
 		return explainBundle(err)
 	}
 	if err := asStore(dir); err != nil {
 		return err
 	}
-	d, err := doConfined(ctx, dir, bundleTask{Again: &t, Timeout: timeout})
+	d, err := doConfined(ctx, dir, bundleTask{Again: &t, Timeout: timeout}, far)
 	limit, limited := errors.AsType[*limitError](err)
 	ended, harmed := errors.AsType[*endError](err)
 	switch {
@@ -95,12 +109,13 @@ type again struct {
 	period  period
 
 	seen map[string]bool // what was made again, or from
+	far  func(bundleStep)
 }
 
 // makeAgain does a task in the working folder.
-func makeAgain(ctx context.Context, t againTask, fonts reports.Fonts) (*verifiedBundle, error) {
+func makeAgain(ctx context.Context, t againTask, fonts reports.Fonts, far func(bundleStep)) (*verifiedBundle, error) {
 	x := &again{result: &verifiedBundle{Info: t.Info, Verification: &evidence.Verification{}}, dir: here(),
-		files: os.DirFS(filepath.Join(here(), "data")), sums: t.Sums, fonts: fonts, seen: map[string]bool{}}
+		files: os.DirFS(filepath.Join(here(), "data")), sums: t.Sums, fonts: fonts, seen: map[string]bool{}, far: far}
 	x.bundle = &bundle{rows: map[string]int64{}, originals: map[string]string{},
 		cfg: &config{Evidence: evidenceConfig{Organization: t.Info["Source-Organization"]}}}
 	return x.result, x.makeAll(ctx)
@@ -217,6 +232,7 @@ func (x *again) prepare() (*performance, error) {
 		return nil, err
 	}
 	p := &performance{from: x.from, queryDir: filepath.Join(x.dir, "queries"), file: x.file, done: x.compare, made: x.addReport, fonts: x.fonts}
+	p.ended = x.ended()
 	texts := map[string]string{}
 	for _, name := range x.from.Reports {
 		x.seen[definitionPath(name)] = true
@@ -248,6 +264,22 @@ func (x *again) prepare() (*performance, error) {
 	}
 	x.likeFonts(p)
 	return p, nil
+}
+
+// ended tells of each report and table that is made again.
+func (x *again) ended() func(what string) {
+	steps := map[string]*bundleStep{
+		jobReports: {Name: jobReports, Total: int64(len(x.from.Reports))},
+		jobTables:  {Name: jobTables, Total: int64(len(bundleTables()))},
+	}
+	x.far(*steps[jobReports])
+	x.far(*steps[jobTables])
+	return func(what string) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		steps[what].Done++
+		x.far(*steps[what])
+	}
 }
 
 // likeFonts leaves out what names fonts where they are not those of the bundle.

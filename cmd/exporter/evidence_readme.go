@@ -31,7 +31,9 @@ func (b *bundle) readme(w io.Writer) error {
 	title := fmt.Sprintf("Evidence: access permissions, %s to %s", p.from(), p.to())
 	line("%s\n%s\n", title, strings.Repeat("=", len(title)))
 	wrapped("", "To verify this bundle with stock tools, without the program that made it: VERIFY.txt, one folder up. "+
-		"Begin there; then come back to this list.")
+		"Begin there; then come back to this list. It needs ssh-keygen, sha256sum or shasum, and openssl where there is a time stamp; "+
+		"on Windows PowerShell and its OpenSSH client. To read the cloud's answers (data/raw), which is not needed to verify the rest, "+
+		"it takes zstd too: the package zstd of apt, dnf, apk and Homebrew.")
 	line("")
 	fact := func(name, format string, args ...any) { line("%-14s %s", name, fmt.Sprintf(format, args...)) }
 	fact("Verdict", "%s", p.words())

@@ -23,7 +23,9 @@ func (x *again) verifyStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := st.Verify(ctx, store.VerifyOptions{Journal: x.log.facts})
+	v, err := st.Verify(ctx, store.VerifyOptions{Journal: x.log.facts, Progress: func(done, total int) {
+		x.far(bundleStep{jobAnswers, int64(done), int64(total)})
+	}})
 	if err != nil {
 		x.differs(snapshotFile(x.from.Snapshot), "cannot be verified: %v", err)
 		return nil

@@ -174,6 +174,15 @@ func TestEvidenceBundle(t *testing.T) {
 		if said := strings.Contains(readText(t, filepath.Join(first, "data/README.txt")), "Not masked are digests"); said != (mask != "full") {
 			t.Errorf("%s: README.txt says what digests can prove: %v", mask, said)
 		}
+		for _, name := range []string{"VERIFY.txt", "data/README.txt"} {
+			text := strings.Join(strings.Fields(readText(t, filepath.Join(first, name))), " ")
+			for _, tool := range []string{"ssh-keygen", "sha256sum or shasum", "openssl", "PowerShell and its OpenSSH client",
+				"takes zstd too: the package zstd of apt, dnf, apk and Homebrew"} {
+				if !strings.Contains(text, tool) {
+					t.Errorf("%s: %s does not name %s", mask, name, tool)
+				}
+			}
+		}
 		paths := []string{first}
 		switch mask {
 		case "standard":

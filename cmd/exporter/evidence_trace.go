@@ -36,8 +36,8 @@ its line and its hash, and the response's operation, trace id and time; and
 compares what the page says with the row. With --commands it prints for each
 step the commands by which anybody sees the same without this program. KEY is
 the row's key, the values of the columns that name it joined by /, or any id
-that one row alone has. Of a csv it takes the number of a row, from 1, as
-evidence sample gives them.
+that one row alone has, also of a csv or json; of a csv it may be the number of
+a row, from 1, as evidence sample gives them.
 
 A file in an evidence bundle (a folder with bagit.txt above it) is traced in
 the bundle alone, by a process that can reach nothing else; any other in the
@@ -129,7 +129,7 @@ func (a *app) traceFile(ctx context.Context, file, place string, timeout time.Du
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout})
+	d, err := doConfined(ctx, dir, bundleTask{Trace: &traceTask{bundle, absolute, place}, Timeout: timeout}, nil)
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return nil, &hintError{fmt.Errorf("evidence trace: the bundle was not read: %w", limit.err), limit.hint}
 	}
@@ -147,7 +147,7 @@ func (a *app) traceFile(ctx context.Context, file, place string, timeout time.Du
 func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err error) {
 	sum, err := fileSHA256(file)
 	if err != nil {
-		return nil, usage(err, "name a workbook or csv that report or evidence create has written")
+		return nil, usage(err, hintTraced)
 	}
 	src, err := a.traceSource(file)
 	if err != nil {
@@ -179,20 +179,28 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 
 // locate finds the row that a place names.
 func (a *app) locate(t *traced, src *traceSource, place string) (reports.LocatedRow, error) {
-	if strings.EqualFold(filepath.Ext(t.File), ".csv") {
-		return t.csvRow(place)
+	switch ext := strings.ToLower(filepath.Ext(t.File)); ext {
+	case ".csv", ".json":
+		return t.fileRow(src, ext, place)
 	}
 	w, err := reports.OpenWorkbook(t.File)
-	if errors.Is(err, reports.ErrNotOurs) {
-		return reports.LocatedRow{}, usage(fmt.Errorf("%s: %w", t.File, err),
-			"name a workbook or csv that report or evidence create has written")
-	}
 	if err != nil {
-		return reports.LocatedRow{}, err
+		return reports.LocatedRow{}, t.notOurs(err)
 	}
 	row, err := t.workbookRow(w, src, place)
 	return row, errors.Join(err, w.Close())
 }
+
+// notOurs gives the error of a file that is no report its hint.
+func (t *traced) notOurs(err error) error {
+	if !errors.Is(err, reports.ErrNotOurs) {
+		return err
+	}
+	return usage(fmt.Errorf("%s: %w", t.File, err), hintTraced)
+}
+
+// hintTraced says what can be traced.
+const hintTraced = "name a workbook, csv or json that report or evidence create has written"
 
 func (t *traced) workbookRow(w *reports.Workbook, src *traceSource,
 	place string) (reports.LocatedRow, error) {
@@ -334,43 +342,28 @@ func (t *traced) describe(row reports.LocatedRow) {
 			"this is the head of a column; the sheet Method says what the column means")
 	case row.Section != "":
 	case row.Sheet == "Method":
-		t.Notes = append(t.Notes,
-			"the sheet Method says how the workbook was made; what it says of the snapshot: "+
-				"exporter snapshots show "+shell(t.Snapshot))
+		t.Notes = append(t.Notes, "the sheet Method says how the workbook was made"+
+			t.elsewhere("; what it says of the snapshot: exporter snapshots show "+shell(t.Snapshot), ""))
 	case row.Sheet == "Matrix":
-		t.Notes = append(t.Notes,
-			"a cell of the matrix counts rows; the rows are on the other sheets, and the query is printed by: "+
-				"exporter report --explain "+shell(t.Report))
+		t.Notes = append(t.Notes, "a cell of the matrix counts rows; the rows are on the other sheets"+t.queryWords())
 	default:
-		t.Notes = append(t.Notes,
-			"the first page says what the summary's query gives, which reads the whole snapshot, or repeats "+
-				"rows of the other sheets: trace the rows there; the query is printed by: "+
-				"exporter report --explain "+shell(t.Report))
+		t.Notes = append(t.Notes, "the first page says what the summary's query gives, which reads the whole "+
+			"snapshot, or repeats rows of the other sheets: trace the rows there"+t.queryWords())
 	}
 }
 
-// csvRow reads a row of a csv file by its number.
-func (t *traced) csvRow(place string) (reports.LocatedRow, error) {
-	number, err := strconv.Atoi(place)
-	if err != nil || number < 1 {
-		return reports.LocatedRow{}, usage(fmt.Errorf("%q is not the number of a row", place),
-			"of a csv name the row by its number, the first after the header is 1")
+// queryWords says where the query of a report is.
+func (t *traced) queryWords() string {
+	return t.elsewhere("; the query is printed by: exporter report --explain "+shell(t.Report),
+		"; the query is in data/queries, by the name that data/definitions/"+t.Report+".yaml gives it")
+}
+
+// elsewhere is what is said of a file of a store, or of a bundle.
+func (t *traced) elsewhere(store, bundle string) string {
+	if t.Bundle != "" {
+		return bundle
 	}
-	if t.Snapshot == "" {
-		return reports.LocatedRow{}, usage(fmt.Errorf("%s: the journal knows no such file", t.File),
-			"which snapshot a csv was made from is known by its SHA-256 alone: "+
-				"trace one that was not changed, or the xlsx, which names its snapshot")
-	}
-	row, rows, err := reports.CSVRow(t.File, number)
-	if err != nil {
-		return row, usage(fmt.Errorf("%s: %w", t.File, err),
-			"of formats with rows trace the xlsx or the csv")
-	}
-	if len(row.Cells) == 0 {
-		return row, usage(fmt.Errorf("%s has no row %d", t.File, number),
-			"it has "+plural(int64(rows), "row"))
-	}
-	return row, nil
+	return store
 }
 
 // fileSHA256 is the SHA-256 of a file, in hex.

@@ -65,7 +65,7 @@ func (p *tracePrinter) answer(commands bool) {
 	}
 	fmt.Fprintf(p, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
 	if t.Cell != nil {
-		p.pair("cell", t.Cell.Ref+": "+strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()"))
+		p.pair("cell", t.Cell.Ref+prefixed(": ", strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()")))
 		p.pair("shows", t.Cell.Text)
 	}
 	sealed := t.Sealed
@@ -97,7 +97,7 @@ func (p *tracePrinter) answer(commands bool) {
 	for i, s := range t.Steps {
 		switch {
 		case i > maxListed && i == len(t.Steps)-1:
-			p.pair("also", fmt.Sprintf("%d more rows", i-maxListed))
+			p.pair("also", plural(int64(i-maxListed), "more row"))
 		case i > 0 && i <= maxListed:
 			p.pair("also", rowWords(s)+": "+s.Hash)
 		}

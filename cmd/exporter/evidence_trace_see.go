@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -177,25 +179,45 @@ func (s *traceSource) journalCommands(t *traced) []string {
 // behind are the commands that show from what a row without ids was made.
 func (s *traceSource) behind(t *traced, row reports.LocatedRow) []string {
 	see := s.queries(t)
-	if line, ok := row.Value("journal_line"); ok {
+	for _, column := range []string{"journal_line", "seq"} {
+		line, ok := row.Value(column)
+		if !ok || column == "seq" && !strings.HasPrefix(s.table, "ledger/") {
+			continue
+		}
 		// A file may say anything: only a number becomes part of a command.
 		if number, err := strconv.ParseUint(strings.ReplaceAll(line, ",", ""), 10, 63); err == nil {
 			see = append(see, fmt.Sprintf("sed -n %dp %s", number, shell(s.path("journal.ndjson"))))
 		}
 	}
-	project, ok := row.Value("project_id")
-	resource, walked := row.Value("resource")
-	if !ok || !walked {
+	if strings.HasPrefix(s.table, "population/") {
+		see = append(see, "grep -F "+shell(path.Base(s.table))+" data/ledger/registers.csv")
+	}
+	first := func(columns ...string) string {
+		for _, c := range columns {
+			if value, ok := row.Value(c); ok {
+				return value
+			}
+		}
+		return ""
+	}
+	project, resource := first("project_id", "project"), first("resource")
+	if project == "" || resource == "" {
 		return see
 	}
-	snapshot := t.Snapshot
-	if in, ok := row.Value("walked_in"); ok {
-		snapshot = in
+	snapshot := cmp.Or(first("walked_in", "snapshot", "snapshot_id"), t.Snapshot)
+	there := func(name string) (command string, ok bool) {
+		file := s.raw(snapshot, project, name)
+		_, err := os.Stat(filepath.Join(s.root, filepath.FromSlash(file)))
+		return "zstd -dc " + shell(s.path(file)), err == nil
+	}
+	if line, err := strconv.ParseUint(first("line"), 10, 63); err == nil && s.table == "ledger/calls" {
+		if c, ok := there(resource); ok {
+			see = append(see, fmt.Sprintf("%s | sed -n %dp", c, line))
+		}
 	}
 	for _, name := range []string{"walks", "calls"} {
-		file := s.raw(snapshot, project, name)
-		if _, err := os.Stat(filepath.Join(s.root, filepath.FromSlash(file))); err == nil {
-			see = append(see, "zstd -dc "+shell(s.path(file))+" | grep "+shell(`"resource":"`+resource+`"`))
+		if c, ok := there(name); ok {
+			see = append(see, c+" | grep "+shell(`"resource":"`+resource+`"`))
 		}
 	}
 	return see
@@ -214,6 +236,14 @@ func (s *traceSource) raw(snapshot, project, name string) string {
 func (s *traceSource) queries(t *traced) []string {
 	if s.bundle == "" {
 		return []string{"exporter report --explain " + shell(t.Report)}
+	}
+	if folder, name, ok := strings.Cut(s.table, "/"); ok {
+		for _, query := range []string{"evidence_" + folder + "_" + name, "evidence_" + name} {
+			if file := "data/queries/" + query + ".sql"; s.has(file) {
+				return []string{"cat " + shell(file)}
+			}
+		}
+		return nil
 	}
 	for _, d := range s.definitions {
 		for _, x := range d.Sections {

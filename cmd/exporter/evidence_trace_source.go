@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type traceSource struct {
 	config      string            // its path as it was given
 	masking     func(snapshot string)
 	definitions []reports.Definition
+	table       string // of a bundle whose row is traced: population/permissions; "" for a report's
 
 	reader *store.Reader
 	work   string // folder for the time being, which done removes
@@ -128,6 +130,18 @@ func (s *traceSource) keyOf(report, sheet string) []string {
 	return nil
 }
 
+// keysOf are the columns that name a row of a report's sections.
+func (s *traceSource) keysOf(report string) (keys [][]string) {
+	for _, d := range s.definitions {
+		for _, x := range d.Sections {
+			if d.Name == report && len(x.Key) > 0 && !slices.ContainsFunc(keys, func(k []string) bool { return slices.Equal(k, x.Key) }) {
+				keys = append(keys, x.Key)
+			}
+		}
+	}
+	return keys
+}
+
 // readJournal reads the journal as it is. Whether its chain holds is not looked at.
 func (s *traceSource) readJournal() (err error) {
 	f, err := os.Open(s.journal)
@@ -215,7 +229,12 @@ func (s *traceSource) inManifest(t *traced) error {
 	case sum == t.SHA256:
 		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
 	}
-	t.Report, t.Snapshot = filepath.Base(filepath.Dir(absolute)), s.info.Value("Snapshot")
+	t.Snapshot = s.info.Value("Snapshot")
+	if folder, file := path.Split(filepath.ToSlash(name)); folder == "data/population/" || folder == "data/ledger/" {
+		s.table = strings.TrimPrefix(folder, "data/") + strings.TrimSuffix(file, ".csv")
+	} else {
+		t.Report = path.Base(folder)
+	}
 	t.AsOf, t.Mask = s.info.Value("As-Of"), cmp.Or(s.info.Value("Mask"), store.MaskFull)
 	return nil
 }

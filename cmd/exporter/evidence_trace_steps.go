@@ -109,6 +109,27 @@ func waysOf(r reports.LocatedRow) []way {
 	return ways
 }
 
+// waysOf are the ways from a row, of a population's to its own table first; none from
+// one of a register.
+func (s *traceSource) waysOf(r reports.LocatedRow) []way {
+	ways := waysOf(r)
+	name, ok := strings.CutPrefix(s.table, "population/")
+	if !ok {
+		return ways
+	}
+	if slices.Contains([]string{"channel_register", "roster", "exceptions"}, name) {
+		return nil
+	}
+	other := func(w way) int {
+		if w.table == name {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(ways, func(x, y way) int { return other(x) - other(y) })
+	return ways
+}
+
 // isOneOf reports whether one of a row's columns has a value.
 func isOneOf(r reports.LocatedRow, value string, columns ...string) bool {
 	return slices.ContainsFunc(columns, func(c string) bool {
@@ -119,7 +140,7 @@ func isOneOf(r reports.LocatedRow, value string, columns ...string) bool {
 
 // follow follows the ids of a row into the snapshot and from there to the responses.
 func (s *traceSource) follow(ctx context.Context, t *traced, row reports.LocatedRow) error {
-	ways := waysOf(row)
+	ways := s.waysOf(row)
 	for _, w := range ways {
 		where := map[string]string{}
 		for to, from := range w.by {
@@ -154,10 +175,10 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 		return nil
 	}
 	why := "the row has no id of the cloud's to follow: it counts rows, " +
-		"or says what the collection, a register or the journal does; its query shows from what"
+		"or says what the collection, a register or the journal does; the commands below show from what"
 	if len(ways) > 0 {
 		why = "nothing that the cloud sent is behind the ids of this row: " +
-			"a register names it, or it is what is missing; its query shows from what"
+			"a register names it, or it is what is missing; the commands below show from what"
 	}
 	t.Notes = append(t.Notes, why)
 	t.See = s.behind(t, row)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,42 +83,48 @@ func (a *app) verifyEvidence(ctx context.Context, path string, f *evidenceVerify
 		return explainBundle(err)
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	if _, live := terminalWidth(a.stderr); live {
-		o.Progress = func(done, total int64) {
-			fmt.Fprintf(a.stderr, "\r\x1b[Kfiles  %s / %s  %s", size(done), size(total), progressBar(done, total))
-		}
-		defer fmt.Fprint(a.stderr, "\r\x1b[K")
-	}
-	v, err := b.Verify(ctx, o)
+	result, err := a.verifyOpened(ctx, b, o, f)
 	if err != nil {
-		return explainBundle(err)
-	}
-	result := verifiedBundle{Bundle: b.Base(), Info: map[string]string{}, Verification: v}
-	for _, x := range b.Info() {
-		result.Info[x.Label] = x.Value
-	}
-	switch {
-	case f.withoutReports:
-		result.NotMadeAgain = append(result.NotMadeAgain, "the reports, as --without-reports asks")
-	case len(v.Findings) > 0:
-		result.NotMadeAgain = append(result.NotMadeAgain, "the reports: what differs comes first")
-	default:
-		if err := result.perform(ctx, b, f.timeout); err != nil {
-			return err
-		}
-	}
-	if o.Progress != nil {
-		fmt.Fprint(a.stderr, "\r\x1b[K")
+		return err
 	}
 	if f.format == "json" {
 		err = a.printJSON(result)
 	} else {
-		err = a.sayVerifiedBundle(&result, a.now().Sub(began))
+		err = a.sayVerifiedBundle(result, a.now().Sub(began))
 	}
-	if n := len(v.Findings); err == nil && n > 0 {
+	if n := len(result.Findings); err == nil && n > 0 {
 		err = &exitError{exitMismatch, fmt.Errorf("evidence verify: %s", plural(int64(n), "difference"))}
 	}
 	return err
+}
+
+// verifyOpened verifies a bundle that is open, and on a terminal shows how far it is.
+func (a *app) verifyOpened(ctx context.Context, b *evidence.Bundle, o evidence.VerifyOptions, f *evidenceVerifyFlags) (*verifiedBundle, error) {
+	bars := a.newBars(false, false)
+	defer bars.stop()
+	bars.say = func(*bar, string) {} // it is a check, which says its outcome alone
+	o.Progress = func(done, total int64) { bars.at(jobFiles, done, total, true) }
+	v, err := b.Verify(ctx, o)
+	if err != nil {
+		return nil, explainBundle(err)
+	}
+	r := &verifiedBundle{Bundle: b.Base(), Info: map[string]string{}, Verification: v}
+	for _, x := range b.Info() {
+		r.Info[x.Label] = x.Value
+	}
+	switch {
+	case f.withoutReports:
+		r.NotMadeAgain = append(r.NotMadeAgain, "the reports, as --without-reports asks")
+	case len(v.Findings) > 0:
+		r.NotMadeAgain = append(r.NotMadeAgain, "the reports: what differs comes first")
+	default:
+		err = r.perform(ctx, b, f.timeout, func(s bundleStep) {
+			if slices.Contains([]string{jobUnpack, jobReports, jobTables, jobAnswers}, s.Name) { // else it is not of ours
+				bars.at(s.Name, s.Done, s.Total, false)
+			}
+		})
+	}
+	return r, err
 }
 
 // options checks the flags, and reads the files that they name.
@@ -237,11 +244,20 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	line("snapshot", "%s, mask %s", r.Info["Snapshot"], r.Info["Mask"])
 	if r.SignedBy != "" {
 		line("signature", "%s", r.SignedBy)
+	} else {
+		line("signature", "not good: named below")
 	}
 	if !r.Stamped.IsZero() {
 		line("stamped", "%s", r.Stamped.UTC().Format(time.RFC3339))
 	}
-	line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	if len(r.Findings) > 0 {
+		line("manifests", "%s of %s are as they have them", count(int64(r.AsSealed)), plural(int64(r.Listed), "file"))
+	}
+	if r.JournalHead != "" {
+		line("journal", "%s, the last is %.12s", plural(r.JournalLength, "line"), r.JournalHead)
+	} else {
+		line("journal", "is not whole: named below")
+	}
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
 	}

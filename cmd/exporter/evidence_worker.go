@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +28,10 @@ type bundleTask struct {
 	Timeout time.Duration `json:"timeout"`
 }
 
-// bundleDone is what it tells.
+// bundleDone is what it tells: how far it is, again and again, and then the outcome.
 type bundleDone struct {
+	Step *bundleStep `json:"step,omitempty"`
+
 	Again  *verifiedBundle `json:"again,omitempty"`
 	Traced *traced         `json:"traced,omitempty"`
 
@@ -37,6 +39,13 @@ type bundleDone struct {
 	Failed string   `json:"failed,omitempty"`
 	Hints  []string `json:"hints,omitempty"`
 	Status int      `json:"status,omitempty"`
+}
+
+// bundleStep is how far a step is that makes a bundle's outputs again.
+type bundleStep struct {
+	Name  string `json:"name"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
 }
 
 // The limits of that process, which are above what our own bundles need.
@@ -49,8 +58,8 @@ const (
 // doConfined does a task in a process that may write into dir alone, beside it read
 // what the task names, and reach nobody. It returns a [*limitError] where the time was
 // up or the memory did not suffice, an [*endError] where what it read brought the
-// process to an end.
-func doConfined(ctx context.Context, dir string, t bundleTask) (d bundleDone, err error) {
+// process to an end. far, if there is one, is told how far it is.
+func doConfined(ctx context.Context, dir string, t bundleTask, far func(bundleStep)) (d bundleDone, err error) {
 	late := &limitError{"time", fmt.Errorf("no end within %s", t.Timeout), "give it more with --timeout"}
 	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, late)
 	defer cancel()
@@ -58,28 +67,26 @@ func doConfined(ctx context.Context, dir string, t bundleTask) (d bundleDone, er
 	if err != nil {
 		return d, fmt.Errorf("start the process that reads the bundle: %w", err)
 	}
-	var told bytes.Buffer
 	if err = json.NewEncoder(w.stdin).Encode(t); err == nil {
-		_, err = io.Copy(&told, io.LimitReader(w.answer, maxBundleTold))
+		d, err = readDone(io.LimitReader(w.answer, maxBundleTold), far)
 	}
-	if err != nil || told.Len() == maxBundleTold {
+	harmed := err != nil && ctx.Err() == nil
+	if harmed {
 		cancel()
 	}
 	_, ended := w.wait()
 	switch {
-	case ctx.Err() != nil && told.Len() < maxBundleTold:
+	case ctx.Err() != nil && !harmed:
 		return d, context.Cause(ctx)
 	case ended != nil && ended.memory:
 		return d, &limitError{"memory", fmt.Errorf("it needs more than %s of memory", size(maxBundleMemory)), ""}
 	case ended != nil:
 		return d, ended
 	case err != nil:
-		return d, err
-	}
-	if err := json.Unmarshal(told.Bytes(), &d); err != nil {
 		return d, &endError{err: err}
-	}
-	if d.Failed == "" {
+	case d.Failed == "" && (t.Again != nil && (d.Again == nil || d.Again.Verification == nil) || t.Trace != nil && d.Traced == nil):
+		return d, &endError{err: errors.New("it told no outcome")}
+	case d.Failed == "":
 		return d, nil
 	}
 	lines := strings.Split(d.Failed, "\n")
@@ -91,6 +98,22 @@ func doConfined(ctx context.Context, dir string, t bundleTask) (d bundleDone, er
 		err = &hintError{err, printable(hint)}
 	}
 	return d, &exitError{d.Status, err}
+}
+
+// readDone reads what the process tells, up to its end.
+func readDone(from io.Reader, far func(bundleStep)) (d bundleDone, err error) {
+	told := json.NewDecoder(from)
+	for {
+		var next bundleDone
+		if err := told.Decode(&next); err == io.EOF {
+			return d, nil
+		} else if err != nil {
+			return d, err
+		}
+		if d = next; d.Step != nil && far != nil {
+			far(*d.Step)
+		}
+	}
 }
 
 // evidenceWorkerCommand is that process. Like [app.workerCommand] it takes one line
@@ -107,21 +130,27 @@ func (a *app) evidenceWorkerCommand() *cobra.Command {
 				return usage(errors.New("evidence-worker is started by exporter evidence"), "see: exporter evidence --help")
 			}
 			told, answer := os.NewFile(3, "outcome"), os.NewFile(4, "answer")
-			d, err := a.do(c.Context(), t)
+			to := json.NewEncoder(answer)
+			var telling sync.Mutex
+			d, err := a.do(c.Context(), t, func(s bundleStep) {
+				telling.Lock()
+				defer telling.Unlock()
+				_ = to.Encode(bundleDone{Step: &s}) // who does not read it has ended
+			})
 			if err != nil {
 				d = bundleDone{Failed: err.Error(), Hints: hints(err), Status: exitFailed}
 				if exit, ok := errors.AsType[*exitError](err); ok {
 					d.Status = exit.status
 				}
 			}
-			return errors.Join(json.NewEncoder(answer).Encode(d), answer.Close(),
+			return errors.Join(to.Encode(d), answer.Close(),
 				json.NewEncoder(told).Encode(outcome{}), told.Close())
 		},
 	}
 }
 
 // do gives up all rights that a task does not need, and does it.
-func (a *app) do(ctx context.Context, t bundleTask) (d bundleDone, err error) {
+func (a *app) do(ctx context.Context, t bundleTask, far func(bundleStep)) (d bundleDone, err error) {
 	fonts, err := reports.FindFonts(nil)
 	if err != nil {
 		return d, err
@@ -138,7 +167,7 @@ func (a *app) do(ctx context.Context, t bundleTask) (d bundleDone, err error) {
 	}
 	switch {
 	case t.Again != nil:
-		d.Again, err = makeAgain(ctx, *t.Again, fonts)
+		d.Again, err = makeAgain(ctx, *t.Again, fonts, far)
 	case t.Trace != nil:
 		d.Traced, err = a.trace(ctx, t.Trace.File, t.Trace.Place)
 	}

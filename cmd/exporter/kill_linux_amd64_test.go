@@ -302,6 +302,7 @@ type site struct {
 	door     *httptest.Server
 	requests atomic.Int64
 	whole    map[string]bool // snapshots that were read
+	more     []string        // arguments of collect
 
 	mu      sync.Mutex
 	at      func(point) bool
@@ -364,7 +365,7 @@ func (s *site) collect(at func(point) bool) (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	defer out.Close()
-	argv := []string{s.program, "--config", s.config(), "collect"}
+	argv := append([]string{s.program, "--config", s.config(), "collect"}, s.more...)
 	if at == nil {
 		c := exec.CommandContext(s.t.Context(), argv[0], argv[1:]...)
 		c.Stdout, c.Stderr = out, out

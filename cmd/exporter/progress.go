@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,6 +104,25 @@ func (b *bars) start(step string, total int64, bytes bool) {
 
 // add takes in how much more of a step is done.
 func (b *bars) add(step string, n int64) { b.step(collect.Progress{Resource: step, Rows: n}) }
+
+// at takes in how far a step is, the first time that it begins, in the end that it is
+// done.
+func (b *bars) at(step string, done, total int64, bytes bool) {
+	b.mu.Lock()
+	i := slices.IndexFunc(b.order, func(r *bar) bool { return r.resource == step })
+	was := int64(0)
+	if i >= 0 {
+		was = b.order[i].rows
+	}
+	b.mu.Unlock()
+	if i < 0 {
+		b.start(step, total, bytes)
+	}
+	b.add(step, done-was)
+	if done == total {
+		b.finish(step)
+	}
+}
 
 // finish takes in that a step is done.
 func (b *bars) finish(step string) { b.step(collect.Progress{Resource: step, Done: true}) }

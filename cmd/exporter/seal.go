@@ -75,7 +75,7 @@ func readSeals(path, snapshot string) (map[string]sealLine, error) {
 		return nil
 	})
 	if b, ok := errors.AsType[*journal.Broken](err); ok && !b.Torn {
-		maps.DeleteFunc(lines, func(_ string, l sealLine) bool { return l.Seq == b.Line-1 })
+		maps.DeleteFunc(lines, func(_ string, l sealLine) bool { return l.Seq >= b.Line-1 })
 	}
 	return lines, err
 }

@@ -94,7 +94,7 @@ func work(ctx context.Context, r request, w io.Writer) outcome {
 		return failed(r, nil, fmt.Errorf("take the query's rights away: %w", err))
 	}
 	r.Place.File = filepath.Join(here(), snapshotLink)
-	reader, err := r.Place.Open(ctx, here())
+	reader, err := r.Place.OpenSmall(ctx, here())
 	if err != nil {
 		return failed(r, nil, err)
 	}

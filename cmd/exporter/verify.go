@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ Names all that differs. What retention or a purge removed is said, and is no dif
 // verified is the result of verify as JSON.
 type verified struct {
 	*store.Verification
-	JournalEntries int64  `json:"journal_entries"`
+	JournalEntries int64  `json:"journal_entries"` // of a whole chain
 	JournalHead    string `json:"journal_head"`
 }
 
@@ -85,7 +86,8 @@ func (a *app) verify(ctx context.Context, format string) error {
 
 // verifyAtRest compares a store with its journal. Where a collection, a prune or a
 // purge came in between, of which the journal tells, what differs may be of that
-// alone: then the store is verified again.
+// alone: then the store is verified again. Of a journal whose chain does not hold the
+// head is empty, and what is the matter with it the first difference.
 func verifyAtRest(ctx context.Context, st *store.Store, path string, o store.VerifyOptions) (*store.Verification, journal.Head, error) {
 	for {
 		facts, head, broken := journalFacts(path)
@@ -98,7 +100,8 @@ func verifyAtRest(ctx context.Context, st *store.Store, path string, o store.Ver
 			return nil, head, ctx.Err()
 		}
 		if broken != nil && v != nil {
-			v.Differences = append(v.Differences, store.Finding{Name: "journal.ndjson", Problem: strings.TrimPrefix(broken.Error(), path+": ")})
+			cause := store.Finding{Name: "journal.ndjson", Problem: strings.TrimPrefix(broken.Error(), path+": ")}
+			v.Differences, head = slices.Insert(v.Differences, 0, cause), journal.Head{}
 		} else if v != nil {
 			logs, e := witnessDiffers(st.Dir(), path)
 			v.Differences, err = append(v.Differences, logs...), errors.Join(err, e)
@@ -147,9 +150,12 @@ func (a *app) sayVerified(v *store.Verification, head journal.Head, took time.Du
 	if v.Purged > 0 {
 		line("", "%s purged by policy: their hashes stand for them", count(v.Purged))
 	}
-	if head.Seq > 0 {
+	switch {
+	case head.SHA256 == "":
+		line("journal", "is not whole: named below")
+	case head.Seq > 0:
 		line("journal", "%s, the last is %s", strings.Replace(plural(head.Seq, "entry"), "entrys", "entries", 1), head.SHA256[:12])
-	} else {
+	default:
 		line("journal", "none")
 	}
 	sayFindings(&b, "Gone on purpose", v.Gone, 8)

@@ -81,3 +81,27 @@ func TestClockThatJumps(t *testing.T) {
 		}
 	})
 }
+
+// A time that cannot be the cloud's, and that of whatever answers in its place, moves
+// neither the clock nor the snapshot.
+func TestTimesThatAreNotBelieved(t *testing.T) {
+	for _, reply := range []string{
+		`{"result":[],"success":true,"t":1767333600}`, `{"result":[],"success":true,"t":9999999999999}`,
+		`{"result":[],"success":true,"t":-5}`, `{"result":[],"success":true}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := &gateway{}
+			c := g.client(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/v1.0/token" {
+					return g.RoundTrip(r)
+				}
+				date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {date}}, Body: io.NopCloser(strings.NewReader(reply))}, nil
+			})})
+			r, err := c.Call(t.Context(), "match-auth-structure", project)
+			if err != nil || r.T != 0 || c.Reader().Offset().Abs() > time.Second {
+				t.Errorf("%s: %v, time %+v, offset %v", reply, err, r, c.Reader().Offset())
+			}
+		})
+	}
+}

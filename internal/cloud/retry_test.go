@@ -203,6 +203,16 @@ func TestWritesAreNotRepeatedAfterTransportFaults(t *testing.T) {
 }
 
 // TestWriteWithoutResult: it was carried out, and that is what counts.
+// A refusal without a code that comes with HTTP 502 is of something between, behind
+// which the cloud may have done it.
+func TestWriteRefusedOnTheWay(t *testing.T) {
+	g := &gateway{answer: sequence(`502 {"success":false}`)}
+	_, err := g.client(t, Config{}).Call(t.Context(), "generate-auth", map[string]any{"projectId": "142", "authSourceType": "1", "authId": "5"})
+	if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Error(), "HTTP 502") || !strings.Contains(e.Hint(), "may have carried the request out") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWriteWithoutResult(t *testing.T) {
 	g := &gateway{answer: sequence(`{"success":true,"t":1664195372302,"tid":"x"}`)}
 	r, err := g.client(t, Config{}).Call(t.Context(), "generate-auth", map[string]any{"projectId": "142", "authSourceType": "1", "authId": "5"})
@@ -298,22 +308,33 @@ func TestBackoffGrows(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := &gateway{answer: sequence(ok(items(0, 1, 1)))}
-		refused := 0
-		c := g.client(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-			if r.URL.Path != "/v1.0/token" && refused == 0 {
-				refused++
-				return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"17"}},
-					Body: io.NopCloser(strings.NewReader("busy"))}, nil
+	for _, tt := range []struct {
+		seconds string
+		times   int // that it is asked for
+		answer  bool
+		took    time.Duration
+	}{
+		{"17", 1, true, 17 * time.Second},
+		{"3600", 1, true, longestRetryAfter},
+		{"3600", 100, false, 2 * longestRetryAfter}, // a third would be beyond all patience
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := &gateway{answer: sequence(ok(items(0, 1, 1)))}
+			refused := 0
+			c := g.client(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path != "/v1.0/token" && refused < tt.times {
+					refused++
+					return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {tt.seconds}},
+						Body: io.NopCloser(strings.NewReader("busy"))}, nil
+				}
+				return g.RoundTrip(r)
+			})})
+			start := time.Now()
+			if _, err := c.Call(t.Context(), "access-auth", project); (err == nil) != tt.answer || time.Since(start) != tt.took {
+				t.Errorf("%s s, %d times: %v after %v", tt.seconds, tt.times, err, time.Since(start))
 			}
-			return g.RoundTrip(r)
-		})})
-		start := time.Now()
-		if _, err := c.Call(t.Context(), "access-auth", project); err != nil || time.Since(start) != 17*time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-	})
+		})
+	}
 }
 
 // TestRateFollowsTheCloud: it halves when the cloud finds it too fast, once for

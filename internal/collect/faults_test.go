@@ -77,14 +77,14 @@ func (tr *trial) collect(s *sandbox.Server) (*Result, error) {
 }
 
 // collectFrom runs one collection of a site by way of a handler.
-func (tr *trial) collectFrom(s *sandbox.Server, door http.Handler) (*Result, error) {
+func (tr *trial) collectFrom(s *sandbox.Server, handler http.Handler) (*Result, error) {
 	tr.t.Helper()
 	id, secret, project := s.Credentials()
 	tr.o.Projects = append([]string{project}, tr.more...)
 	c := New(tr.store, tr.o)
 	client, err := cloud.New(cloud.Config{
 		URL: "https://sandbox.example.com", ClientID: id, ClientSecret: cloud.Secret(secret), Rate: 1000,
-		Transport: direct{door}, Now: tr.o.Now, Observe: c.Observe,
+		Transport: direct{handler}, Now: tr.o.Now, Observe: c.Observe,
 	})
 	if err != nil {
 		tr.t.Fatal(err)
@@ -202,6 +202,19 @@ func TestRecoverableFaultsTogether(t *testing.T) {
 				t.Fatalf("%v %+v", err, result)
 			}
 			digests = tr.digests()
+			// What is said of attempts is what the calls say, beside which tokens count.
+			odd := tr.pairs(`
+SELECT r.resource, r.retries || ' retries, ' || r.errors || ' errors, by calls ' || c.again || ' and ' || c.failed
+FROM resources AS r
+JOIN (
+    SELECT resource, count(*) FILTER (attempt > 1) AS again, count(*) FILTER (line IS NULL) AS failed
+    FROM calls
+    GROUP BY resource
+) AS c USING (resource)
+WHERE snapshot_id = getvariable('snapshot_id') AND (r.retries < c.again OR r.errors <> c.failed)`)
+			if len(odd) > 0 {
+				t.Errorf("%v", odd)
+			}
 		})
 		return digests
 	}
@@ -281,13 +294,27 @@ func TestAnotherSiteIsNotBelieved(t *testing.T) {
 		if _, err := tr.collect(site(1)); err != nil {
 			t.Fatal(err)
 		}
-		want := tr.digests()["permissions"]
+		want, before := tr.digests()["permissions"], tr.count("SELECT count(*) FROM permissions")
+		tr.o.Budget.Run = 0
 		result, err := tr.collect(site(2))
-		if err == nil && result.Verdict != store.Partial {
-			t.Errorf("verdict %s", result.Verdict)
+		if err != nil || result.Verdict != store.Partial {
+			t.Fatalf("%+v, %v", result, err)
 		}
 		if got := tr.digests()["permissions"]; got != want {
 			t.Error("the permissions changed")
+		}
+		// Nor is it asked for what costs a request per row.
+		problems := tr.pairs("SELECT resource, coalesce(problem, '') FROM resources WHERE snapshot_id = getvariable('snapshot_id')")
+		if problems["details"] != "not tried" || problems["records"] != "not tried" {
+			t.Errorf("problems %v", problems)
+		}
+		drop, ok := errors.AsType[*DropError](errors.Join(result.Problems...))
+		tr.o.Budget.Run, tr.o.AcceptDrop = 1, true
+		if _, err := tr.collect(site(2)); err != nil {
+			t.Fatal(err)
+		}
+		if now := tr.count("SELECT count(*) FROM permissions"); tr.digests()["permissions"] == want || !ok || drop.Before != before || drop.Now+drop.Others != now {
+			t.Errorf("%d permissions of %d after --accept-drop; before it %+v", now, before, drop)
 		}
 	})
 }
@@ -302,11 +329,29 @@ func TestBudgetIsTakenUpLater(t *testing.T) {
 		}
 		tr := newTrial(t)
 		tr.o.PageSize, tr.o.Budget.Run = 50, 16
+		site, ctx := documented(), tr.ctx
+		interrupted, cancel := context.WithCancel(ctx)
+		tr.ctx = interrupted
+		handler := &stopping{Handler: site, stop: cancel}
+		handler.left.Store(14)
+		if _, err := tr.collectFrom(site, handler); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		tr.ctx = ctx
 		want, diff, runs := whole.digests(), "not compared", 0
 		for ; diff != "" && runs < 20; runs++ {
 			result, err := tr.collect(documented())
 			if err != nil || result.Verdict != store.Complete {
 				t.Fatalf("%v %+v", err, result)
+			}
+			// What an interrupted run has asked for counts, but for a token and a page that
+			// is asked once more.
+			most := tr.o.Budget.Run
+			if result.TakenUp > 0 {
+				most += 2
+			}
+			if n := result.Requests + result.TakenUp; n > most || runs == 0 && result.TakenUp == 0 {
+				t.Errorf("run %d: %d requests, %d before it was interrupted", runs, result.Requests, result.TakenUp)
 			}
 			diff = cmp.Diff(want, tr.digests())
 		}

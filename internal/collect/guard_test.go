@@ -3,8 +3,10 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,6 +79,91 @@ func TestGuardBoundary(t *testing.T) {
 					t.Errorf("believed: %d permissions, %s", left, verdicts["permissions"])
 				}
 			})
+		})
+	}
+}
+
+// One row in a hundred may have a value that cannot be read, which is said; with
+// more the list is not believed, also where it moved while it was read.
+func TestUnreadValues(t *testing.T) {
+	const rows = 200
+	end := regexp.MustCompile(`"auth_end_time":\d+`)
+	for _, tt := range []struct {
+		name, fault string
+		unread      int
+		verdict     string
+		left        int64
+	}{
+		{"one in a hundred", "", 2, store.CompleteWithDrift, rows},
+		{"more", "", 3, store.Partial, 0},
+		{"one in a hundred, and the list moved", "restless:access-auth", 2, store.CompleteWithDrift, rows},
+		{"more, and the list moved", "restless:access-auth", 3, store.Partial, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t)
+				tr.o.PageSize, tr.o.Budget.Run = 50, 1
+				o := sandbox.Options{Site: "large", Now: at(clock), Large: sandbox.Large{Persons: rows, Channels: 1, PerPerson: 1, Tasks: 1}}
+				if tt.fault != "" {
+					o.Faults = []string{tt.fault}
+				}
+				site := sandbox.New(o)
+				_, err := tr.collectFrom(site, altered{site, func(request, response string) string {
+					n := 0
+					return end.ReplaceAllStringFunc(response, func(member string) string {
+						if n++; n > tt.unread || !strings.Contains(request, `"page":1,`) || !strings.Contains(response, "total_card_num") {
+							return member
+						}
+						return `"auth_end_time":"soon"`
+					})
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				problem := tr.pairs("SELECT resource, problem FROM resources")["permissions"]
+				if !strings.Contains(problem, fmt.Sprintf("%d rows with a value that could not be read: line ", tt.unread)) ||
+					strings.Contains(problem, "the total moved") != (tt.fault != "") {
+					t.Errorf("problem %q", problem)
+				}
+				if verdict, left := tr.verdicts()["permissions"], tr.count("SELECT count(*) FROM permissions"); verdict != tt.verdict || left != tt.left {
+					t.Errorf("%s with %d permissions, want %s with %d", verdict, left, tt.verdict, tt.left)
+				}
+			})
+		})
+	}
+}
+
+// Where no list is whole nothing is published, although there was nothing to ask that
+// costs a request per row.
+func TestNoListIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t)
+		_, err := tr.collect(documented("missing-result"))
+		if err == nil || !strings.Contains(err.Error(), "no list was read whole") {
+			t.Errorf("error %v", err)
+		}
+		if list, err := tr.store.Snapshots(t.Context()); err != nil || len(list) > 0 {
+			t.Errorf("snapshots %v, %v", list, err)
+		}
+	})
+}
+
+// A task list that one of its filters does not give whole is not whole.
+func TestFilteredTasks(t *testing.T) {
+	for _, filter := range []string{`"issueType":1`, `"issueType":2`} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t)
+			tr.o.Budget.Run = 1
+			site := documented()
+			_, err := tr.collectFrom(site, altered{site, func(request, response string) string {
+				if strings.Contains(request, filter) {
+					return plus(1, response)
+				}
+				return response
+			}})
+			if verdict := tr.verdicts()["tasks"]; err != nil || verdict != store.Partial {
+				t.Errorf("%s: %s, %v", filter, verdict, err)
+			}
 		})
 	}
 }
@@ -190,9 +277,9 @@ func TestClockJumps(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				tr.ctx = ctx
 				site := documented()
-				door := &stopping{Handler: site, stop: cancel}
-				door.left.Store(12)
-				if _, err := tr.collectFrom(site, door); !errors.Is(err, context.Canceled) {
+				handler := &stopping{Handler: site, stop: cancel}
+				handler.left.Store(12)
+				if _, err := tr.collectFrom(site, handler); !errors.Is(err, context.Canceled) {
 					t.Fatal(err)
 				}
 				tr.ctx = t.Context()

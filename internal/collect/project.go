@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -254,9 +255,10 @@ func (p *project) load(ctx context.Context, fact *store.Resource) error {
 		fact.Verdict = store.Partial
 		fact.Problem = fmt.Sprintf("%d distinct rows were read back of %d received", loaded.Distinct, fact.Distinct)
 		p.fail(fact.Name, errors.New(fact.Problem))
-	} else if loaded.Problems > 0 && fact.Verdict == store.Complete {
+	} else if loaded.Problems > 0 && fact.Verdict != store.Partial {
 		fact.Verdict = store.CompleteWithDrift
-		fact.Problem = fmt.Sprintf("%s with a value that could not be read: %s", quantity(loaded.Problems, "row"), loaded.Problem)
+		unread := fmt.Sprintf("%s with a value that could not be read: %s", quantity(loaded.Problems, "row"), loaded.Problem)
+		fact.Problem = strings.TrimPrefix(fact.Problem+", "+unread, ", ")
 		if float64(loaded.Problems) > maxUnread*float64(loaded.Rows) {
 			fact.Verdict = store.Partial
 			p.fail(fact.Name, errors.New(fact.Problem))

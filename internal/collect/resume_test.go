@@ -69,9 +69,9 @@ func TestInterruption(t *testing.T) {
 			s := documented(faults...)
 			ctx, cancel := context.WithCancel(t.Context())
 			tr.ctx = ctx
-			door := &stopping{Handler: s, stop: cancel}
-			door.left.Store(after)
-			if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+			handler := &stopping{Handler: s, stop: cancel}
+			handler.left.Store(after)
+			if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 				t.Errorf("after %d: error %v does not say that it was stopped", after, err)
 			}
 			if all, err := tr.store.Snapshots(t.Context()); len(all) > 0 {
@@ -186,9 +186,9 @@ func TestDamagedLanding(t *testing.T) {
 				s := documented()
 				ctx, cancel := context.WithCancel(t.Context())
 				tr.ctx = ctx
-				door := &stopping{Handler: s, stop: cancel}
-				door.left.Store(12)
-				if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+				handler := &stopping{Handler: s, stop: cancel}
+				handler.left.Store(12)
+				if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 					t.Fatal(err)
 				}
 				damage(tr)
@@ -217,9 +217,9 @@ func TestListMovedWhileInterrupted(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		tr.ctx = ctx
-		door := &stopping{Handler: s, stop: cancel}
-		door.left.Store(2) // a token and a page
-		if _, err := tr.collectFrom(s, door); !errors.Is(err, context.Canceled) {
+		handler := &stopping{Handler: s, stop: cancel}
+		handler.left.Store(2) // a token and a page
+		if _, err := tr.collectFrom(s, handler); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		path := tr.landedFile("permissions.ndjson.zst")
@@ -306,6 +306,17 @@ func TestBudgetLeft(t *testing.T) {
 	} {
 		if got := tt.budget.left(used.at(tt.at)); got != tt.want {
 			t.Errorf("%s: left = %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	// What a run may ask comes beside its tie-outs, the day bounds both.
+	for _, tt := range []struct {
+		budget Budget
+		want   int64
+	}{{Budget{}, -1}, {Budget{Run: 5}, 8}, {Budget{Run: 5, Day: 40}, 8}, {Budget{Run: 50, Day: 40}, 40}} {
+		tr := newTrial(t)
+		tr.o.Budget = tt.budget
+		if got, err := New(tr.store, tr.o).left(3); err != nil || got != tt.want {
+			t.Errorf("%+v and 3 for tie-outs: left = %d, %v, want %d", tt.budget, got, err, tt.want)
 		}
 	}
 }

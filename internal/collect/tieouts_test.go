@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -232,6 +233,7 @@ func TestUnlistedPermissions(t *testing.T) {
 }
 
 func TestBudgetOfTieOuts(t *testing.T) {
+	covered := int64(0)
 	for _, c := range []struct {
 		budget, requests int // allowed, and made for the sum over channels
 		asked            int // tie-outs of a single filter that were asked
@@ -247,10 +249,18 @@ func TestBudgetOfTieOuts(t *testing.T) {
 		t.Run(strconv.Itoa(c.budget), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := newCountTrial(t)
-				tr.o.TieOuts = c.budget
+				tr.o.TieOuts, tr.o.Budget.Run = c.budget, 120
 				verdict := tr.counted(sandbox.Switches{}).Verdict
 				if verdict != store.Complete {
 					t.Errorf("verdict %s", verdict)
+				}
+				// They take nothing from what a run may ask besides.
+				n := tr.count("SELECT sum(covered) FROM resources")
+				if c.budget == 0 {
+					covered = n
+				}
+				if n == 0 || n != covered {
+					t.Errorf("%d answers beside the lists, without tie-outs %d", n, covered)
 				}
 				asked := tr.pairs("SELECT name, result FROM tie_outs WHERE kind IN ('validity', 'status') AND requests = 1")
 				if diff := cmp.Diff(all(keys(asked), "agrees"), asked); len(asked) != c.asked || diff != "" {
@@ -307,6 +317,34 @@ func plus(n int, response string) string {
 		was, _ := strconv.Atoi(total.FindStringSubmatch(s)[1])
 		return fmt.Sprintf(`"total":%d`, was+n)
 	})
+}
+
+// However many requests there are, a plan keeps to them, and it asks for every channel
+// once or for none.
+func TestPlanOfCounts(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 99, 100, 101, 350} {
+		channels := make([]string, n)
+		for i := range channels {
+			channels[i] = strconv.Itoa(i)
+		}
+		for budget := 2; budget < 400; budget++ {
+			asks, last := planCounts(channels, budget)
+			var asked []string
+			groups := 0
+			for _, a := range asks {
+				if a.Filter == "channelIds" {
+					asked = append(asked, a.Values...)
+					groups++
+					if len(a.Values) > maxGroup || len(a.Values) == 0 {
+						t.Fatalf("%d channels, %d requests: %d in one", n, budget, len(a.Values))
+					}
+				}
+			}
+			if len(asks)+len(last) > budget || len(asked) > 0 && !slices.Equal(asked, channels) || groups == 1 && n > 1 {
+				t.Fatalf("%d channels, %d requests: %d and %d asked, for %d channels in %d groups", n, budget, len(asks), len(last), len(asked), groups)
+			}
+		}
+	}
 }
 
 // What the cloud says of itself only through filters never changes a verdict:

@@ -30,9 +30,8 @@ type walk struct {
 	rows, distinct        int64
 	ids                   []uint64 // distinct, sorted; see [project.number]
 	serverTime            int64    // newest t of its pages, ms; 0 if none had one
-	// By how much the total rose and fell from page to page.
-	rose, fell int64
-	problem    string
+	fell                  int64    // by how much the total fell from page to page
+	problem               string
 	// drifted: although the list moved, every row of the last total was seen.
 	drifted bool
 	note    string // what was odd about a walk that is whole
@@ -60,7 +59,7 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 			return w, err
 		}
 		if w.problem == "" || number == maxWalks {
-			if number > 1 && w.problem != "" {
+			if w.problem != "" {
 				w.problem += fmt.Sprintf(" (walked %d times)", number)
 			}
 			return w, p.landing.walks.add(walkLine{
@@ -194,7 +193,6 @@ func (w *walk) count(total *int64) {
 		w.totalFirst = total
 	}
 	if w.totalLast != nil && total != nil {
-		w.rose += max(*total-*w.totalLast, 0)
 		w.fell += max(*w.totalLast-*total, 0)
 	}
 	w.totalLast = total
@@ -215,8 +213,8 @@ func (w *walk) judge(ids int64) {
 		return
 	case *w.totalFirst != *w.totalLast:
 		w.problem = fmt.Sprintf("the total moved from %d to %d while the list was read", *w.totalFirst, *w.totalLast)
-	case w.rose+w.fell > 0:
-		w.problem = fmt.Sprintf("the total moved by %d and back to %d while the list was read", max(w.rose, w.fell), *w.totalLast)
+	case w.fell > 0: // and rose by as much
+		w.problem = fmt.Sprintf("the total moved by %d and back to %d while the list was read", w.fell, *w.totalLast)
 	case w.distinct != *w.totalLast:
 		w.problem = fmt.Sprintf("%d distinct rows of a total of %d", w.distinct, *w.totalLast)
 		if w.rows > w.distinct {

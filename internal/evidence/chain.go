@@ -47,18 +47,33 @@ func JournalLines(from io.Reader) *bufio.Scanner {
 
 // readChain follows the chain of a journal as a bundle has it, and returns the hash
 // of each line; in a masked one those of the lines that they stand for. It returns a
-// [*journal.Broken] for the first line that does not fit.
-func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
+// [*journal.Broken] for the first line that does not fit. head is the hash that the
+// last line had, "" where that is not known.
+func readChain(from io.Reader, masked bool, head string) ([][sha256.Size]byte, error) {
 	var hashes [][sha256.Size]byte
 	lines := JournalLines(from)
 	prev := journal.Zero
-	for lines.Scan() {
-		hash, problem := checkLine(lines.Bytes(), prev, int64(len(hashes)+1), masked)
-		if problem != "" {
-			return nil, &journal.Broken{Path: journalName, Line: int64(len(hashes) + 1), Problem: problem}
+	for n := int64(1); lines.Scan(); n++ {
+		l, problem := parseLine(lines.Bytes(), masked)
+		hash := hex.EncodeToString(l.hash[:])
+		switch {
+		case problem != "":
+			return nil, &journal.Broken{Path: journalName, Line: n, Problem: problem}
+		case l.prev != prev:
+			next := head
+			if lines.Scan() {
+				after, _ := parseLine(lines.Bytes(), masked)
+				next = after.prev
+			}
+			if masked { // a line has the same hash whatever its prev is
+				next = ""
+			}
+			return nil, journal.Unchained(journalName, n, l.seq, hash, next)
+		case l.seq != n:
+			return nil, &journal.Broken{Path: journalName, Line: n, Problem: fmt.Sprintf("its seq is %d, not %d", l.seq, n)}
 		}
-		hashes = append(hashes, hash)
-		prev = hex.EncodeToString(hash[:])
+		hashes = append(hashes, l.hash)
+		prev = hash
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return nil, &journal.Broken{Path: journalName, Line: int64(len(hashes) + 1), Problem: "it is too long"}
@@ -66,26 +81,34 @@ func readChain(from io.Reader, masked bool) ([][sha256.Size]byte, error) {
 	return hashes, lines.Err()
 }
 
-// checkLine returns the hash that the next line has to have as prev, or what is the
-// matter with the line.
-func checkLine(line []byte, prev string, seq int64, masked bool) (hash [sha256.Size]byte, problem string) {
+// chainLine is what a line of a journal has of its chain: hash is what the next line
+// has to have as prev.
+type chainLine struct {
+	prev string
+	seq  int64
+	hash [sha256.Size]byte
+}
+
+// parseLine reads a line of a journal, or says what is the matter with it.
+func parseLine(line []byte, masked bool) (l chainLine, problem string) {
 	m := entryLine.FindSubmatch(line)
 	switch {
 	case m == nil || !json.Valid(line) || json.Unmarshal(m[3], new(time.Time)) != nil:
-		return hash, "it is no entry"
+		return l, "it is no entry"
 	case masked != (m[4] != nil):
-		return hash, "it is no entry of a bundle under this mask"
-	case string(m[1]) != prev:
-		return hash, "its prev is not the hash of the line before: that line was changed, " +
-			"or lines are missing, added or in another order"
-	case string(m[2]) != strconv.FormatInt(seq, 10):
-		return hash, fmt.Sprintf("its seq is %s, not %d", m[2], seq)
-	case masked:
-		hex.Decode(hash[:], m[4]) // they are digits
-		return hash, ""
-	default:
-		return sha256.Sum256(line), ""
+		return l, "it is no entry of a bundle under this mask"
 	}
+	l.prev, l.hash = string(m[1]), sha256.Sum256(line)
+	l.seq, _ = strconv.ParseInt(string(m[2]), 10, 64) // at most 18 digits
+	if masked {
+		hex.Decode(l.hash[:], m[4]) // they are digits
+	}
+	return l, ""
+}
+
+func isBroken(err error) bool {
+	_, ok := errors.AsType[*journal.Broken](err)
+	return ok
 }
 
 // anchor is the hash of a line, or its beginning. line is 0 where it was not given.
@@ -133,11 +156,10 @@ func (v *verifier) journal(ctx context.Context, anchors []anchor) error {
 		return err
 	}
 	defer f.Close()
-	hashes, err := readChain(&untilDone{ctx: ctx, from: f}, v.b.info.Value("Mask") != "full")
-	broken, ok := errors.AsType[*journal.Broken](err)
+	hashes, err := readChain(&untilDone{ctx: ctx, from: f}, v.b.info.Value("Mask") != "full", v.b.info.Value("Journal-Head"))
 	switch {
-	case ok:
-		v.find(journalName, "line %d: %s", broken.Line, broken.Problem)
+	case isBroken(err):
+		v.find(journalName, "%s", strings.TrimPrefix(err.Error(), journalName+": "))
 		return nil
 	case damaged(err):
 		return nil // found where it was hashed
@@ -148,16 +170,30 @@ func (v *verifier) journal(ctx context.Context, anchors []anchor) error {
 	if len(hashes) > 0 {
 		v.JournalHead = hex.EncodeToString(hashes[len(hashes)-1][:])
 	}
-	if want := v.b.info.Value("Journal-Length"); want != strconv.Itoa(len(hashes)) {
-		v.find(journalName, "it has %d lines, and bag-info.txt says that it had %s", len(hashes), want)
-	}
-	if want := v.b.info.Value("Journal-Head"); want != v.JournalHead {
-		v.find(journalName, "it ends with %s, and bag-info.txt says that it ended with %s", v.JournalHead, want)
-	}
+	v.end(int64(len(hashes)))
 	for _, a := range anchors {
 		v.anchor(a, hashes)
 	}
 	return nil
+}
+
+// end compares the end of a whole chain of n lines with bag-info.txt.
+func (v *verifier) end(n int64) {
+	length, head := v.b.info.Value("Journal-Length"), v.b.info.Value("Journal-Head")
+	had, err := strconv.ParseInt(length, 10, 64)
+	switch {
+	case err != nil || strconv.FormatInt(had, 10) != length:
+		v.find(infoName, "Journal-Length is no number")
+	case n < had:
+		v.find(journalName, "cut short: it has %d lines, and by Journal-Length of bag-info.txt it had %d, "+
+			"the last of them %s", n, had, head)
+	case n > had:
+		v.find(journalName, "lines were added: it has %d, and by Journal-Length of bag-info.txt it had %d, "+
+			"the last of them %s", n, had, head)
+	case head != v.JournalHead:
+		v.find(journalName, "line %d, the last: it was changed: its hash is %s, and by Journal-Head of bag-info.txt "+
+			"it was %s", n, v.JournalHead, head)
+	}
 }
 
 // missingJournal finds that there is none where no manifest says that there was.

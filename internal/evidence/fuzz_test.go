@@ -95,7 +95,7 @@ func FuzzChain(f *testing.F) {
 	f.Add([]byte(first), false)
 	f.Add([]byte(first+strings.Replace(first, journal.Zero, sum([]byte(first)), 1)), false) // seq is 1 again
 	f.Fuzz(func(t *testing.T, text []byte, under bool) {
-		hashes, err := readChain(bytes.NewReader(text), under)
+		hashes, err := readChain(bytes.NewReader(text), under, "")
 		if _, ok := errors.AsType[*journal.Broken](err); err != nil && !ok {
 			t.Errorf("readChain: %v", err)
 		}

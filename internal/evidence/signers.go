@@ -15,10 +15,11 @@ import (
 
 // Why a signature is not taken; the errors of [checkSignature] wrap one of them.
 var (
-	errBrokenSignature = errors.New("the signature is not of these bytes")
-	errUnknownKey      = errors.New("the key is none of those that may sign")
-	errKeyTime         = errors.New("the key was not valid at that time")
-	errOtherNamespace  = errors.New("the signature was made for another purpose")
+	errDamagedSignature = errors.New("the file is damaged: it is no signature")
+	errBrokenSignature  = errors.New("the signature is over other content")
+	errUnknownKey       = errors.New("wrong key: it is none of those that may sign")
+	errKeyTime          = errors.New("the key was not valid at that time")
+	errOtherNamespace   = errors.New("wrong namespace: the signature was made for another purpose")
 )
 
 // signer is whose signature it is: of whom allowed_signers says that the key
@@ -38,7 +39,7 @@ func checkSignature(signers []byte, namespace string, message, signature []byte,
 	}
 	s, err := unarmor(signature)
 	if err != nil {
-		return signer{}, fmt.Errorf("%w: %w", errBrokenSignature, err)
+		return signer{}, fmt.Errorf("%w: %w", errDamagedSignature, err)
 	}
 	found := signer{Fingerprint: ssh.FingerprintSHA256(s.PublicKey)}
 	if s.Namespace != namespace {

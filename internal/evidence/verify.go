@@ -34,6 +34,8 @@ type Verification struct {
 	Findings []Finding `json:"findings"`
 	Files    int       `json:"files"` // of the payload, as they are there, and their bytes
 	Bytes    int64     `json:"bytes"`
+	Listed   int       `json:"listed"` // in the manifests, and so many of them as these have them
+	AsSealed int       `json:"as_sealed"`
 	// Of a signature that is good: whose it is by allowed_signers, with which key.
 	Signer        string    `json:"signer"`
 	Fingerprint   string    `json:"fingerprint"`
@@ -161,6 +163,8 @@ func (v *verifier) signer(tagManifest, sig []byte, at time.Time) error {
 		v.SignedBy = fmt.Sprintf("%s, key %s, by %s", found.Identity, found.Fingerprint, by)
 	case errors.Is(err, errBrokenSignature):
 		v.find(signatureName, "it does not sign this %s, one of the two was altered: %v", tagManifestName, err)
+	case errors.Is(err, errUnknownKey):
+		v.find(signatureName, "%v, by %s", err, by)
 	case unread && v.o.Signers != nil:
 		return err
 	case unread:
@@ -219,6 +223,7 @@ func (v *verifier) files(ctx context.Context) error {
 		return err
 	}
 	listed := slices.Concat(v.b.tags, v.b.manifest)
+	v.Listed = len(listed)
 	had := map[string]string{} // which file is sealed with these bytes
 	known := map[string]bool{tagManifestName: true, signatureName: true, stampName: true}
 	for _, f := range listed {
@@ -233,6 +238,8 @@ func (v *verifier) files(ctx context.Context) error {
 			v.find(f.Path, "missing")
 		case s.sha256 != f.SHA256:
 			v.find(f.Path, "altered: its SHA-256 is %s, and %s was sealed%s", s.sha256, f.SHA256, whose(had[s.sha256]))
+		default:
+			v.AsSealed++
 		}
 	}
 	for _, name := range sortedKeys(v.b.sizes) {

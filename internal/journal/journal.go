@@ -84,23 +84,6 @@ type Entry struct {
 
 var saltText = regexp.MustCompile(`^([0-9a-f]{32})?$`)
 
-// Broken names the first line that does not fit. Line counts from 1; it is 0
-// where only the last line was looked at. Torn is a last line without its
-// newline, which the next [Journal.Append] sets aside.
-type Broken struct {
-	Path    string
-	Line    int64
-	Problem string
-	Torn    bool
-}
-
-func (e *Broken) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: last line: %s", e.Path, e.Problem)
-	}
-	return fmt.Sprintf("%s: line %d: %s", e.Path, e.Line, e.Problem)
-}
-
 // Writable returns an error where no line could be added. It changes nothing.
 func (j *Journal) Writable() error {
 	f, err := os.OpenFile(j.path, os.O_RDWR, 0)
@@ -343,7 +326,11 @@ func Read(path string, each func(Entry) error) (Head, error) {
 			return broken("it is no entry")
 		}
 		if e.Prev != head.SHA256 {
-			return broken("its prev is not the hash of the line before")
+			var next Entry
+			if line, _ := r.ReadBytes('\n'); json.Unmarshal(line, &next) != nil {
+				next.Prev = "" // which tells nothing
+			}
+			return head, Unchained(path, n, e.Seq, sum(line), next.Prev)
 		}
 		if e.Seq != head.Seq+1 {
 			return broken(fmt.Sprintf("its seq is %d, not %d", e.Seq, head.Seq+1))

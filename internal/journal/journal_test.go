@@ -117,7 +117,8 @@ func TestBroken(t *testing.T) {
 		change func(lines []string) string
 		line   int64
 	}{
-		{"a line is edited", func(l []string) string { l[1] = strings.Replace(l[1], "two", "owt", 1); return whole(l) }, 3},
+		{"a line is edited", func(l []string) string { l[1] = strings.Replace(l[1], "two", "owt", 1); return whole(l) }, 2},
+		{"a link is edited", func(l []string) string { l[1] = strings.Replace(l[1], `"prev":"`, `"prev":"0`, 1); return whole(l) }, 2},
 		{"a line is dropped", func(l []string) string { return whole(slices.Delete(l, 1, 2)) }, 2},
 		{"the first line is dropped", func(l []string) string { return whole(l[1:]) }, 1},
 		{"a line stands twice", func(l []string) string { return whole(slices.Insert(l, 2, l[1])) }, 3},
@@ -139,7 +140,11 @@ func TestBroken(t *testing.T) {
 			_, err := journal.Verify(j.Path())
 			broken, ok := errors.AsType[*journal.Broken](err)
 			if !ok || broken.Line != test.line {
-				t.Errorf("Verify: %v; want line %d", err, test.line)
+				t.Fatalf("Verify: %v; want line %d", err, test.line)
+			}
+			before := []string{"", "; the line before it is intact", "; the 2 lines before it are intact", "; the 3 lines before it are intact"}[test.line-1]
+			if !strings.HasSuffix(err.Error(), before) {
+				t.Errorf("Verify: %v; want it to end in %q", err, before)
 			}
 		})
 	}

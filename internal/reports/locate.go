@@ -30,11 +30,11 @@ type Workbook struct {
 	columns  map[string]map[string]string // names by what heads them, by the title of the section
 }
 
-// A LocatedRow is a row of a sheet or of a csv file.
+// A LocatedRow is a row of a sheet or of a csv or json file.
 type LocatedRow struct {
-	Sheet   string // "" of a csv file
+	Sheet   string // "" of a csv or json file
 	Section string // its title, "" of a csv file
-	Number  int    // as the sheet counts; of a csv file from 1, without the header
+	Number  int    // as the sheet counts; of a csv or json file from 1, without the header
 	Cells   []LocatedCell
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,23 +130,51 @@ func TestNoWorkbookOfOurs(t *testing.T) {
 	}
 }
 
-func TestCSVRow(t *testing.T) {
+func TestCSVRows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.csv")
 	text := "id,\"a,b\"\n1,\"two\nlines\"\n2,\n3,\"\"\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range []string{1: "1|two\nlines", 2: "2|", 3: "3|"} {
-		if want == "" {
-			continue
-		}
-		r, rows, err := CSVRow(path, n)
-		if err != nil || rows != 3 || len(r.Cells) != 2 || fmt.Sprintf("%s|%s", r.Cells[0].Text,
-			r.Cells[1].Text) != want || r.Cells[1].Column != "a,b" {
-			t.Errorf("row %d: %+v, %d, %v", n, r, rows, err)
-		}
+	var got []string
+	not := func(n int, record []byte) bool { return n != 2 || string(record) != "2," }
+	err := CSVRows(path, not, func(r LocatedRow) error {
+		got = append(got, fmt.Sprintf("%d: %s=%s, %s=%s", r.Number, r.Cells[0].Column, r.Cells[0].Text, r.Cells[1].Column, r.Cells[1].Text))
+		return nil
+	})
+	want := []string{"1: id=1, a,b=two\nlines", "3: id=3, a,b="}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("rows %q, %v; want %q", got, err, want)
 	}
-	if r, rows, err := CSVRow(path, 4); err != nil || rows != 3 || len(r.Cells) != 0 {
-		t.Errorf("beyond the end: %+v, %d, %v", r, rows, err)
+}
+
+func TestJSONRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	text := `{"report":{"name":"x"},"trust":{"snapshot":"20260102T060000Z","as_of":"then","mask":"full"},"sections":[
+		{"title":"A","columns":[{"name":"id","title":"Id"},{"name":"n","title":"N"}],"rows":[{"n":1.50,"id":"1"},{"id":null,"n":[2]}]},
+		{"title":"B","columns":[{"name":"b","title":"B"}],"rows":[{"b":true}]}]}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	made, err := JSONRows(path, func(r LocatedRow) error {
+		s := fmt.Sprint(r.Section, r.Number)
+		for _, c := range r.Cells {
+			s += fmt.Sprintf(" %s=%s", c.Column, c.Text)
+		}
+		got = append(got, s)
+		return nil
+	})
+	want := []string{"A1 id=1 n=1.50", "A2 id= n=[2]", "B1 b=true"}
+	if err != nil || !slices.Equal(got, want) || made != (Made{"x", "20260102T060000Z", "then", "full"}) {
+		t.Errorf("rows %q of %v, %v; want %q", got, made, err, want)
+	}
+	for _, text := range []string{"", "[]", "{}", "id\n1\n", `{"report":{"name":"x"},"trust":{"snapshot":"y"},"sections":[{"rows":{}}]}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := JSONRows(path, func(LocatedRow) error { return nil }); !errors.Is(err, ErrNotOurs) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }

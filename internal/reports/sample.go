@@ -97,32 +97,6 @@ func drawn(rows, n int, seed string) []SampledRow {
 	return chosen
 }
 
-// CSVRow returns a row of a csv file of a report, numbered from 1, and how many
-// there are. The row has no cells where there are fewer.
-func CSVRow(path string, number int) (r LocatedRow, rows int, err error) {
-	r.Number, rows = number, -1
-	var columns []string
-	err = csvRecords(path, io.Discard, func(record []byte) error {
-		rows++
-		if rows != 0 && rows != number {
-			return nil
-		}
-		fields, err := splitRecord(record)
-		if err != nil {
-			return fmt.Errorf("row %d: %w", rows, err)
-		}
-		if rows == 0 {
-			columns = texts(fields)
-			return nil
-		}
-		for i, text := range texts(fields) {
-			r.Cells = append(r.Cells, LocatedCell{Column: cell(columns, i), Text: text})
-		}
-		return nil
-	})
-	return r, max(rows, 0), err
-}
-
 // csvRecords calls each with every record of a csv file of a report, the header
 // first, without its newline. All bytes of the file go into all too.
 func csvRecords(path string, all io.Writer, each func(record []byte) error) (err error) {

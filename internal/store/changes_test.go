@@ -20,25 +20,31 @@ import (
 // grant is a permission as the cloud has it. An empty text or a zero time is a
 // field that the cloud leaves out.
 type grant struct {
-	id, person, channel          string
-	name, code, door, room, area string
-	hours                        string
-	structures                   string // ids, comma-separated, in the cloud's order
-	start, end                   int64
-	cards                        int // index of cardStates
+	id, person, channel              string
+	name, code, entrance, room, area string
+	hours                            string
+	structures                       string // ids, comma-separated, in the cloud's order
+	start, end                       int64
+	states                           [3]int // of credentials, indexes of states
+	leaves                           bool   // soon
 }
 
-// cardStates are counters with what they mean.
-var cardStates = []struct {
+var credentials = [3]string{"card", "face", "fingerprint"}
+
+// states are counters of a credential with what they mean.
+var states = []struct {
 	total, sent, status int
 	state               string
 }{{1, 1, 1, "delivered"}, {1, 0, 0, "pending"}, {0, 0, 0, "not_enrolled"}, {2, 1, 1, "partial"}, {-1, 0, 0, "unknown"}}
 
 func (g grant) row() string {
-	m := map[string]any{"access_auth_id": g.id, "total_card_num": cardStates[g.cards].total,
-		"auth_card_num": cardStates[g.cards].sent, "card_issue_status": cardStates[g.cards].status}
+	m := map[string]any{"access_auth_id": g.id}
+	for i, c := range credentials {
+		s := states[g.states[i]]
+		m["total_"+c+"_num"], m["auth_"+c+"_num"], m[c+"_issue_status"] = s.total, s.sent, s.status
+	}
 	for key, value := range map[string]string{"person_id": g.person, "access_control_channel_id": g.channel, "name": g.name,
-		"person_code": g.code, "access_control_channel_name": g.door, "access_channel_room_id": g.room,
+		"person_code": g.code, "access_control_channel_name": g.entrance, "access_channel_room_id": g.room,
 		"access_channel_position_path": g.area, "access_auth_time_range_id": g.hours} {
 		if value != "" {
 			m[key] = value
@@ -125,12 +131,12 @@ func changed(a, b grant) map[string]func(grant) any {
 	if differ(a.hours, b.hours) {
 		kinds["time range changed"] = func(g grant) any { return g.hours }
 	}
-	if a.cards != b.cards {
-		kinds["credential state changed"] = func(g grant) any { return g.cards }
+	if a.states != b.states {
+		kinds["credential state changed"] = func(g grant) any { return g.states }
 	}
 	sameRoom := a.room != "" && a.room == b.room
-	if differ(a.name, b.name) || differ(a.code, b.code) || differ(a.door, b.door) || sameRoom && differ(a.area, b.area) {
-		kinds["renamed"] = func(g grant) any { return []string{g.name, g.code, g.door, g.area} }
+	if differ(a.name, b.name) || differ(a.code, b.code) || differ(a.entrance, b.entrance) || sameRoom && differ(a.area, b.area) {
+		kinds["renamed"] = func(g grant) any { return []string{g.name, g.code, g.entrance, g.area} }
 	}
 	if a.structures != "" && b.structures != "" && a.structureSet() != b.structureSet() ||
 		differ(a.room, b.room) || (a.room == "" || b.room == "") && differ(a.area, b.area) {
@@ -154,7 +160,7 @@ func (o observed) changes(from, to int) (lines []string, added, removed int) {
 				if g.end != 0 {
 					end = fmt.Sprint(g.end)
 				}
-				ends[i] = fmt.Sprintf("%s %s %s", end, cardStates[g.cards].state, g.area)
+				ends[i] = fmt.Sprintf("%s %s %s", end, states[g.states[0]].state, g.area)
 			}
 		}
 		seen := ""
@@ -249,7 +255,11 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 	fresh := func() string { *next++; return fmt.Sprintf("a%03d", (*next*7919)%1000) }
 	var out []grant
 	for _, g := range grants {
-		switch rnd.IntN(24) {
+		n := rnd.IntN(24)
+		if g.leaves && n%2 == 0 {
+			continue
+		}
+		switch n {
 		case 0:
 			continue
 		case 1, 2:
@@ -263,22 +273,29 @@ func live(rnd *rand.Rand, grants []grant, next *int) []grant {
 		case 7:
 			g.hours = pick("", "1", "2")
 		case 8, 9:
-			g.cards = rnd.IntN(len(cardStates))
+			n := rnd.IntN(3 * len(states))
+			g.states[n%3] = n / 3
 		case 10:
-			g.name, g.code = pick("", "Ann", "Bo"), pick("", "1", "2")
+			name, code := pick("", "Ann", "Bo"), pick("", "1", "2")
+			if code == "2" {
+				name = g.name
+			}
+			g.name, g.code = name, code
 		case 11:
-			g.door, g.area = pick("East", "West"), pick("", "Hall", "Yard")
+			g.entrance, g.area = pick("East", "West"), pick("", "Hall", "Yard")
 		case 12:
 			g.room, g.area = pick("", "r1", "r2"), pick("Hall", "Yard")
 		case 13:
 			g.structures = pick("", "s1", "s1,s2", "s2,s1", "s2,s2,s1")
 		case 14:
-			g.id, g.end, g.cards = fresh(), g.end+1, rnd.IntN(len(cardStates))
+			out = append(out, g) // for a day or two beside its successor
+			out[len(out)-1].leaves = true
+			g.id, g.end, g.states[0] = fresh(), g.end+1, rnd.IntN(len(states))
 		}
 		out = append(out, g)
 	}
 	for range rnd.IntN(3) {
-		out = append(out, grant{id: fresh(), person: pick("u1", "u2", "u3", ""), channel: pick("c1", "c2"), name: "Ann", code: "1", door: "East",
+		out = append(out, grant{id: fresh(), person: pick("u1", "u2", "u3", ""), channel: pick("c1", "c2"), name: "Ann", code: "1", entrance: "East",
 			room: "r1", area: "Hall", hours: "1", structures: "s1,s2", start: 1600000000000, end: 1900000000000})
 	}
 	return out
@@ -342,6 +359,11 @@ ORDER BY project_id`, ids[from], ids[to])), "\n")
 				}
 			}
 		}
+	}
+	first := changeLines(t, r, ids, 0, days-1)
+	one := changeLines(t, read(t, st, store.ReadOptions{Project: "p2"}), ids, 0, days-1)
+	if d := diff.Diff(map[string][]string{"p2": first["p2"]}, one); d != "" {
+		t.Errorf("of one project (-want +got):\n%s", d)
 	}
 	for _, kind := range []string{"added", "removed", "re-created", "extended", "shortened", "became permanent", "time range changed",
 		"credential state changed", "renamed", "moved"} {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 )
 
 // schemaVersion is what this program writes; it reads every version up to it.
@@ -33,13 +34,38 @@ const (
 	defaultMemory = 192 << 20
 	pageMemory    = 128 << 20
 	digestRoom    = 64 << 20
-
-	// readMemory is DuckDB's limit for a reader: a report joins and sorts more
-	// at once than loading does. maxSpill bounds what a query puts beside the
-	// snapshots, so that it cannot fill the disk.
-	readMemory = 1 << 30
-	maxSpill   = 4 << 30
 )
+
+// DuckDB's limit for a reader is so many times the size of the file, between these two:
+// a report joins and sorts more at once than loading does, and DuckDB cannot put all of
+// that beside the snapshots.
+const (
+	readTimes                 = 24
+	leastReading, mostReading = 1 << 30, 2 << 30
+)
+
+// reading is DuckDB's limit for a reader of the file at path.
+func (s *Store) reading(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil || s.small {
+		return leastReading
+	}
+	return min(max(readTimes*info.Size(), leastReading), mostReading)
+}
+
+// maxSpill bounds what a query puts beside the snapshots. To sort 3,000,000
+// permissions with all columns takes 5 GB.
+const maxSpill = 16 << 30
+
+// spill is the bound where tmp is: half of what is free, so that no query fills the
+// disk. tmp itself need not be there yet.
+func spill(tmp string) int64 {
+	var disk unix.Statfs_t
+	for dir := tmp; unix.Statfs(dir, &disk) != nil && dir != filepath.Dir(dir); {
+		dir = filepath.Dir(dir)
+	}
+	return int64(min(maxSpill, disk.Bavail*uint64(disk.Bsize)/2))
+}
 
 // How files that are built are attached. No log is kept: what is not published is
 // thrown away. A new file, as the blank is, is packed so that DuckDB 1.4 and later can
@@ -203,7 +229,7 @@ SET threads = %d;
 SET allocator_flush_threshold = '8MB';
 SET allocator_bulk_deallocation_flush_threshold = '8MB';
 SET temp_directory = %s;
-SET max_temp_directory_size = '%dB';`, threads, quote(tmp), int64(maxSpill))
+SET max_temp_directory_size = '%dB';`, threads, quote(tmp), spill(tmp))
 }
 
 // version returns the schema version of the snapshot file at path, and an error
@@ -281,7 +307,7 @@ func (s *Store) attachFile(ctx context.Context, conn *sql.Conn, path string) (in
 	if err != nil {
 		return 0, err
 	}
-	if _, err := conn.ExecContext(ctx, settings(readMemory, s.newTmp(), threadsFor(path, smallSnapshot))); err != nil {
+	if _, err := conn.ExecContext(ctx, settings(s.reading(path), s.newTmp(), threadsFor(path, smallSnapshot))); err != nil {
 		return 0, err
 	}
 	if _, err := conn.ExecContext(ctx, "ATTACH "+file+" AS snap (READ_ONLY)"); err != nil {

@@ -80,6 +80,8 @@ func evidenceFiles(t *testing.T, st *store.Store, ids []string) {
 			[4][]string{with("permissions 3"), all, all, with("permissions 1")}},
 		"between two collections": {day(2).Add(noon), day(2).Add(noon), ids[3],
 			[4][]string{{"calls 0", "permissions 2", "walks 0"}, {"calls 0", "details 1", "walks 0"}, nil, nil}},
+		"from the very time of one to that of the next": {day(2).Add(30 * time.Second), day(3).Add(30 * time.Second), ids[3],
+			[4][]string{{"calls 0", "permissions 2", "walks 0"}, all, nil, nil}},
 		"before the first": {day(1).Add(-2 * noon), day(1).Add(-noon), ids[3], [4][]string{}},
 	} {
 		for project, folder := range map[string]string{"p1": "p1", "p/2": "p%2F2"} {

@@ -159,3 +159,15 @@ func TestScrub(t *testing.T) {
 		t.Errorf("scrub of spellings = %q", got)
 	}
 }
+
+// What a purge looks for in raw pages is an id, and no part of a longer one.
+func TestNames(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"personId":"u1"}`: true, "u1": true, "u1,u2": true, "x/u1": true, "u12 u1": true,
+		"": false, "u12": false, "xu1": false, "9u1": false, "u1x u1A u19": false,
+	} {
+		if got := names([]byte(text), "u1"); got != want {
+			t.Errorf("names(%q) = %t", text, got)
+		}
+	}
+}

@@ -39,10 +39,19 @@ func (s *Store) Place(ctx context.Context, o ReadOptions) (Place, error) {
 // Open opens the place. In dir, a folder for the time being, DuckDB puts what does
 // not fit into memory, and what [Answer.WriteParquet] writes.
 func (p Place) Open(ctx context.Context, dir string) (*Reader, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
+	return p.openIn(ctx, &Store{dir: dir})
+}
+
+// OpenSmall is Open for a query that has 1 GiB of memory, however large the file.
+func (p Place) OpenSmall(ctx context.Context, dir string) (*Reader, error) {
+	return p.openIn(ctx, &Store{dir: dir, small: true})
+}
+
+func (p Place) openIn(ctx context.Context, s *Store) (*Reader, error) {
+	if err := os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
 		return nil, err
 	}
-	return p.open(ctx, &Store{dir: dir}, filepath.Join(dir, parquetAnswer))
+	return p.open(ctx, s, filepath.Join(s.dir, parquetAnswer))
 }
 
 // open opens the place; what spills goes into the folder of s, and of all other

@@ -70,7 +70,7 @@ func (s *Store) prunable(ctx context.Context, keep Keep) ([]File, error) {
 		}
 	}
 	before := func(days int) string { return last.AddDate(0, 0, -days).UTC().Format(idLayout) }
-	old, err := s.oldPages(ids[len(ids)-1], before(keep.RawDays))
+	old, err := s.oldPages(before(keep.RawDays))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (k Keep) snapshots(ids []string) (kept map[string]bool, last time.Time, err
 }
 
 // oldPages lists folders of raw/ and landing/ that are older than limit.
-func (s *Store) oldPages(newest, limit string) ([]string, error) {
+func (s *Store) oldPages(limit string) ([]string, error) {
 	var paths []string
 	for _, pattern := range []string{"raw/*", "landing/*/*"} {
 		found, err := s.glob(pattern)
@@ -129,7 +129,7 @@ func (s *Store) oldPages(newest, limit string) ([]string, error) {
 		}
 		for _, path := range found {
 			id := filepath.Base(path)
-			if _, err := time.Parse(idLayout, id); err != nil || id >= limit || id == newest {
+			if _, err := time.Parse(idLayout, id); err != nil || id >= limit {
 				continue
 			}
 			paths = append(paths, path)

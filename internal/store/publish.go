@@ -164,20 +164,7 @@ func (b *Build) carry(ctx context.Context, projects []Project) error {
 }
 
 func (b *Build) knownProjects(ctx context.Context) ([]string, error) {
-	rows, err := b.conn.QueryContext(ctx, "SELECT DISTINCT project_id FROM base.snapshots ORDER BY project_id")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return texts(ctx, b.conn, "SELECT DISTINCT project_id FROM base.snapshots ORDER BY project_id")
 }
 
 // describe writes what the snapshot says of a project. There is a fact for

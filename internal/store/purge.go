@@ -155,24 +155,6 @@ ORDER BY project_id`, o.Person, o.Project)
 	return b.conn.QueryRowContext(ctx, "SELECT sha256(json_array($1::VARCHAR, 'persons', $2::VARCHAR))", p.Project, o.Person).Scan(&p.PersonSHA256)
 }
 
-// texts is the first column of a query.
-func texts(ctx context.Context, db queryer, query string, args ...any) ([]string, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, rows.Err()
-}
-
 // take moves the rows from the history to base.purged, those that depend on
 // others first, and finds the raw pages that hold them.
 func (b *Build) take(ctx context.Context, p *Purge, o PurgeOptions) error {

@@ -60,12 +60,13 @@ FROM (
 )`); err != nil {
 		return err
 	}
+	const person = "getvariable('purge_person')"
 	for _, x := range []struct{ register, query string }{
 		{"roster", "DELETE FROM base.roster WHERE person_code IN (SELECT person_code FROM stage.purged WHERE person_code <> '')"},
-		{"exceptions", "DELETE FROM base.exceptions WHERE " + namesPerson("finding_key") + " OR " + namesPerson("reason")},
+		{"exceptions", "DELETE FROM base.exceptions WHERE " + mentions("finding_key", person) + " OR " + mentions("reason", person)},
 		{"reasons of exceptions", `
 UPDATE base.exceptions AS e SET reason = '(purged)'
-WHERE EXISTS (FROM stage.purged AS x WHERE x.name <> '' AND contains(e.reason, x.name))`},
+WHERE EXISTS (FROM stage.purged AS x WHERE trim(x.name) <> '' AND ` + mentions("e.reason", "trim(x.name)") + ")"},
 	} {
 		n, err := b.drop(ctx, x.query)
 		if err != nil {
@@ -82,8 +83,8 @@ SELECT (SELECT count(*) FROM base.roster SEMI JOIN stage.purged AS x ON manager 
 	return err
 }
 
-// namesPerson is the SQL of [names] for a column: the id as a part of a longer one
-// is another's.
-func namesPerson(column string) string {
-	return "regexp_matches(" + column + ", '(^|[^0-9A-Za-z])' || regexp_escape(getvariable('purge_person')) || '([^0-9A-Za-z]|$)')"
+// mentions is the SQL of [names]: whether a column has a text that is no part of a longer
+// one, which would be another's.
+func mentions(column, text string) string {
+	return "regexp_matches(" + column + ", '(^|[^0-9A-Za-z])' || regexp_escape(" + text + ") || '([^0-9A-Za-z]|$)')"
 }

@@ -283,6 +283,24 @@ type queryer interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 }
 
+// texts is the first column of a query.
+func texts(ctx context.Context, db queryer, query string, args ...any) ([]string, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
 // snapshotsWhere reads base.snapshots of the chosen database: of one snapshot,
 // or of all where id is empty.
 func snapshotsWhere(ctx context.Context, db queryer, id string) ([]Snapshot, error) {

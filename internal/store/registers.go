@@ -124,21 +124,9 @@ func parseRegister(table string, content []byte) ([]registerLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := map[string]int{}
-	for i, name := range head {
-		name = strings.TrimSpace(name)
-		if !slices.Contains(want, name) {
-			return nil, fmt.Errorf("unknown column %q, want %s", name, strings.Join(want, ", "))
-		}
-		if _, twice := place[name]; twice {
-			return nil, fmt.Errorf("column %q stands twice", name)
-		}
-		place[name] = i
-	}
-	for _, name := range want {
-		if _, ok := place[name]; !ok {
-			return nil, fmt.Errorf("column %q is missing", name)
-		}
+	place, err := places(head, want)
+	if err != nil {
+		return nil, err
 	}
 	var lines []registerLine
 	seen := map[string]int{} // the line of each key
@@ -177,6 +165,28 @@ func parseRegister(table string, content []byte) ([]registerLine, error) {
 		seen[text] = line.number
 		lines = append(lines, line)
 	}
+}
+
+// places is where each of the columns that are wanted stands in a header, which must
+// have exactly these.
+func places(head, want []string) (map[string]int, error) {
+	place := map[string]int{}
+	for i, name := range head {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(want, name) {
+			return nil, fmt.Errorf("unknown column %q, want %s", name, strings.Join(want, ", "))
+		}
+		if _, twice := place[name]; twice {
+			return nil, fmt.Errorf("column %q stands twice", name)
+		}
+		place[name] = i
+	}
+	for _, name := range want {
+		if _, ok := place[name]; !ok {
+			return nil, fmt.Errorf("column %q is missing", name)
+		}
+	}
+	return place, nil
 }
 
 // loadJournal takes over the whole lines of the journal that no snapshot has
@@ -231,20 +241,12 @@ func (b *Build) loadJournal(ctx context.Context, path string) error {
 }
 
 func (b *Build) journalHashes(ctx context.Context) (map[string]bool, error) {
-	rows, err := b.conn.QueryContext(ctx, "SELECT line_sha256 FROM base.journal")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+	sums, err := texts(ctx, b.conn, "SELECT line_sha256 FROM base.journal")
 	known := map[string]bool{}
-	for rows.Next() {
-		var sum string
-		if err := rows.Scan(&sum); err != nil {
-			return nil, err
-		}
+	for _, sum := range sums {
 		known[sum] = true
 	}
-	return known, rows.Err()
+	return known, err
 }
 
 // appendRows adds rows to a table of the file that is built.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -274,7 +275,7 @@ func TestPurgeInAFolderOfAnyName(t *testing.T) {
 		t.Fatal(err)
 	}
 	personal(t, st, 1, 2)
-	landing := filepath.Join(st.Dir(), "landing", "p1", "20260104T060000Z")
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260204T060000Z") // by a clock that was wrong
 	if err := os.MkdirAll(landing, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -285,6 +286,71 @@ func TestPurgeInAFolderOfAnyName(t *testing.T) {
 	}
 	if found := holding(t, st); len(found) > 0 {
 		t.Errorf("still in the store:\n%s", strings.Join(found, "\n"))
+	}
+}
+
+// Of a person who is in two projects only what the named one has goes; and one whose
+// name is blank or short takes nothing along from the registers that is of others.
+func TestPurgeOfOneProject(t *testing.T) {
+	st := storetest.Open(t)
+	site := func(project string) storetest.Site {
+		return storetest.Site{Project: project, At: day(1), Registers: map[string]string{
+			"roster":           "person_code,status,terminated_at,organisation,manager,manager_email\n7,active,,x,,\n",
+			"channel_register": "access_control_channel_id,tier,owner,owner_email,note\nc1,1,,,\nc2,1,Bo,,\n",
+			"exceptions":       "report,finding_key,reason,approved_by,expires_on\nr,k1,agreed with Bob,x,2030-01-01\nr,k2,asked by Bo,x,2030-01-01\n",
+		}, Rows: rows{
+			"permissions":   list(permissionRow("a1", "u1", "c1", `,"name":"","person_code":""`), permissionRow("a2", "u2", "c1", "")),
+			"persons":       list(`{"person_id":"u1","name":" "}`, `{"person_id":"u2"}`),
+			"rules":         list(`{"auth_relation_id":"r1","auth_id":"u1","relation_type":1,"relation_id":"g1"}`),
+			"rule_channels": {"r1": {`{"relation_id":"c1"}`}},
+			"tasks":         list(`{"auth_task_id":"t1","auth_num":1,"task_finish_time":5}`),
+			"records":       {"t1": {`{"auth_task_record_id":"e1","person_id":"u1","name":"Bo"}`}},
+			"issue_infos":   {"e1": {`{"card_issue_result":{"success_issue_num":1}}`}},
+			"details":       {"a1": {`{"person_id":"u1"}`}},
+		}}
+	}
+	other := site("p2")
+	other.Rows["rules"][""] = append(other.Rows["rules"][""], `{"auth_relation_id":"r9","auth_id":"u9","relation_type":2,"relation_id":"c1"}`)
+	first := storetest.Publish(t, st, site("p1"), other)
+	tables := []string{"permissions", "persons", "rules", "rule_channels", "records", "issue_infos", "details", "asked"}
+	of := func(project string) (text string) {
+		for _, table := range tables {
+			text += csv(t, read(t, st, store.ReadOptions{}), "SELECT * FROM base."+table+" WHERE project_id = '"+project+"' ORDER BY ALL")
+		}
+		return text
+	}
+	before := of("p2")
+	if _, err := st.Purge(t.Context(), store.PurgeOptions{Person: "u1", Started: day(4)}); err == nil || !strings.Contains(err.Error(), "p1, p2: choose one") {
+		t.Errorf("without a project: %v", err)
+	}
+	p := purge(t, st, store.PurgeOptions{Person: "u1", Project: "p1", Started: day(4)})
+	want := map[string]int64{"permissions": 1, "persons": 1, "records": 1, "details": 1, "issue_infos": 5, "rules": 1, "rule_channels": 1, "reasons of exceptions": 1}
+	if diff := cmp.Diff(want, p.ByResource); diff != "" || p.Named != 1 {
+		t.Errorf("%d lines name the person still; rows (-want +got):\n%s", p.Named, diff)
+	}
+	if diff := cmp.Diff(before, of("p2")); diff != "" {
+		t.Errorf("the other project (-before +after):\n%s", diff)
+	}
+	r := read(t, st, store.ReadOptions{})
+	check(t, r, "SELECT finding_key, reason FROM exceptions ORDER BY ALL", "k1,agreed with Bob", "k2,(purged)")
+	check(t, r, "SELECT resource, string_agg(key, ' ') FROM base.asked WHERE project_id = 'p1' GROUP BY ALL", "records,t1")
+	var raw []string // of the counters of records and the channels of rules it is known that they name nobody
+	for _, name := range []string{"details", "permissions", "persons", "records", "rules"} {
+		raw = append(raw, store.RawPath(first, "p1", name))
+	}
+	if diff := cmp.Diff(raw, p.Raw); diff != "" {
+		t.Errorf("raw pages (-want +got):\n%s", diff)
+	}
+	// Who is only the source of a rule, and who stands only in a page that was not taken.
+	if p := purge(t, st, store.PurgeOptions{Person: "u9", Started: day(5)}); p.Project != "p2" || p.ByResource["rules"] != 1 {
+		t.Errorf("the source of a rule: %+v", p)
+	}
+	torn := site("p1")
+	torn.At, torn.Partial, torn.Rows["persons"] = day(6), []string{"persons"}, list(`{"person_id":"u8"}`)
+	id := storetest.Publish(t, st, torn)
+	p = purge(t, st, store.PurgeOptions{Person: "u8", Started: day(7)})
+	if want := []string{store.RawPath(id, "p1", "persons")}; p.Snapshot == "" || p.Rows != 0 || !slices.Equal(p.Raw, want) {
+		t.Errorf("in a raw page alone: %+v", p)
 	}
 }
 
@@ -308,7 +374,18 @@ func TestInterruptedPurge(t *testing.T) {
 	}
 	write(t, asked, []byte(secretName))
 	write(t, after, []byte("{}"))
+	landing := filepath.Join(st.Dir(), "landing", "p1", "20260103T120000Z")
+	if err := os.MkdirAll(landing, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(landing, "page"), []byte(secretName))
 	p := purge(t, st, store.PurgeOptions{Person: secretID, Started: day(4)})
+	// Whoever purges takes all texts of queries; who finishes it only those from before.
+	for _, path := range []string{"queries/" + filepath.Base(asked), "queries/" + filepath.Base(after)} {
+		if !slices.ContainsFunc(p.Files, func(f store.File) bool { return f.Path == path }) {
+			t.Errorf("%s is not to go: %v", path, p.Files)
+		}
+	}
 	if len(holding(t, st)) == 0 {
 		t.Fatal("Purge removes by itself")
 	}
@@ -336,6 +413,11 @@ func TestPurgeBefore(t *testing.T) {
 	ids := sites(t, st, 5)
 	size := len(content(t, file(st, ids[4])))
 	kept := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
+	// What the snapshot of that very time has closed was there until then.
+	exactly := purge(t, st, store.PurgeOptions{Before: day(2).Add(30 * time.Second), Started: day(9), Confirm: func(*store.Purge) (bool, error) { return false, nil }})
+	if exactly.Rows != 0 {
+		t.Errorf("%d rows of the second snapshot are to go", exactly.Rows)
+	}
 	p := purge(t, st, store.PurgeOptions{Before: day(4), Started: day(9)})
 	if err := st.Remove(p.Files); err != nil {
 		t.Fatal(err)
@@ -374,6 +456,7 @@ func TestPurgeBefore(t *testing.T) {
 	if _, err := st.Read(t.Context(), store.ReadOptions{Snapshot: ids[1]}); !errors.Is(err, store.ErrNotPublished) || !strings.Contains(err.Error(), "has been purged") {
 		t.Errorf("a purged snapshot: %v", err)
 	}
+	read(t, st, store.ReadOptions{Snapshot: ids[2]}) // the last before the date
 	got := everything(t, read(t, st, store.ReadOptions{Snapshot: ids[3]}))
 	for name, text := range kept {
 		if !strings.HasSuffix(name, "_history") && !strings.Contains(name, "_at(") && got[name] != text {

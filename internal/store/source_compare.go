@@ -87,7 +87,7 @@ func pageRows(ctx context.Context, dir string, x resource, cols []column, s Sour
 		return nil, err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, settings(readMemory, dir, 1)); err != nil {
+	if _, err := conn.ExecContext(ctx, settings(leastReading, dir, 1)); err != nil {
 		return nil, err
 	}
 	if _, err := conn.ExecContext(ctx, "CREATE TABLE page_walks AS SELECT $1::VARCHAR AS key, $2::INTEGER AS walk", l.Key, l.Walk); err != nil {

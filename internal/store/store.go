@@ -31,8 +31,9 @@ var (
 // are safe for concurrent use.
 type Store struct {
 	dir    string
-	memory int64 // DuckDB's limit for each database, in bytes
+	memory int64 // DuckDB's limit for each database that is built, in bytes
 	floor  int64 // see rewriteFloor
+	small  bool  // see [Place.OpenSmall]
 }
 
 // Open opens the store in dir, which need not be there: it creates nothing, and

@@ -87,7 +87,7 @@ SELECT
     result,
     CASE
         WHEN result != 'not tried' THEN concat_ws('; ',
-            channels || ' channels in ' || requests || if(requests = 1, ' request', ' requests'),
+            channels || if(channels = 1, ' channel in ', ' channels in ') || requests || if(requests = 1, ' request', ' requests'),
             if(result = 'filter ignored', 'each total is that of the list without a filter', NULL),
             if(result = 'differs' AND differing > 0, differing || ' of them differ from our rows', NULL),
             if(nameless > 0, nameless || ' permissions name no channel', NULL),

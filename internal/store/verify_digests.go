@@ -204,20 +204,12 @@ ORDER BY h.row_sha256`, project, name, len(at))
 // snapshotOrder gives the hasher of each snapshot of the file, oldest first;
 // nil for one that is not asked.
 func snapshotOrder(ctx context.Context, db *sql.DB, hashers map[string]hash.Hash) ([]hash.Hash, error) {
-	rows, err := db.QueryContext(ctx, "SELECT DISTINCT snapshot_id FROM base.snapshots ORDER BY snapshot_id")
-	if err != nil {
-		return nil, err
+	ids, err := texts(ctx, db, "SELECT DISTINCT snapshot_id FROM base.snapshots ORDER BY snapshot_id")
+	at := make([]hash.Hash, len(ids))
+	for i, id := range ids {
+		at[i] = hashers[id]
 	}
-	defer rows.Close()
-	var at []hash.Hash
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		at = append(at, hashers[id])
-	}
-	return at, rows.Err()
+	return at, err
 }
 
 // recordedDigests computes those digests of group that are of another form than

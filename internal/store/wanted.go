@@ -46,20 +46,7 @@ func (b *Build) wanted(ctx context.Context, project, name, query string, most in
 		}
 		query = strings.ReplaceAll(query, "{"+r.name+"}", now)
 	}
-	rows, err := b.conn.QueryContext(ctx, fmt.Sprintf("%s\nLIMIT %d", query, most), project, name)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	keys := []string{}
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, rows.Err()
+	return texts(ctx, b.conn, fmt.Sprintf("%s\nLIMIT %d", query, most), project, name)
 }
 
 // now is the SQL of the rows of a resource that would be current if what is
