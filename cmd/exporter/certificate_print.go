@@ -150,7 +150,7 @@ func (a *app) printWalks(c certificate, width int) {
 	}
 	g := walkGrid(c, shown)
 	var remarks []string
-	for len(shown) > 0 && g.width(1) > width {
+	for len(shown) > 0 && g.width(g.widths(), 1) > width {
 		x := shown[len(shown)-1]
 		shown = shown[:len(shown)-1]
 		var each []string

@@ -100,7 +100,7 @@ func (a *app) check(ctx context.Context, mailTo string) error {
 	for _, table := range slices.Sorted(maps.Keys(registers)) {
 		path := registers[table]
 		_, err := os.Stat(path)
-		say(strings.ReplaceAll(table, "_", " "), err, "%s", path)
+		say(map[string]string{"channel_register": "channels", "roster": "roster", "exceptions": "exceptions"}[table], err, "%s", path)
 	}
 	fonts, err := reports.FindFonts(cfg.Fonts)
 	if err == nil && !fonts.Has('张') {

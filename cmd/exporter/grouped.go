@@ -41,7 +41,7 @@ func (g *grouped) add(p painted, cells ...string) {
 }
 
 const (
-	gap = 2 // 1 where the columns would not fit
+	wideGap = 2 // 1 where the columns would not fit
 	// narrow is the least room in which a wrapping cell stands beside the others;
 	// with less it goes below them.
 	narrow = 30
@@ -64,10 +64,32 @@ func (g *grouped) widths() []int {
 	return widths
 }
 
+// fit is widths and the gap between them that take at most so much room, where texts may
+// be cut for it.
+func (g *grouped) fit(room int, cut bool) (widths []int, gap int) {
+	widths, gap = g.widths(), wideGap
+	if g.width(widths, gap) > room {
+		gap = 1
+	}
+	for cut && g.width(widths, gap) > room {
+		widest := -1
+		for i, c := range g.columns {
+			if !c.right && !c.wrap && widths[i] > minColumn && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		widths[widest]--
+	}
+	return widths, gap
+}
+
 // width is that of the columns that do not wrap, each but the last with a gap.
-func (g *grouped) width(gap int) int {
+func (g *grouped) width(widths []int, gap int) int {
 	sum := -gap
-	for i, w := range g.widths() {
+	for i, w := range widths {
 		if !g.columns[i].wrap {
 			sum += w + gap
 		}
@@ -77,11 +99,9 @@ func (g *grouped) width(gap int) int {
 
 // printGrouped writes g to standard output.
 func (a *app) printGrouped(g grouped, width int) {
-	widths, gap := g.widths(), gap
-	if g.width(gap) > width {
-		gap = 1
-	}
-	used := g.width(gap) + gap
+	_, isTerminal := terminalWidth(a.stdout)
+	widths, gap := g.fit(width, isTerminal)
+	used := g.width(widths, gap) + gap
 	room := width - used
 	header := make([]string, len(g.columns))
 	for i, c := range g.columns {
@@ -95,7 +115,9 @@ func (a *app) printGrouped(g grouped, width int) {
 	for _, l := range g.lines {
 		switch {
 		case l.cells == nil:
-			fmt.Fprintln(a.stdout, paint(a.stdout, text.FgHiBlue, l.heading))
+			for line := range strings.Lines(wrapped(a.stdout, l.heading)) {
+				fmt.Fprintln(a.stdout, paint(a.stdout, text.FgHiBlue, strings.TrimRight(line, "\n")))
+			}
 		case g.columns[len(g.columns)-1].wrap:
 			a.printWrapped(g, widths, gap, width, l)
 		default:
@@ -108,7 +130,7 @@ func (a *app) printGrouped(g grouped, width int) {
 // stands below the others where that is too little.
 func (a *app) printWrapped(g grouped, widths []int, gap, width int, l gridLine) {
 	last := len(l.cells) - 1
-	indent := g.width(gap) + gap
+	indent := g.width(widths, gap) + gap
 	beside := width-indent >= narrow
 	if !beside {
 		indent = 4
@@ -144,6 +166,9 @@ func (g *grouped) needed(used, room int) int {
 func (a *app) printCells(g grouped, widths []int, gap int, l gridLine) {
 	var s strings.Builder
 	for i, cell := range l.cells {
+		if !g.columns[i].wrap {
+			cell = clip(cell, widths[i])
+		}
 		fill := strings.Repeat(" ", max(0, widths[i]-text.StringWidthWithoutEscSequences(cell)))
 		if l.paint.cell == i && cell != "" {
 			cell = paint(a.stdout, l.paint.color, cell)

@@ -30,7 +30,7 @@ func (f *readFlags) addMask(c *cobra.Command, a *app, given, meaning string) {
 // sayMasking tells who waits at a terminal what for.
 func (a *app) sayMasking(snapshot string) {
 	if _, live := terminalWidth(a.stderr); live {
-		fmt.Fprintf(a.stderr, "making the masked copy of snapshot %s, which then stays\n", snapshot)
+		fmt.Fprintln(a.stderr, wrapped(a.stderr, "making the masked copy of snapshot "+snapshot+", which then stays"))
 	}
 }
 

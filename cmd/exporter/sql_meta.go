@@ -123,14 +123,14 @@ func (s *session) describeColumns(t *store.Table, word string) error {
 	if !isTerminal || word != "" {
 		return s.a.printGrid(g)
 	}
-	room := width - names - types - 2*gap
+	room := width - names - types - 2*wideGap
 	for i, row := range g.rows {
 		meaning := row[2]
 		if _, ours, named := strings.Cut(meaning, ", "); named && strings.HasPrefix(meaning, "API ") {
 			meaning = ours // after the API's own name
 		}
 		if g.rows[i] = []string{row[0], row[1], clip(meaning, room)}; room < narrow {
-			g.rows[i] = []string{row[0], clip(meaning, room+types+gap)}
+			g.rows[i] = []string{row[0], clip(meaning, room+types+wideGap)}
 		}
 	}
 	if room < narrow {
