@@ -158,11 +158,12 @@ func TestJSONRows(t *testing.T) {
 	}
 	var got []string
 	made, err := JSONRows(path, func(r LocatedRow) error {
-		s := fmt.Sprint(r.Section, r.Number)
+		var s strings.Builder
+		fmt.Fprint(&s, r.Section, r.Number)
 		for _, c := range r.Cells {
-			s += fmt.Sprintf(" %s=%s", c.Column, c.Text)
+			fmt.Fprintf(&s, " %s=%s", c.Column, c.Text)
 		}
-		got = append(got, s)
+		got = append(got, s.String())
 		return nil
 	})
 	want := []string{"A1 id=1 n=1.50", "A2 id= n=[2]", "B1 b=true"}
