@@ -96,7 +96,7 @@ SELECT
                     || if(leavers > 3, ' and ' || format('{:,}', leavers - 3) || ' more', '') || '. ',
                 ''
             )
-            || 'Delete the credentials again, at the device if need be, and see that it confirms: '
+            || 'Delete what is left again, at the device if need be, and see that it confirms: '
             || array_to_string(names, ', ') || if(devices > 3, ' and ' || (devices - 3) || ' more', '') || '.'
     END AS what_to_do,
     CASE

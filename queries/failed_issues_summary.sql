@@ -117,11 +117,11 @@ SELECT
     END AS answer,
     nullif(
         CASE
-            WHEN open_deletions = 1 THEN '**Delete the one credential again, at the device if need be.** '
+            WHEN open_deletions = 1 THEN '**Delete what is left of one person again, at the device if need be.** '
             WHEN open_deletions > 1
-                THEN '**Delete the ' || format('{:,}', open_deletions) || ' credentials of '
-                    || format('{:,}', open_persons) || if(open_persons = 1, ' person', ' persons')
-                    || ' again, at the device if need be.** '
+                THEN '**Delete what is left of ' || format('{:,}', open_persons)
+                    || if(open_persons = 1, ' person', ' persons')
+                    || ' again (' || format('{:,}', open_deletions) || ' entries), at the device if need be.** '
             ELSE ''
         END
         || CASE

@@ -41,7 +41,7 @@ server, if one is set; with --mail it sends a test mail at once.`,
 // cloud itself names no number.
 const maxSkew = time.Minute
 
-// minFree is the free space below which check warns, in bytes.
+// minFree is the free space below which check fails, in bytes.
 const minFree = 1 << 30
 
 // checkIndent is where what check says of a thing begins.
@@ -89,7 +89,8 @@ func (a *app) check(ctx context.Context, mailTo string) error {
 		free, err = freeSpace(cfg.Store.Dir)
 	}
 	if err == nil && free < minFree {
-		err = fmt.Errorf("%s has %s MB left", cfg.Store.Dir, count(int64(free>>20)))
+		err = &hintError{fmt.Errorf("the disk of %s has %s MB left, and a collection wants %s", cfg.Store.Dir, count(int64(free>>20)), size(minFree)),
+			"make room, or give the store a disk of its own (store.dir)"}
 	}
 	say("store", err, "%s, %s GB free", cfg.Store.Dir, count(int64(free>>30)))
 	if err == nil {

@@ -103,12 +103,16 @@ func (a *app) demo(ctx context.Context, out string) error {
 	if err := d.show(ctx, cfg); err != nil {
 		return err
 	}
+	self := "exporter"
+	if strings.HasPrefix(os.Args[0], "./") { // as make demo calls it, which leaves it in no folder of PATH
+		self = os.Args[0]
+	}
 	fmt.Fprintf(a.stderr, `
 The reports are in %s, the mails in %s, the evidence in %s. Go on with:
-  exporter snapshots show --config %s
-  exporter sql --config %s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
-For your own site: exporter init
-`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), filepath.Join(out, "evidence"), cfgPath(out), cfgPath(out))
+  %[4]s snapshots show --config %[5]s
+  %[4]s sql --config %[5]s "SELECT card_state, count(*) AS permissions FROM permissions GROUP BY ALL ORDER BY ALL"
+For your own site: %[4]s init
+`, filepath.Join(out, "reports"), filepath.Join(out, "mail"), filepath.Join(out, "evidence"), self, cfgPath(out))
 	cancel()
 	return <-served
 }

@@ -50,7 +50,7 @@ type bundleStep struct {
 
 // The limits of that process, which are above what our own bundles need.
 const (
-	maxBundleMemory = 4 << 30  // bytes of memory of its own
+	maxBundleMemory = 8 << 30  // bytes of memory of its own
 	maxBundleFiles  = 256      // files open at a time
 	maxBundleTold   = 64 << 20 // bytes of what it tells
 )

@@ -22,6 +22,8 @@ import (
 	_ "time/tzdata" // reports need the project's zone on machines without a zone database
 
 	"github.com/spf13/cobra"
+
+	"exporter/internal/reports"
 )
 
 // Exit statuses, a contract with scripts.
@@ -100,8 +102,9 @@ keeps it as dated, unchangeable snapshots, and makes reports from them.
 Try it without an account:   exporter demo
 For your own site:           exporter init, then exporter check, exporter collect
 ` + exitHelp,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -128,7 +131,19 @@ For your own site:           exporter init, then exporter check, exporter collec
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json, on standard error")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(err, "see: "+c.CommandPath()+" --help")
+		hint := "see: " + c.CommandPath() + " --help"
+		if name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
+			var flags []string
+			for word := range strings.FieldsSeq(c.Flags().FlagUsages()) {
+				if flag, ok := strings.CutPrefix(word, "--"); ok {
+					flags = append(flags, flag)
+				}
+			}
+			if near := reports.Nearest(name, flags); near != "" {
+				hint = fmt.Sprintf("did you mean --%s?", near)
+			}
+		}
+		return usage(err, hint)
 	})
 	root.AddCommand(a.initCommand(), a.demoCommand(), a.collectCommand(), a.reportCommand(), a.serveCommand(), a.whyCommand(),
 		a.outboxCommand(), a.snapshotsCommand(), a.sqlCommand(), a.publishCommand(), a.evidenceCommand(), a.apiCommand(), a.sandboxCommand(),

@@ -238,6 +238,7 @@ func (a *app) sayPurge(p *store.Purge) {
 	for _, f := range p.Files {
 		fmt.Fprintf(a.stdout, "%s\t%s\n", f.Path, size(f.Bytes))
 	}
+	fmt.Fprintf(a.stderr, "in all %s and %s of %s\n", plural(p.Rows, "row"), plural(int64(len(p.Files)), "file"), size(totalSize(p.Files)))
 	if p.Named > 0 {
 		fmt.Fprintf(a.stderr, "%s of roster.csv and channels.csv name a manager or owner of the same name: change the files\n", plural(p.Named, "line"))
 	}

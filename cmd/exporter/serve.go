@@ -382,7 +382,7 @@ func (s *server) untilDone(ctx context.Context, try func() error) error {
 		if held {
 			wait = 10 * time.Second
 		} else {
-			s.log.Warn("tried again soon", "in", wait, "error", err)
+			s.log.Warn("failed, and is tried again", "in", wait, "error", err, "hint", strings.Join(hints(explainDisk(err)), "; "))
 		}
 		select {
 		case <-ctx.Done():

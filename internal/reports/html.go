@@ -155,7 +155,7 @@ func (c *cleanText) Write(b []byte) (int, error) {
 func (p part) htmlHead() htmlHead {
 	t := p.trust
 	h := htmlHead{Title: p.Title(), Subject: p.subject(), Place: joinWords(p.def.ID, p.Name()), Question: p.question,
-		Answer: p.answer, Tone: p.tone, WhatToDo: p.whatToDo, Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(p.Report.rows()),
+		Answer: p.answer, Tone: p.tone, WhatToDo: p.whatToDo, Complete: t.complete(), Verdict: t.verdict(), Rows: p.Report.allRows(),
 		Snapshot: t.snapshot, AsOf: p.asOf(), Seal: p.seal(), Chart: p.htmlChart()}
 	if !h.Complete {
 		h.Lacks = strings.Join(lacksWords(p.Report), ". ") + "."

@@ -191,7 +191,7 @@ func (r *Report) mailPage(o MailOptions) mailPage {
 	for _, x := range r.tables {
 		p.Sections = append(p.Sections, x.section.Title+" ("+number(int64(x.rows))+")")
 	}
-	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: allRows(r.rows()),
+	p.Trust = mailTrust{Complete: t.complete(), Verdict: t.verdict(), Rows: r.allRows(),
 		Snapshot: t.snapshot, AsOf: r.asOf(), Seal: r.seal(), NotKnown: r.limitWords()}
 	if s := r.since; s != nil && s.trust.snapshot != "" {
 		p.Trust.Since = fmt.Sprintf("Compared with snapshot %s of %s: %s", s.trust.snapshot,

@@ -233,25 +233,34 @@ func (c *canvas) ribbonLines(r *Report) (left, right []line) {
 
 // shownWords says how many rows are in the PDF.
 func (r *Report) shownWords() string {
-	all, shown := 0, 0
+	shown := 0
 	for _, t := range r.tables {
-		if t.changes {
-			continue
+		if !t.changes {
+			shown += r.shownRows(t)
 		}
-		all += t.rows
-		shown += r.shownRows(t)
 	}
-	if shown < all {
+	if all := r.rows(); shown < all {
 		return fmt.Sprintf("%s of %s here, all in %s.xlsx", number(int64(shown)), plural(all, "row", "rows"), r.Name())
 	}
-	return allRows(all)
+	return r.allRows()
 }
 
-func allRows(n int) string {
-	if n == 0 {
-		return "no rows"
+// allRows says how many rows the report has.
+func (r *Report) allRows() string {
+	tables := 0
+	for _, t := range r.tables {
+		if !t.changes {
+			tables++
+		}
 	}
-	return "all " + plural(n, "row", "rows")
+	switch n := r.rows(); {
+	case n == 0:
+		return "no rows"
+	case tables > 1:
+		return fmt.Sprintf("all %s in %d tables", plural(n, "row", "rows"), tables)
+	default:
+		return "all " + plural(n, "row", "rows")
+	}
 }
 
 func (c *canvas) ribbonHeight(r *Report) float64 {

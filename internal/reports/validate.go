@@ -42,8 +42,14 @@ func Validate(definitions []Definition, queryDir string) []Fault {
 		}
 		if seen[d.Name] {
 			add("name", "defined twice")
+			continue
 		}
 		seen[d.Name] = true
+		if d.Title == "" && d.Summary == "" && len(d.Sections) == 0 {
+			known := slices.Sorted(maps.Keys(declared))
+			add("name", "no built-in report has this name, and of an own one nothing is defined%s", meant(d.Name, known))
+			continue
+		}
 		if known, ok := declared[d.Name]; ok {
 			d.validateNames(add, known)
 		}

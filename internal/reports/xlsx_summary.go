@@ -339,7 +339,7 @@ func (s *summaryWriter) ribbon() error {
 	if !s.r.trust.complete() {
 		k = amber
 	}
-	text := s.r.trust.verdict() + " · " + allRows(s.r.rows())
+	text := s.r.trust.verdict() + " · " + s.r.allRows()
 	if agree, tried := s.r.trust.agreeing(); tried > 0 {
 		text += fmt.Sprintf(" · %d of %d tie-outs agree", agree, tried)
 	}

@@ -36,7 +36,8 @@ func Parse(line string, zone *time.Location) (*Spec, error) {
 	}
 	fields, err := cron.ParseStandard(s.line)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w (minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6 or SUN-SAT)", line, err)
+		reason, _, _ := strings.Cut(err.Error(), ": strconv") // what is no number stands before it
+		return nil, fmt.Errorf("%q: %s (minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6 or SUN-SAT)", line, reason)
 	}
 	s.cron = fields.(*cron.SpecSchedule)
 	if s.Next(time.Unix(0, 0)).IsZero() {

@@ -157,7 +157,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                          "empty",
 		"0 5 * *":                   "expected exactly 5 fields",
 		"61 5 * * *":                "above maximum (59)",
-		"0 5 * * MO":                "MO",
+		"0 5 * * MO":                "parse int from MO (minute",
 		"0 0 30 2 *":                "never due",
 		"0 0 31 4,6 *":              "never due",
 		"0 , * * *":                 "never due",
