@@ -149,7 +149,7 @@ func (p *project) walkListsOf(ctx context.Context, resource string) (store.Resou
 		return w.fact(resource), err
 	}
 	var fact store.Resource
-	var ids idSet
+	var ids []uint64
 	for _, l := range lists {
 		if l.resource != resource {
 			continue
@@ -168,9 +168,10 @@ func (p *project) walkListsOf(ctx context.Context, resource string) (store.Resou
 		if err != nil {
 			return fact, err
 		}
-		ids.unite(&w.ids)
+		ids = append(w.ids, ids...)
 	}
-	if n := ids.count(); n > fact.Distinct {
+	slices.Sort(ids)
+	if n := int64(len(slices.Compact(ids))); n > fact.Distinct {
 		fact.Problem = cmp.Or(fact.Problem, quantity(n-fact.Distinct, "row")+" only in the filtered lists")
 		fact.Rows, fact.Distinct = fact.Rows+n-fact.Distinct, n
 	}

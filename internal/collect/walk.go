@@ -28,9 +28,9 @@ type walk struct {
 	pages                 int
 	totalFirst, totalLast *int64
 	rows, distinct        int64
-	ids                   idSet // see [project.number]
-	serverTime            int64 // newest t of its pages, ms; 0 if none had one
-	fell                  int64 // by how much the total fell from page to page
+	ids                   []uint64 // distinct, sorted; see [project.number]
+	serverTime            int64    // newest t of its pages, ms; 0 if none had one
+	fell                  int64    // by how much the total fell from page to page
 	problem               string
 	// drifted: although the list moved, every row of the last total was seen.
 	drifted bool
@@ -75,10 +75,14 @@ func (p *project) walkList(ctx context.Context, l list) (*walk, error) {
 	}
 }
 
+// maxRoom is for how many ids room is made at once, whatever the total promises.
+const maxRoom = 1 << 24
+
 // walkOnce lands every page of l once and judges what it saw.
 func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, error) {
 	w := &walk{}
-	var received int64 // ids, repeated ones too
+	var ids []uint64
+	var received int // ids, repeated ones too
 	var lastPage []string
 	var sizes []int      // items of each page
 	var held *cloud.Page // the last one that an interrupted run has landed
@@ -93,7 +97,9 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		if err := p.landing.land(at, page.Response); err != nil {
 			return w, err
 		}
-		w.count(page.Total)
+		if w.count(page.Total); w.pages == 1 && page.Total != nil {
+			ids = make([]uint64, 0, min(max(*page.Total, 0), maxRoom))
+		}
 		w.rows += int64(page.Items)
 		w.serverTime = max(w.serverTime, page.T)
 		sizes = append(sizes, page.Items)
@@ -102,10 +108,10 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		}
 		for _, id := range page.IDs {
 			if id != "" {
-				w.ids.add(p.number(id))
-				received++
+				ids = append(ids, p.number(id))
 			}
 		}
+		received = len(ids)
 		if l.key == "" {
 			p.progress(l.resource, int64(page.Items), w.totalFirst)
 		}
@@ -115,7 +121,9 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		}
 		lastPage = slices.Clone(page.IDs)
 	}
-	w.distinct = w.ids.count()
+	slices.Sort(ids)
+	w.ids = slices.Compact(ids)
+	w.distinct = int64(len(w.ids))
 	if short := shortPage(sizes); short > 0 {
 		w.note = fmt.Sprintf("page %d of %d is short: %d of %d rows", short, len(sizes), sizes[short-1], slices.Max(sizes))
 	}
@@ -125,7 +133,7 @@ func (p *project) walkOnce(ctx context.Context, l list, number int) (*walk, erro
 		}
 	}
 	if w.problem == "" {
-		w.judge(received)
+		w.judge(int64(received))
 	}
 	if w.problem != "" && w.note != "" {
 		w.problem += ", " + w.note
