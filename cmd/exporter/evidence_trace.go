@@ -43,8 +43,9 @@ A file in an evidence bundle (a folder with bagit.txt above it) is traced in
 the bundle alone, by a process that can reach nothing else; any other in the
 configured store, in the snapshot that the workbook names. A row that counts or
 joins others leads to the first of those that its ids name. A page that
-retention has removed is said to be; what is missing, or is not what was
-received, or says otherwise than the snapshot, ends with exit status 4.`,
+retention has removed is said to be; what is missing, is not what was received,
+says otherwise than the snapshot, or was changed after the bundle was sealed,
+ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
   exporter evidence trace --commands \
     reports/expired-permissions.xlsx 2122947917273637602

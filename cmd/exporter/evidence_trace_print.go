@@ -10,6 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"exporter/internal/reports"
 	"exporter/internal/store"
 )
 
@@ -64,9 +65,14 @@ func (p *tracePrinter) answer(commands bool) {
 		place = fmt.Sprintf("%s, row %d", t.Sheet, t.Number)
 	}
 	fmt.Fprintf(p, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
+	if !t.Known {
+		p.pair("file", t.KnownBy)
+	}
 	if t.Cell != nil {
 		p.pair("cell", t.Cell.Ref+prefixed(": ", strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()")))
 		p.pair("shows", t.Cell.Text)
+	} else {
+		p.pair("shows", rowText(t.Cells))
 	}
 	sealed := t.Sealed
 	if len(t.Steps) > 0 {
@@ -90,7 +96,9 @@ func (p *tracePrinter) answer(commands bool) {
 	}
 	p.pair("report", strings.Trim(t.Report+", "+t.Section, ", "))
 	p.pair("snapshot", fmt.Sprintf("%s, as of %s, mask %s", t.Snapshot, t.AsOf, t.Mask))
-	p.pair("file", t.KnownBy)
+	if t.Known {
+		p.pair("file", t.KnownBy)
+	}
 	for _, n := range t.Notes {
 		p.pair("note", n)
 	}
@@ -105,6 +113,17 @@ func (p *tracePrinter) answer(commands bool) {
 	if len(t.Steps) > 0 && !commands {
 		p.pair("see it", "each step, with the commands that show the same: --commands")
 	}
+}
+
+// rowText is a row in a line, without what has no value.
+func rowText(cells []reports.LocatedCell) string {
+	var list []string
+	for _, c := range cells {
+		if c.Text != "" {
+			list = append(list, cmp.Or(c.Column, c.Title)+" = "+c.Text)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // received says what the cell is made of, and where the page says otherwise.
