@@ -124,6 +124,8 @@ func (s *evidenceSite) seal(t *testing.T, mask, out string, more ...string) (dir
 func (s *evidenceSite) verify(t *testing.T, want int, path string, more ...string) (v struct {
 	MadeAgain    int               `json:"made_again"`
 	Digests      int               `json:"digests"`
+	DigestsFound int               `json:"digests_findings"`
+	RowsFound    int               `json:"rows_findings"`
 	NotMadeAgain []string          `json:"not_made_again"`
 	Info         map[string]string `json:"info"`
 	evidence.Verification

@@ -69,6 +69,8 @@ type verifiedBundle struct {
 	Digests      int      `json:"digests"`                  // of resources, computed from the snapshot's rows
 	Pages        int64    `json:"pages"`                    // answers that were compared with their hash
 	Rows         int64    `json:"rows"`                     // of the snapshot that were read again from their answer
+	DigestsFound int      `json:"digests_findings"`         // how many findings are of digests,
+	RowsFound    int      `json:"rows_findings"`            // and how many of answers and their rows
 	NotMadeAgain []string `json:"not_made_again,omitempty"` // what was not compared, and why
 }
 
@@ -261,16 +263,19 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
 	}
-	outcome := "all the same"
-	if len(r.Findings) > 0 {
-		outcome = "what differs is named below"
+	outcome := func(found int) string {
+		if found > 0 {
+			return "what differs is named below"
+		}
+		return "all the same"
 	}
 	if r.MadeAgain > 0 {
-		line("made again", "%s from the snapshot and the journal: %s", plural(int64(r.MadeAgain), "file"), outcome)
+		line("made again", "%s from the snapshot and the journal: %s", plural(int64(r.MadeAgain), "file"),
+			outcome(len(r.Findings)-r.DigestsFound-r.RowsFound))
 	}
 	if r.Digests > 0 {
-		line("digests", "%s computed again from the rows and compared with the journal: %s", count(int64(r.Digests)), outcome)
-		line("rows", "%s read again from %s, whose SHA-256 was compared too: %s", count(r.Rows), plural(r.Pages, "answer"), outcome)
+		line("digests", "%s computed again from the rows and compared with the journal: %s", count(int64(r.Digests)), outcome(r.DigestsFound))
+		line("rows", "%s read again from %s, whose SHA-256 was compared too: %s", count(r.Rows), plural(r.Pages, "answer"), outcome(r.RowsFound))
 	}
 	for _, n := range r.Notes {
 		line("note", "%s", n)
