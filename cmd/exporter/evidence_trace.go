@@ -183,6 +183,9 @@ func (a *app) locate(t *traced, src *traceSource, place string) (reports.Located
 	switch ext := strings.ToLower(filepath.Ext(t.File)); ext {
 	case ".csv", ".json":
 		return t.fileRow(src, ext, place)
+	case ".pdf", ".parquet", ".html":
+		return reports.LocatedRow{}, usage(fmt.Errorf("%s: a row of a %s file is not traced", t.File, ext[1:]),
+			"trace the csv, xlsx or json of that name, which has the same rows")
 	}
 	w, err := reports.OpenWorkbook(t.File)
 	if err != nil {
@@ -251,6 +254,9 @@ func (t *traced) idRow(w *reports.Workbook, src *traceSource, id string, keys []
 	case count > 1:
 		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the id %q", count, id),
 			"name one by its key or its cell: "+strings.Join(placesOf(src, t.Report, found, count), ", "))
+	case cellPlace.MatchString(id):
+		return reports.LocatedRow{}, usage(fmt.Errorf("%s: of which sheet?", id),
+			"a cell is named with its sheet, as "+cellOf(slices.Concat(w.SectionSheets(), w.Sheets)[0], strings.ToUpper(id)))
 	case len(keys) == 0:
 		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key, and no row the id %q", w.Report, id),
 			"name a cell, as "+exampleCell(w))

@@ -118,7 +118,7 @@ func (a *app) verifyOpened(ctx context.Context, b *evidence.Bundle, o evidence.V
 	case f.withoutReports:
 		r.NotMadeAgain = append(r.NotMadeAgain, "the reports, as --without-reports asks")
 	case len(v.Findings) > 0:
-		r.NotMadeAgain = append(r.NotMadeAgain, "the reports: what differs comes first")
+		r.NotMadeAgain = append(r.NotMadeAgain, "the reports, digests and rows: they are compared where all files are as they were sealed")
 	default:
 		err = r.perform(ctx, b, f.timeout, func(s bundleStep) {
 			if slices.Contains([]string{jobUnpack, jobReports, jobTables, jobAnswers}, s.Name) { // else it is not of ours
