@@ -161,11 +161,11 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 	}
 	row, err := a.locate(t, src, place)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(t.fault(), err) // it may not be found since the file was changed
 	}
 	t.Sheet, t.Section, t.Number, t.Cells = row.Sheet, row.Section, row.Number, row.Cells
 	if err := src.open(ctx, t); err != nil {
-		return nil, err
+		return nil, errors.Join(t.fault(), err)
 	}
 	t.Sealed = src.sealed(t.Snapshot, src.info.Value("Project"))
 	if len(t.Notes) > 0 { // no value of a row
