@@ -137,7 +137,7 @@ func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err er
 		return err
 	}
 	if f.format == "csv" {
-		fmt.Fprint(a.stderr, s.head())
+		fmt.Fprint(a.stderr, s.head(lineWidth(a.stderr)))
 	}
 	if f.outFile == "" {
 		_, err = b.WriteTo(a.stdout)

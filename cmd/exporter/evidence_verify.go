@@ -238,9 +238,11 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	if len(r.Findings) > 0 {
 		word = paint(a.stdout, text.FgHiRed, "differs")
 	}
-	fmt.Fprintf(&b, "%s  %s: %s, %s in %s\n", word, r.Bundle, plural(int64(r.Files), "file"), size(r.Bytes), duration(took))
+	head := fmt.Sprintf("%s  %s: %s, %s in %s", word, r.Bundle, plural(int64(r.Files), "file"), size(r.Bytes), duration(took))
+	fmt.Fprintln(&b, wrapped(a.stdout, head))
+	width := lineWidth(a.stdout)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-10s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		b.WriteString(hung(fmt.Sprintf("  %-10s ", name), printable(fmt.Sprintf(format, args...)), width))
 	}
 	line("period", "%s to %s (%s), %s", r.Info["Period-Start"], r.Info["Period-End"], r.Info["Timezone"], r.Info["Verdict"])
 	line("snapshot", "%s, mask %s", r.Info["Snapshot"], r.Info["Mask"])
@@ -283,16 +285,21 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	for _, n := range r.NotMadeAgain {
 		line("not made", "%s", n)
 	}
-	if len(r.Findings) > 0 {
-		fmt.Fprintf(&b, "\nDifferent\n")
-		for i, f := range r.Findings {
-			if i == 1000 {
-				fmt.Fprintf(&b, "  and %s more; --format json has all\n", count(int64(len(r.Findings)-i)))
-				break
-			}
-			fmt.Fprintf(&b, "  %s: %s\n", printable(f.Name), printable(f.Problem))
-		}
-	}
+	a.listFindings(&b, r.Findings)
 	_, err := fmt.Fprint(a.stdout, b.String())
 	return err
+}
+
+// listFindings lists what differs, if anything does.
+func (a *app) listFindings(b *strings.Builder, findings []evidence.Finding) {
+	for i, f := range findings {
+		if i == 0 {
+			fmt.Fprintf(b, "\nDifferent\n")
+		}
+		if i == 1000 {
+			fmt.Fprintf(b, "  and %s more; --format json has all\n", count(int64(len(findings)-i)))
+			return
+		}
+		fmt.Fprintln(b, wrapped(a.stdout, fmt.Sprintf("  %s: %s", printable(f.Name), printable(f.Problem))))
+	}
 }
