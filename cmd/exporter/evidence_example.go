@@ -109,7 +109,7 @@ type landedFile struct{ snapshot, project, resource string }
 // landedSum is the SHA-256 of an answer that landed, by its file and its number there,
 // as the ledger of calls has it; "" where it does not.
 func (b *bundle) landedSum(of landedFile, line int64) (sum string, err error) {
-	f, err := b.w.Open("ledger/calls.csv")
+	f, err := b.w.Open(callsLedger)
 	if err != nil {
 		return "", err
 	}

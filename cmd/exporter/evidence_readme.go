@@ -118,8 +118,9 @@ func (b *bundle) readmeTables(line func(string, ...any), wrapped func(string, st
 	for _, p := range append(b.csvs("population/"), b.csvs("ledger/")...) {
 		line("  data/%-40s %12s rows", p, count(b.rows[p]))
 	}
-	line("  data/%-40s %12s", "ledger/calls.csv", "each answer")
 	line("")
+	wrapped("  ", "ledger/changes.csv has each permission that came, went or changed from each snapshot to the next: one that was deleted and "+
+		"made anew is two rows, removed and added, and one change, re-created, in the report changes, which compares the ends of the period.")
 	sealed := ""
 	if s := b.from.Sealed; s != nil {
 		sealed = fmt.Sprintf(" Line %d of data/journal.ndjson seals it.", s.Line)
