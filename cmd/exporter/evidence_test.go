@@ -185,6 +185,9 @@ func TestEvidenceBundle(t *testing.T) {
 				}
 			}
 		}
+		if text := readText(t, filepath.Join(first, "VERIFY.txt")); !strings.Contains(text, "\nPeriod     2026-03-02 to 2026-03-03, days of Asia/Shanghai (") {
+			t.Errorf("%s: VERIFY.txt names no period:\n%s", mask, text)
+		}
 		paths := []string{first}
 		switch mask {
 		case "standard":
