@@ -17,7 +17,10 @@ import (
 func (s *auditSample) head(width int) string {
 	var b strings.Builder
 	drawn := fmt.Sprintf("%s of %s", plural(int64(len(s.Sample)), "row"), count(int64(s.Rows)))
-	if s.N > s.Rows {
+	switch {
+	case s.Rows == 0:
+		drawn = "no row: the section has none"
+	case s.N > s.Rows:
 		drawn = fmt.Sprintf("all %s: there are fewer than %s", plural(int64(s.Rows), "row"),
 			count(int64(s.N)))
 	}
@@ -30,8 +33,10 @@ func (s *auditSample) head(width int) string {
 	} {
 		b.WriteString(hung(fmt.Sprintf("%-9s ", x[0]), printable(x[1]), width))
 	}
-	fmt.Fprintf(&b, "draw it yourself:\n  %s\n\n", s.Command)
-	return b.String()
+	if s.Command != "" {
+		fmt.Fprintf(&b, "draw it yourself:\n  %s\n", s.Command)
+	}
+	return b.String() + "\n"
 }
 
 // writeSample writes the rows. As csv each is as it stands in the section's file,
