@@ -85,6 +85,7 @@ func (r *verifiedBundle) perform(ctx context.Context, b *evidence.Bundle, timeou
 	slices.SortFunc(r.Findings, func(a, b evidence.Finding) int { return strings.Compare(a.Name, b.Name) })
 	r.Notes, r.NotMadeAgain = append(r.Notes, d.Again.Notes...), append(r.NotMadeAgain, d.Again.NotMadeAgain...)
 	r.MadeAgain, r.Digests, r.Pages, r.Rows = d.Again.MadeAgain, d.Again.Digests, d.Again.Pages, d.Again.Rows
+	r.DigestsFound, r.RowsFound = d.Again.DigestsFound, d.Again.RowsFound
 	return nil
 }
 

@@ -64,9 +64,9 @@ func (x *again) ledgers(ctx context.Context) error {
 		x.differs(rawLedger, "cannot be made again: %v", err)
 		return nil
 	}
-	err = x.sameAs("ledger/calls.csv", func(w io.Writer) error { return st.WriteCalls(ctx, x.raw, nil, w) })
+	err = x.sameAs(callsLedger, func(w io.Writer) error { return x.writeCalls(ctx, st, x.raw, nil, w) })
 	if err != nil {
-		x.differs("ledger/calls.csv", "cannot be made again: %v", err)
+		x.differs(callsLedger, "cannot be made again: %v", err)
 	}
 	return nil
 }

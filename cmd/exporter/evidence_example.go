@@ -19,6 +19,7 @@ import (
 func (b *bundle) verifyFacts(s *sealer, at time.Time) evidence.VerifyFacts {
 	return evidence.VerifyFacts{
 		Name: b.plan.name, Organization: s.config.Organization, Identity: s.identity, Namespace: s.namespace,
+		Period:      fmt.Sprintf("%s to %s, days of %s (Sealed and Bagging-Date are UTC)", b.plan.from(), b.plan.to(), b.from.Timezone),
 		Fingerprint: s.key.Fingerprint(), Sealed: at, Stamped: s.config.Timestamp.URL != "", Mask: b.from.Mask,
 		Verdict: b.plan.words(), Files: len(b.w.Files()), JournalLength: b.log.head.Seq, JournalHead: b.log.head.SHA256,
 		JournalMasked: b.mask != nil, Example: b.example,
@@ -109,7 +110,7 @@ type landedFile struct{ snapshot, project, resource string }
 // landedSum is the SHA-256 of an answer that landed, by its file and its number there,
 // as the ledger of calls has it; "" where it does not.
 func (b *bundle) landedSum(of landedFile, line int64) (sum string, err error) {
-	f, err := b.w.Open("ledger/calls.csv")
+	f, err := b.w.Open(callsLedger)
 	if err != nil {
 		return "", err
 	}

@@ -97,7 +97,11 @@ func (a *app) keygen(ctx context.Context, o keygenOptions) error {
 	fmt.Fprintf(&b, "public key       %s.pub\n", o.out)
 	fmt.Fprintf(&b, "allowed signers  %s\n", signers)
 	fmt.Fprintf(&b, "fingerprint      %s\n", key.Fingerprint())
-	fmt.Fprintf(&b, "identity         %s\n\n", o.identity)
+	fmt.Fprintf(&b, "identity         %s\n", o.identity)
+	if len(passphrase) == 0 {
+		fmt.Fprintf(&b, "passphrase       none: who can read the private key can sign; to set one: ssh-keygen -p -f %s\n", shell(o.out))
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "1. Put this into reports.yaml: exporter evidence create then signs with the key.\n\n")
 	fmt.Fprintf(&b, "evidence:\n  key: %s\n  identity: %s\n", path, o.identity)
 	if len(passphrase) > 0 {

@@ -35,8 +35,12 @@ func TestEvidenceNumbers(t *testing.T) {
 			t.Errorf("%s: %s rows, and the store has %s", table, got, want)
 		}
 	}
-	if rows["ledger/snapshots.csv"] != 2 || rows["ledger/calendar.csv"] != 2 || rows["ledger/runs.csv"] != 2 || rows["ledger/changes.csv"] == 0 {
+	if rows["ledger/snapshots.csv"] != 2 || rows["ledger/calendar.csv"] != 2 || rows["ledger/runs.csv"] != 2 || rows["ledger/changes.csv"] == 0 || rows["ledger/calls.csv"] == 0 {
 		t.Errorf("ledgers: %v", rows)
+	}
+	if readme := strings.Join(strings.Fields(readText(t, filepath.Join(dir, "data/README.txt"))), " "); !strings.Contains(readme, `sealed is "not yet"`) ||
+		!strings.Contains(readme, "Line 3 of data/journal.ndjson seals it.") {
+		t.Errorf("README.txt does not say what the calendar's last day is:\n%s", readme)
 	}
 	calls, err := csv.NewReader(strings.NewReader(readText(t, filepath.Join(dir, "data/ledger/calls.csv")))).ReadAll()
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -51,7 +52,7 @@ func (b *bundle) copyRaw(ctx context.Context, masker *store.PageMasker) error {
 	if err != nil {
 		return explainRaw(err)
 	}
-	if err := b.w.WriteFunc("ledger/calls.csv", func(w io.Writer) error { return b.st.WriteCalls(ctx, there, masker, w) }); err != nil {
+	if err := b.w.WriteFunc(callsLedger, func(w io.Writer) error { return b.writeCalls(ctx, b.st, there, masker, w) }); err != nil {
 		return explainRaw(err)
 	}
 	b.bars.finish("raw pages")
@@ -76,6 +77,24 @@ func (b *bundle) writeRawLedger(w io.Writer) error {
 	b.rows[rawLedger] = int64(len(b.raw))
 	return csv.NewWriter(w).WriteAll(lines)
 }
+
+// callsLedger is the path below data/ of the ledger of calls.
+const callsLedger = "ledger/calls.csv"
+
+// writeCalls writes the ledger of calls, none of which holds a line break.
+func (b *bundle) writeCalls(ctx context.Context, st *store.Store, files []store.EvidenceFile, masker *store.PageMasker, w io.Writer) error {
+	lines := int64(0)
+	err := st.WriteCalls(ctx, files, masker, writerFunc(func(p []byte) (int, error) {
+		lines += int64(bytes.Count(p, []byte("\n")))
+		return w.Write(p)
+	}))
+	b.rows[callsLedger] = max(0, lines-1)
+	return err
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // explainRaw adds what a person can do to the error of a raw file.
 func explainRaw(err error) error {

@@ -62,7 +62,7 @@ func (b *bundle) readme(w io.Writer) error {
 		}
 	}
 	b.readmeReports(line, wrapped)
-	b.readmeTables(line)
+	b.readmeTables(line, wrapped)
 	b.readmeRest(line, wrapped)
 	_, err := w.Write(t.Bytes())
 	return err
@@ -113,12 +113,20 @@ func (b *bundle) csvs(prefix string) []string {
 }
 
 // readmeTables lists the populations and ledgers.
-func (b *bundle) readmeTables(line func(string, ...any)) {
+func (b *bundle) readmeTables(line func(string, ...any), wrapped func(string, string, ...any)) {
 	line("\nPopulations (csv and Parquet; columns in data/population/schema.json) and ledgers")
 	for _, p := range append(b.csvs("population/"), b.csvs("ledger/")...) {
 		line("  data/%-40s %12s rows", p, count(b.rows[p]))
 	}
-	line("  data/%-40s %12s", "ledger/calls.csv", "each answer")
+	line("")
+	wrapped("  ", "ledger/changes.csv has each permission that came, went or changed from each snapshot to the next: one that was deleted and "+
+		"made anew is two rows, removed and added, and one change, re-created, in the report changes, which compares the ends of the period.")
+	sealed := ""
+	if s := b.from.Sealed; s != nil {
+		sealed = fmt.Sprintf(" Line %d of data/journal.ndjson seals it.", s.Line)
+	}
+	wrapped("  ", "ledger/calendar.csv is as the snapshot has it, which was written before the journal's line that seals it: of its "+
+		"last day sealed is \"not yet\", and reports made since are not counted.%s", sealed)
 }
 
 // readmeRest says what the other folders hold, and how to read the files.

@@ -64,8 +64,8 @@ csv by its number.`,
 func (f *sampleFlags) check(c *cobra.Command, args []string) error {
 	f.timeout = reportTimeout
 	switch {
-	case f.report == "":
-		return usage(errors.New("--report is not given"), "what there is: exporter report --list")
+	case f.report == "" && len(args) == 0:
+		return usage(errNoReport, "what there is: exporter report --list")
 	case f.n < 1:
 		return usage(fmt.Errorf("--n %d: must be 1 or more", f.n), "for example: --n 25")
 	case f.seed == "":
@@ -85,6 +85,8 @@ func (f *sampleFlags) check(c *cobra.Command, args []string) error {
 	return nil
 }
 
+var errNoReport = errors.New("--report is not given")
+
 // auditSample is a sample for people and programs.
 type auditSample struct {
 	Report   string      `json:"report"`
@@ -98,7 +100,7 @@ type auditSample struct {
 	Seed     string      `json:"seed"`
 	N        int         `json:"n"`
 	Method   string      `json:"method"`
-	Command  string      `json:"command"`
+	Command  string      `json:"command,omitempty"` // none of no rows
 	Columns  []string    `json:"columns"`
 	Sample   []sampleRow `json:"sample"`
 
@@ -137,7 +139,7 @@ func (a *app) sample(ctx context.Context, args []string, f *sampleFlags) (err er
 		return err
 	}
 	if f.format == "csv" {
-		fmt.Fprint(a.stderr, s.head())
+		fmt.Fprint(a.stderr, s.head(lineWidth(a.stderr)))
 	}
 	if f.outFile == "" {
 		_, err = b.WriteTo(a.stdout)
@@ -160,6 +162,9 @@ func (s *auditSample) take(drawn reports.Sample) {
 	}
 	s.Method = "rows are numbered from 1 as in the csv; " +
 		"the sample are those whose SHA-256 of SEED:NUMBER, without a newline, sorts first"
+	if s.Rows == 0 {
+		return
+	}
 	s.Command = fmt.Sprintf(`SEED=%s; seq 1 %d | while read -r i; do printf '%%s %%s\n' `+
 		`"$(printf '%%s:%%s' "$SEED" "$i" | sha256sum | cut -c1-64)" "$i"; done | LC_ALL=C sort | head -n %d`,
 		shell(s.Seed), s.Rows, s.N)

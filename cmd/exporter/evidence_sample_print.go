@@ -13,11 +13,14 @@ import (
 	"exporter/internal/store"
 )
 
-// head tells how the sample was drawn, and how to draw it again.
-func (s *auditSample) head() string {
+// head tells how the sample was drawn, and how to draw it again, as [hung] has lines.
+func (s *auditSample) head(width int) string {
 	var b strings.Builder
 	drawn := fmt.Sprintf("%s of %s", plural(int64(len(s.Sample)), "row"), count(int64(s.Rows)))
-	if s.N > s.Rows {
+	switch {
+	case s.Rows == 0:
+		drawn = "no row: the section has none"
+	case s.N > s.Rows:
 		drawn = fmt.Sprintf("all %s: there are fewer than %s", plural(int64(s.Rows), "row"),
 			count(int64(s.N)))
 	}
@@ -28,10 +31,12 @@ func (s *auditSample) head() string {
 		{"csv", s.CSV + ", SHA-256 " + s.SHA256},
 		{"method", s.Method},
 	} {
-		fmt.Fprintf(&b, "%-9s %s\n", x[0], printable(x[1]))
+		b.WriteString(hung(fmt.Sprintf("%-9s ", x[0]), printable(x[1]), width))
 	}
-	fmt.Fprintf(&b, "draw it yourself:\n  %s\n\n", s.Command)
-	return b.String()
+	if s.Command != "" {
+		fmt.Fprintf(&b, "draw it yourself:\n  %s\n", s.Command)
+	}
+	return b.String() + "\n"
 }
 
 // writeSample writes the rows. As csv each is as it stands in the section's file,
@@ -60,12 +65,12 @@ func (a *app) writeSample(w io.Writer, s *auditSample, f *sampleFlags) error {
 		}
 		g.add(cells...)
 	}
-	if _, err := io.WriteString(w, s.head()); err != nil {
-		return err
-	}
-	width, isTerminal := terminalWidth(a.stdout)
-	if !isTerminal || f.outFile != "" {
+	width := lineWidth(a.stdout)
+	if f.outFile != "" {
 		width = 0
+	}
+	if _, err := io.WriteString(w, s.head(width)); err != nil {
+		return err
 	}
 	return g.write(w, width)
 }

@@ -107,10 +107,14 @@ func (s *auditSample) fromBundle(ctx context.Context, bundle, dir string,
 			names = append(names, name)
 		}
 	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	has := "the bundle has " + strings.Join(known, ", ")
+	if f.report == "" {
+		return usage(errNoReport, has)
+	}
 	if len(names) == 0 {
-		slices.Sort(known)
-		return usage(fmt.Errorf("the bundle has no csv of a report %q", f.report),
-			didYouMean(reports.Nearest(f.report, known), "it has "+strings.Join(slices.Compact(known), ", ")))
+		return usage(fmt.Errorf("the bundle has no csv of a report %q", f.report), didYouMean(reports.Nearest(f.report, known), has))
 	}
 	first := f.report
 	if d, err := bundleDefinition(b, "data/"+definitionPath(f.report), f.report); err == nil && len(d.Sections) > 0 {

@@ -36,6 +36,11 @@ func (x *again) verifyStore(ctx context.Context) error {
 		if !sealed && (f.Name == "snapshots" || strings.HasPrefix(f.Problem, "is missing")) {
 			continue
 		}
+		if strings.HasPrefix(filepath.ToSlash(f.Name), "raw/") {
+			x.result.RowsFound++
+		} else {
+			x.result.DigestsFound++
+		}
 		if part, ok := strings.CutPrefix(f.Name, "snapshots/"+filepath.Base(file)); ok {
 			f.Name, f.Problem = snapshotFile(x.from.Snapshot), strings.TrimPrefix(part+" "+f.Problem, ": ")
 		}

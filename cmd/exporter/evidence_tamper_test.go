@@ -137,6 +137,12 @@ func TestEvidenceTampered(t *testing.T) {
 			c.do(t, filepath.Join(dir, "data", c.file))
 			signAgain(t, dir, key)
 			v := s.verify(t, 4, dir)
+			if digests := name == "a row of the snapshot" || name == "a row out of it"; (v.DigestsFound > 0) != digests {
+				t.Errorf("%d findings are of digests", v.DigestsFound)
+			}
+			if strings.HasPrefix(c.file, "reports/") && v.RowsFound > 0 || c.file == "raw/20260303T010000Z/1424615984265764001/permissions.ndjson.zst" && v.RowsFound == 0 {
+				t.Errorf("%d findings are of rows", v.RowsFound)
+			}
 			for _, want := range c.want {
 				if !slices.ContainsFunc(v.Findings, func(f evidence.Finding) bool { return strings.HasPrefix(f.Name, want) }) {
 					t.Errorf("%s is not named: %v", want, v.Findings)
@@ -266,4 +272,23 @@ func rezip(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	put(t, path, b.String())
+}
+
+// Where a report alone differs it is not said that digests or rows do.
+func TestVerifiedSays(t *testing.T) {
+	r := &verifiedBundle{MadeAgain: 76, Digests: 20, Pages: 5, Rows: 9, Verification: &evidence.Verification{
+		Findings: []evidence.Finding{{Name: "data/reports/changes/changes.csv", Problem: "made again it is another"}}}}
+	for _, want := range []string{"all the same", "what differs is named below"} {
+		var said strings.Builder
+		if err := (&app{stdout: &said}).sayVerifiedBundle(r, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)^  digests .*: `+want+`$`).MatchString(said.String()) ||
+			!regexp.MustCompile(`(?m)^  rows .*: `+want+`$`).MatchString(said.String()) ||
+			!regexp.MustCompile(`(?m)^  made again .*: what differs is named below$`).MatchString(said.String()) {
+			t.Errorf("not %s:\n%s", want, said.String())
+		}
+		r.DigestsFound, r.RowsFound = 1, 1
+		r.Findings = append(r.Findings, r.Findings[0], r.Findings[0])
+	}
 }

@@ -124,6 +124,8 @@ func (s *evidenceSite) seal(t *testing.T, mask, out string, more ...string) (dir
 func (s *evidenceSite) verify(t *testing.T, want int, path string, more ...string) (v struct {
 	MadeAgain    int               `json:"made_again"`
 	Digests      int               `json:"digests"`
+	DigestsFound int               `json:"digests_findings"`
+	RowsFound    int               `json:"rows_findings"`
 	NotMadeAgain []string          `json:"not_made_again"`
 	Info         map[string]string `json:"info"`
 	evidence.Verification
@@ -182,6 +184,9 @@ func TestEvidenceBundle(t *testing.T) {
 					t.Errorf("%s: %s does not name %s", mask, name, tool)
 				}
 			}
+		}
+		if text := readText(t, filepath.Join(first, "VERIFY.txt")); !strings.Contains(text, "\nPeriod     2026-03-02 to 2026-03-03, days of Asia/Shanghai (") {
+			t.Errorf("%s: VERIFY.txt names no period:\n%s", mask, text)
 		}
 		paths := []string{first}
 		switch mask {

@@ -43,8 +43,9 @@ A file in an evidence bundle (a folder with bagit.txt above it) is traced in
 the bundle alone, by a process that can reach nothing else; any other in the
 configured store, in the snapshot that the workbook names. A row that counts or
 joins others leads to the first of those that its ids name. A page that
-retention has removed is said to be; what is missing, or is not what was
-received, or says otherwise than the snapshot, ends with exit status 4.`,
+retention has removed is said to be; what is missing, is not what was received,
+says otherwise than the snapshot, or was changed after the bundle was sealed,
+ends with exit status 4.`,
 		Example: `  exporter evidence trace reports/leavers.xlsx 'Leavers!C17'
   exporter evidence trace --commands \
     reports/expired-permissions.xlsx 2122947917273637602
@@ -160,11 +161,11 @@ func (a *app) trace(ctx context.Context, file, place string) (_ *traced, err err
 	}
 	row, err := a.locate(t, src, place)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(t.fault(), err) // it may not be found since the file was changed
 	}
 	t.Sheet, t.Section, t.Number, t.Cells = row.Sheet, row.Section, row.Number, row.Cells
 	if err := src.open(ctx, t); err != nil {
-		return nil, err
+		return nil, errors.Join(t.fault(), err)
 	}
 	t.Sealed = src.sealed(t.Snapshot, src.info.Value("Project"))
 	if len(t.Notes) > 0 { // no value of a row
@@ -182,6 +183,9 @@ func (a *app) locate(t *traced, src *traceSource, place string) (reports.Located
 	switch ext := strings.ToLower(filepath.Ext(t.File)); ext {
 	case ".csv", ".json":
 		return t.fileRow(src, ext, place)
+	case ".pdf", ".parquet", ".html":
+		return reports.LocatedRow{}, usage(fmt.Errorf("%s: a row of a %s file is not traced", t.File, ext[1:]),
+			"trace the csv, xlsx or json of that name, which has the same rows")
 	}
 	w, err := reports.OpenWorkbook(t.File)
 	if err != nil {
@@ -250,6 +254,9 @@ func (t *traced) idRow(w *reports.Workbook, src *traceSource, id string, keys []
 	case count > 1:
 		return reports.LocatedRow{}, usage(fmt.Errorf("%d rows have the id %q", count, id),
 			"name one by its key or its cell: "+strings.Join(placesOf(src, t.Report, found, count), ", "))
+	case cellPlace.MatchString(id):
+		return reports.LocatedRow{}, usage(fmt.Errorf("%s: of which sheet?", id),
+			"a cell is named with its sheet, as "+cellOf(slices.Concat(w.SectionSheets(), w.Sheets)[0], strings.ToUpper(id)))
 	case len(keys) == 0:
 		return reports.LocatedRow{}, usage(fmt.Errorf("no section of %s has a key, and no row the id %q", w.Report, id),
 			"name a cell, as "+exampleCell(w))

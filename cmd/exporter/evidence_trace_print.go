@@ -10,6 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"exporter/internal/reports"
 	"exporter/internal/store"
 )
 
@@ -23,14 +24,15 @@ const (
 // tracePrinter writes a trace for people.
 type tracePrinter struct {
 	strings.Builder
-	a    *app
-	t    *traced
-	zone *time.Location
+	a     *app
+	t     *traced
+	zone  *time.Location
+	width int // as lineWidth has it
 }
 
 // printTrace prints the answer, and with commands each step as well.
 func (a *app) printTrace(t *traced, commands bool) error {
-	p := &tracePrinter{a: a, t: t, zone: time.UTC}
+	p := &tracePrinter{a: a, t: t, zone: time.UTC, width: lineWidth(a.stdout)}
 	if zone, err := time.LoadLocation(t.Timezone); err == nil {
 		p.zone = zone
 	}
@@ -52,8 +54,31 @@ func (a *app) printTrace(t *traced, commands bool) error {
 
 func (p *tracePrinter) pair(name, value string) {
 	if value != "" {
-		fmt.Fprintf(p, "  %-10s %s\n", name, printable(value))
+		p.WriteString(hung(fmt.Sprintf("  %-10s ", name), printable(value), p.width))
 	}
+}
+
+// lineWidth is the width of w where it is a terminal, else 0.
+func lineWidth(w io.Writer) int {
+	width, isTerminal := terminalWidth(w)
+	if !isTerminal {
+		return 0
+	}
+	return width
+}
+
+// hung is before with words behind it, as lines: in so many columns broken between words,
+// each below where they began; 0 for any number. No word is broken: it may be an id.
+func hung(before, words string, width int) string {
+	if width == 0 {
+		return before + words + "\n"
+	}
+	longest := text.LongestLineLen(strings.ReplaceAll(words, " ", "\n"))
+	lines := strings.Split(text.WrapSoft(words, max(width-len(before), minColumn, longest)), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return before + strings.Join(lines, "\n"+strings.Repeat(" ", len(before))) + "\n"
 }
 
 // answer says what the cell is, and where the first of its rows comes from.
@@ -63,10 +88,15 @@ func (p *tracePrinter) answer(commands bool) {
 	if t.Sheet != "" {
 		place = fmt.Sprintf("%s, row %d", t.Sheet, t.Number)
 	}
-	fmt.Fprintf(p, "%s of %s\n", printable(place), printable(filepath.Base(t.File)))
+	p.WriteString(hung("", printable(place+" of "+filepath.Base(t.File)), p.width))
+	if !t.Known {
+		p.pair("file", t.KnownBy)
+	}
 	if t.Cell != nil {
 		p.pair("cell", t.Cell.Ref+prefixed(": ", strings.TrimSuffix(t.Cell.Title+" ("+t.Cell.Column+")", " ()")))
 		p.pair("shows", t.Cell.Text)
+	} else {
+		p.pair("shows", rowText(t.Cells))
 	}
 	sealed := t.Sealed
 	if len(t.Steps) > 0 {
@@ -90,9 +120,15 @@ func (p *tracePrinter) answer(commands bool) {
 	}
 	p.pair("report", strings.Trim(t.Report+", "+t.Section, ", "))
 	p.pair("snapshot", fmt.Sprintf("%s, as of %s, mask %s", t.Snapshot, t.AsOf, t.Mask))
-	p.pair("file", t.KnownBy)
+	if t.Known {
+		p.pair("file", t.KnownBy)
+	}
 	for _, n := range t.Notes {
-		p.pair("note", n)
+		words, command, more := strings.Cut(n, ", all of them: ")
+		p.pair("note", words)
+		if more { // on a line that can be copied whole
+			fmt.Fprintf(p, "  %-10s %s\n", "all", printable(command))
+		}
 	}
 	for i, s := range t.Steps {
 		switch {
@@ -105,6 +141,17 @@ func (p *tracePrinter) answer(commands bool) {
 	if len(t.Steps) > 0 && !commands {
 		p.pair("see it", "each step, with the commands that show the same: --commands")
 	}
+}
+
+// rowText is a row in a line, without what has no value.
+func rowText(cells []reports.LocatedCell) string {
+	var list []string
+	for _, c := range cells {
+		if c.Text != "" {
+			list = append(list, cmp.Or(c.Column, c.Title)+" = "+c.Text)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // received says what the cell is made of, and where the page says otherwise.

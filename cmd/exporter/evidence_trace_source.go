@@ -220,14 +220,17 @@ func (s *traceSource) inManifest(t *traced) error {
 	if err != nil {
 		return err
 	}
-	t.KnownBy = "the bundle's manifest has another SHA-256 for it: " +
-		"it was changed after the bundle was sealed; what follows is what it shows now"
+	problem := ""
 	switch sum, listed := s.manifest[filepath.ToSlash(name)]; {
 	case !listed:
-		t.KnownBy = "the bundle's manifest has no such file: " +
-			"it was added after the bundle was sealed; what follows is what it shows"
-	case sum == t.SHA256:
-		t.Known, t.KnownBy = true, "as the bundle's manifest has it"
+		problem = "the bundle's manifest has no such file: it was added after the bundle was sealed"
+	case sum != t.SHA256:
+		problem = "the bundle's manifest has another SHA-256 for it: it was changed after the bundle was sealed"
+	}
+	t.Known, t.KnownBy = problem == "", "as the bundle's manifest has it"
+	if !t.Known {
+		t.KnownBy = problem + "; what follows is what it shows now"
+		t.lack("%s: %s", filepath.ToSlash(name), problem)
 	}
 	t.Snapshot = s.info.Value("Snapshot")
 	if folder, file := path.Split(filepath.ToSlash(name)); folder == "data/population/" || folder == "data/ledger/" {

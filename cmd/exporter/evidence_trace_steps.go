@@ -167,10 +167,11 @@ func (s *traceSource) follow(ctx context.Context, t *traced, row reports.Located
 			}
 		}
 	}
-	// What the cell itself is made of comes first.
-	slices.SortStableFunc(t.Steps, func(a, b traceStep) int {
-		return min(1, len(b.Received)) - min(1, len(a.Received))
-	})
+	if t.Cell != nil { // what it is made of comes first
+		slices.SortStableFunc(t.Steps, func(a, b traceStep) int {
+			return min(1, len(b.Received)) - min(1, len(a.Received))
+		})
+	}
 	if len(t.Steps) > 0 {
 		return nil
 	}
@@ -313,8 +314,12 @@ var receivedAs = map[string][]string{
 	"missing": {"auth_num", "success_num"}, "last_status": {"issue_status"},
 }
 
-// receivedFor are the values of a source that the cell is made of.
+// receivedFor are the values of a source that the cell is made of. Without a cell they
+// are those that a row of a changed file shows otherwise.
 func receivedFor(t *traced, source store.Source) []store.Received {
+	if t.Cell == nil && !t.Known {
+		return otherwise(t.Cells, source.Values)
+	}
 	if t.Cell == nil || t.Cell.Column == "" {
 		return nil
 	}
@@ -327,6 +332,17 @@ func receivedFor(t *traced, source store.Source) []store.Received {
 	var list []store.Received
 	for _, v := range source.Values {
 		if slices.Contains(names, v.Column) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// otherwise are the values of which a cell of the same column shows another text.
+func otherwise(cells []reports.LocatedCell, values []store.Received) (list []store.Received) {
+	for _, v := range values {
+		i := slices.IndexFunc(cells, func(c reports.LocatedCell) bool { return c.Column == v.Column })
+		if i >= 0 && (v.Value == nil && cells[i].Text != "" || v.Value != nil && cells[i].Text != *v.Value) {
 			list = append(list, v)
 		}
 	}

@@ -69,6 +69,8 @@ type verifiedBundle struct {
 	Digests      int      `json:"digests"`                  // of resources, computed from the snapshot's rows
 	Pages        int64    `json:"pages"`                    // answers that were compared with their hash
 	Rows         int64    `json:"rows"`                     // of the snapshot that were read again from their answer
+	DigestsFound int      `json:"digests_findings"`         // how many findings are of digests,
+	RowsFound    int      `json:"rows_findings"`            // and how many of answers and their rows
 	NotMadeAgain []string `json:"not_made_again,omitempty"` // what was not compared, and why
 }
 
@@ -116,7 +118,7 @@ func (a *app) verifyOpened(ctx context.Context, b *evidence.Bundle, o evidence.V
 	case f.withoutReports:
 		r.NotMadeAgain = append(r.NotMadeAgain, "the reports, as --without-reports asks")
 	case len(v.Findings) > 0:
-		r.NotMadeAgain = append(r.NotMadeAgain, "the reports: what differs comes first")
+		r.NotMadeAgain = append(r.NotMadeAgain, "the reports, digests and rows: they are compared where all files are as they were sealed")
 	default:
 		err = r.perform(ctx, b, f.timeout, func(s bundleStep) {
 			if slices.Contains([]string{jobUnpack, jobReports, jobTables, jobAnswers}, s.Name) { // else it is not of ours
@@ -236,9 +238,11 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	if len(r.Findings) > 0 {
 		word = paint(a.stdout, text.FgHiRed, "differs")
 	}
-	fmt.Fprintf(&b, "%s  %s: %s, %s in %s\n", word, r.Bundle, plural(int64(r.Files), "file"), size(r.Bytes), duration(took))
+	head := fmt.Sprintf("%s  %s: %s, %s in %s", word, r.Bundle, plural(int64(r.Files), "file"), size(r.Bytes), duration(took))
+	fmt.Fprintln(&b, wrapped(a.stdout, head))
+	width := lineWidth(a.stdout)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-10s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		b.WriteString(hung(fmt.Sprintf("  %-10s ", name), printable(fmt.Sprintf(format, args...)), width))
 	}
 	line("period", "%s to %s (%s), %s", r.Info["Period-Start"], r.Info["Period-End"], r.Info["Timezone"], r.Info["Verdict"])
 	line("snapshot", "%s, mask %s", r.Info["Snapshot"], r.Info["Mask"])
@@ -261,16 +265,19 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	for _, x := range r.AnchorsFound {
 		line("anchor", "%s is line %s of the journal: up to there it is as it was", x.Given, count(x.Line))
 	}
-	outcome := "all the same"
-	if len(r.Findings) > 0 {
-		outcome = "what differs is named below"
+	outcome := func(found int) string {
+		if found > 0 {
+			return "what differs is named below"
+		}
+		return "all the same"
 	}
 	if r.MadeAgain > 0 {
-		line("made again", "%s from the snapshot and the journal: %s", plural(int64(r.MadeAgain), "file"), outcome)
+		line("made again", "%s from the snapshot and the journal: %s", plural(int64(r.MadeAgain), "file"),
+			outcome(len(r.Findings)-r.DigestsFound-r.RowsFound))
 	}
 	if r.Digests > 0 {
-		line("digests", "%s computed again from the rows and compared with the journal: %s", count(int64(r.Digests)), outcome)
-		line("rows", "%s read again from %s, whose SHA-256 was compared too: %s", count(r.Rows), plural(r.Pages, "answer"), outcome)
+		line("digests", "%s computed again from the rows and compared with the journal: %s", count(int64(r.Digests)), outcome(r.DigestsFound))
+		line("rows", "%s read again from %s, whose SHA-256 was compared too: %s", count(r.Rows), plural(r.Pages, "answer"), outcome(r.RowsFound))
 	}
 	for _, n := range r.Notes {
 		line("note", "%s", n)
@@ -278,16 +285,21 @@ func (a *app) sayVerifiedBundle(r *verifiedBundle, took time.Duration) error {
 	for _, n := range r.NotMadeAgain {
 		line("not made", "%s", n)
 	}
-	if len(r.Findings) > 0 {
-		fmt.Fprintf(&b, "\nDifferent\n")
-		for i, f := range r.Findings {
-			if i == 1000 {
-				fmt.Fprintf(&b, "  and %s more; --format json has all\n", count(int64(len(r.Findings)-i)))
-				break
-			}
-			fmt.Fprintf(&b, "  %s: %s\n", printable(f.Name), printable(f.Problem))
-		}
-	}
+	a.listFindings(&b, r.Findings)
 	_, err := fmt.Fprint(a.stdout, b.String())
 	return err
+}
+
+// listFindings lists what differs, if anything does.
+func (a *app) listFindings(b *strings.Builder, findings []evidence.Finding) {
+	for i, f := range findings {
+		if i == 0 {
+			fmt.Fprintf(b, "\nDifferent\n")
+		}
+		if i == 1000 {
+			fmt.Fprintf(b, "  and %s more; --format json has all\n", count(int64(len(findings)-i)))
+			return
+		}
+		fmt.Fprintln(b, wrapped(a.stdout, fmt.Sprintf("  %s: %s", printable(f.Name), printable(f.Problem))))
+	}
 }

@@ -16,6 +16,7 @@ type VerifyFacts struct {
 	Identity     string    // of allowed_signers, evidence@example.com
 	Namespace    string    // of the signature
 	Fingerprint  string    // of the key that signs, SHA256:...
+	Period       string    // its days and their time zone, for people
 	Sealed       time.Time // printed in UTC
 	Stamped      bool      // a time stamp of the signature goes with it
 	Mask         string    // full: nothing is masked

@@ -36,7 +36,7 @@ func newHandBundle(t *testing.T, mask string, tsa *evidencetest.TSA) *handBundle
 	hash := sha256.Sum256([]byte(landed))
 	folder := "data/raw/20260102T060000Z/1424615984265764001/"
 	b := &handBundle{dir: t.TempDir(), key: key, tsa: tsa, facts: VerifyFacts{
-		Name: "evidence-2026-01-01-2026-03-31-" + mask, Organization: "Example", Identity: identity, Namespace: namespace,
+		Name: "evidence-2026-01-01-2026-03-31-" + mask, Organization: "Example", Period: "2026-01-01 to 2026-03-31", Identity: identity, Namespace: namespace,
 		Fingerprint: key.Fingerprint(), Sealed: sealed, Stamped: tsa != nil, Mask: mask, Verdict: "complete",
 		JournalMasked: mask != "full", Example: &VerifyExample{
 			Report: "data/reports/expiring-permissions/expiring-permissions.csv", ID: "2062685835123237680", Column: "access_auth_id",

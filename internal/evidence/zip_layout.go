@@ -40,7 +40,7 @@ const (
 
 var le = binary.LittleEndian
 
-var errZip = errors.New("its directory is not where a zip ends")
+var errZip = errors.New("its directory is not where a zip ends, as where a copy or a download was cut short")
 
 // readLayout reads the end of a zip.
 func readLayout(from io.ReaderAt, size int64) (*layout, error) {
