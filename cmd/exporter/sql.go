@@ -279,6 +279,9 @@ func (a *app) askTerminal(ctx context.Context, k *asker, q question) error {
 	}
 	got, err := k.ask(ctx, q, a.stdout)
 	a.sayCut(got, q)
+	if err == nil {
+		k.sayState(ctx, q, got)
+	}
 	return err
 }
 
@@ -317,6 +320,7 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	}
 	a.sayCut(got, q)
 	fmt.Fprintf(a.stderr, "%s: %s\n", path, plural(got.Rows, "row"))
+	k.sayState(ctx, q, got)
 	return nil
 }
 
