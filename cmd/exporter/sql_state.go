@@ -14,10 +14,12 @@ import (
 )
 
 // sayState tells people on standard error which state answered, and why it may have
-// found nothing. A script hears of it only where the answer is empty.
+// found nothing. A script hears of it only where the answer is empty, or as of a day
+// that has not come.
 func (k *asker) sayState(ctx context.Context, q question, got answer) {
 	w := k.app.stderr
-	if _, isTerminal := terminalWidth(w); !isTerminal && got.Rows > 0 {
+	ahead := k.options.AsOf.After(k.app.now().AddDate(0, 0, 1)) // beyond the end of today
+	if _, isTerminal := terminalWidth(w); !isTerminal && !ahead && got.Rows > 0 {
 		return
 	}
 	if state, err := k.state(ctx, w); err == nil { // there is an answer without it
@@ -78,15 +80,18 @@ func (k *asker) state(ctx context.Context, w io.Writer) (string, error) {
 	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s",
 		k.place.Snapshot, strings.Join(verdicts, " and "),
 		told.In(k.app.zone).Format("2006-01-02 15:04 MST"), k.place.Mask)
+	if k.place.Previous != "" {
+		line += ", previous is " + k.place.Previous
+	}
 	if !k.options.AsOf.IsZero() && !asOf.Equal(told) {
 		asked := asOf.Format("2006-01-02 15:04 MST")
 		if end := asOf.Add(time.Millisecond); end.Format(time.TimeOnly) == "00:00:00" {
 			asked = "the end of " + asOf.Format(time.DateOnly)
 		}
 		line += ", $as_of is " + asked
-	}
-	if k.place.Previous != "" {
-		line += ", previous is " + k.place.Previous
+		if n := len(all); n > 0 && all[n-1].ID == k.place.Snapshot {
+			line += "; there is no newer snapshot"
+		}
 	}
 	return line, nil
 }
