@@ -187,8 +187,11 @@ func prepare(c *duckdb.Conn, query string) (s statement, err error) {
 		// The driver's own two refusals: of several statements, which it joins to
 		// another, and of none.
 		if _, several := err.(interface{ Unwrap() []error }); several {
-			return s, &refusedError{errors.New("more than one statement"),
-				"give them one by one; PIVOT is several unless its values are named: ON column IN ('a', 'b')"}
+			hint := "give them one by one; the prompt takes several: exporter sql"
+			if strings.Contains(strings.ToUpper(query), "PIVOT") {
+				hint = "name the values of PIVOT here, ON column IN ('a', 'b'): without them it is several"
+			}
+			return s, &refusedError{errors.New("more than one statement"), hint}
 		}
 		return s, &refusedError{errors.New("there is no statement"), "for example: FROM permissions LIMIT 5"}
 	}
