@@ -111,7 +111,7 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		asked := explained(query)
 		if s, err = prepare(dc, query); err != nil {
 			if !errors.Is(err, ErrRefused) && (!reads(asked) || changes(query)) {
-				err = refuse(err) // DuckDB's own refusal comes before the kind is known
+				err = refuse(err) // it fails before its kind is known
 			}
 			return err
 		}
@@ -124,7 +124,7 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		}
 		// Some of PRAGMA are SELECT to DuckDB.
 		if kind != duckdb.STATEMENT_TYPE_SELECT || !reads(asked) {
-			return refuse(errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"))
+			return refuse(nil)
 		}
 		return nil
 	})
@@ -169,12 +169,13 @@ func explained(query string) string {
 	return rest
 }
 
-// refuse is [ErrRefused] for a reason. What is no SQL needs no hint of what is.
-func refuse(why error) error {
-	if e, ok := errors.AsType[*duckdb.Error](why); ok && e.Type == duckdb.ErrorTypeParser {
-		return &refusedError{why: why}
+// refuse is [ErrRefused] for a statement that does not read, of which DuckDB says
+// failed. Only where it is no SQL, that tells more.
+func refuse(failed error) error {
+	if e, ok := errors.AsType[*duckdb.Error](failed); ok && e.Type == duckdb.ErrorTypeParser {
+		return &refusedError{why: failed}
 	}
-	return &refusedError{why: why, hint: hintReads}
+	return &refusedError{errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"), hintReads}
 }
 
 // prepare returns what is known of a single statement.
