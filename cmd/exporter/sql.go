@@ -374,7 +374,7 @@ func (a *app) query(ctx context.Context, args []string, file string) (string, er
 	case file != "":
 		f, err := os.Open(file)
 		if err != nil {
-			return "", &exitError{exitUsage, err}
+			return "", usage(err, "-f names a file with a query; the query itself is given without -f")
 		}
 		defer f.Close()
 		return readQuery(ctx, f)
