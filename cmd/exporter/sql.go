@@ -228,6 +228,7 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 	if q.Set, err = f.parameters(); err != nil {
 		return err
 	}
+	a.sayUnused(q)
 	cfg, err := a.loadStore()
 	if err != nil {
 		return err

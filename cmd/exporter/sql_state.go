@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,16 @@ func (k *asker) sayState(ctx context.Context, q question, got answer) {
 	}
 	if hint := k.hintMasked(q.SQL, got); hint != "" {
 		fmt.Fprintln(w, wrapped(w, "exporter: hint: "+hint))
+	}
+}
+
+// sayUnused tells which values are given that a query does not name.
+func (a *app) sayUnused(q question) {
+	named := slices.Collect(store.Tokens(q.SQL))
+	for _, name := range slices.Sorted(maps.Keys(q.Set)) {
+		if !slices.Contains(named, "$"+name) {
+			fmt.Fprintf(a.stderr, "exporter: --set %s: the query does not name $%[1]s\n", name)
+		}
 	}
 }
 
