@@ -21,7 +21,7 @@ FROM permissions
 WHERE access_control_channel_name = $channel
 ORDER BY name, access_auth_id;
 
--- 3. Which permissions end within so many days?
+-- 3. Which permissions expire: those ending within so many days?
 --    exporter sql --set within_days=30
 SELECT
     auth_end,
@@ -32,7 +32,7 @@ WHERE auth_end > $as_of::TIMESTAMPTZ
     AND auth_end <= $as_of::TIMESTAMPTZ + to_days($within_days::INTEGER)
 ORDER BY auth_end, access_auth_id;
 
--- 4. Which permissions have ended, and the cloud lists them still?
+-- 4. Which permissions have expired, and the cloud lists them still?
 SELECT
     name,
     access_control_channel_name,
@@ -108,7 +108,7 @@ USING count(*)
 GROUP BY access_control_channel_name
 ORDER BY access_control_channel_name;
 
--- 11. Who has left by the roster, and has permissions still?
+-- 11. Which leavers by the roster have permissions still?
 SELECT
     p.person_code,
     p.name,

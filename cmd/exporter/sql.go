@@ -228,6 +228,7 @@ func (a *app) sql(c *cobra.Command, args []string, f *sqlFlags) error {
 	if q.Set, err = f.parameters(); err != nil {
 		return err
 	}
+	a.sayUnused(q)
 	cfg, err := a.loadStore()
 	if err != nil {
 		return err
@@ -279,6 +280,9 @@ func (a *app) askTerminal(ctx context.Context, k *asker, q question) error {
 	}
 	got, err := k.ask(ctx, q, a.stdout)
 	a.sayCut(got, q)
+	if err == nil {
+		k.sayState(ctx, q, got)
+	}
 	return err
 }
 
@@ -317,6 +321,7 @@ func (a *app) askFile(ctx context.Context, k *asker, q question, path string) (e
 	}
 	a.sayCut(got, q)
 	fmt.Fprintf(a.stderr, "%s: %s\n", path, plural(got.Rows, "row"))
+	k.sayState(ctx, q, got)
 	return nil
 }
 
@@ -370,7 +375,7 @@ func (a *app) query(ctx context.Context, args []string, file string) (string, er
 	case file != "":
 		f, err := os.Open(file)
 		if err != nil {
-			return "", &exitError{exitUsage, err}
+			return "", usage(err, "-f names a file with a query; the query itself is given without -f")
 		}
 		defer f.Close()
 		return readQuery(ctx, f)

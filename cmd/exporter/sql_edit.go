@@ -185,7 +185,7 @@ func (e *editor) enter() tea.Cmd {
 	}
 	e.area.InsertRune('\n')
 	e.area, _ = e.area.Update(nil)
-	e.note = "a statement ends with ;"
+	e.note = "a statement ends with ; and Ctrl-C forgets it"
 	return nil
 }
 

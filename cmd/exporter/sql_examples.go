@@ -54,18 +54,18 @@ func (a *app) addExamples(c *cobra.Command) {
 	}
 }
 
-// examplesOf are the example of a number, or those that hold a word; all for "".
+// examplesOf are the example of a number, or those that have a word which begins so; all
+// for "".
 func examplesOf(word string) []example {
 	all := examples()
 	if i := slices.IndexFunc(all, func(e example) bool { return e.number == word }); i >= 0 {
 		return all[i : i+1]
 	}
-	return slices.DeleteFunc(all, func(e example) bool {
-		return !strings.Contains(strings.ToLower(e.text), strings.ToLower(word))
-	})
+	begins := regexp.MustCompile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(word))
+	return slices.DeleteFunc(all, func(e example) bool { return !begins.MatchString(e.text) })
 }
 
-// printExamples prints the example of a number, those that hold a word, or all.
+// printExamples prints those that examplesOf finds.
 func (a *app) printExamples(word string) error {
 	all := examplesOf(word)
 	if len(all) == 0 {

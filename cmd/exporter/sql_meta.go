@@ -183,7 +183,7 @@ func signature(t *store.Table) string {
 
 // listSnapshots is \snapshots.
 func (s *session) listSnapshots(ctx context.Context, _ string) error {
-	all, err := s.snapshots(ctx)
+	all, err := s.k.snapshots(ctx)
 	if len(all) == 0 {
 		return err
 	}
@@ -219,7 +219,7 @@ func (s *session) use(ctx context.Context, name string) error {
 		return err
 	}
 	s.f, s.k = f, k
-	state, err := s.state(ctx)
+	state, err := s.k.state(ctx, s.a.stdout)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,66 +122,13 @@ func newVocabulary(ctx context.Context) (*vocabulary, error) {
 
 // greet says in two lines what is asked, and how.
 func (s *session) greet(ctx context.Context) error {
-	state, err := s.state(ctx)
+	state, err := s.k.state(ctx, s.a.stdout)
 	if err != nil {
 		return err
 	}
 	s.say(state)
 	s.say(s.faint(`; ends a statement, Tab completes, \d lists the tables, \help tells the rest.`))
 	return nil
-}
-
-// state tells the snapshot that is asked, its verdict, its time and the mask.
-func (s *session) state(ctx context.Context) (string, error) {
-	all, err := s.snapshots(ctx)
-	if err != nil && len(all) == 0 {
-		return "", err
-	}
-	var verdicts []string
-	var told time.Time // by the cloud, as of which the snapshot is
-	for _, x := range all {
-		if x.ID == s.k.place.Snapshot && x.ServerTime.After(told) {
-			told = x.ServerTime
-		}
-		v := paint(s.a.stdout, verdictColor(x.Verdict), strings.ReplaceAll(x.Verdict, "_", " "))
-		if x.ID == s.k.place.Snapshot && !slices.Contains(verdicts, v) {
-			verdicts = append(verdicts, v)
-		}
-	}
-	asOf := s.k.place.AsOf.In(s.a.zone)
-	if told.IsZero() {
-		told = asOf
-	}
-	line := fmt.Sprintf("snapshot %s, %s, as of %s, mask %s",
-		s.k.place.Snapshot, strings.Join(verdicts, " and "),
-		told.In(s.a.zone).Format("2006-01-02 15:04 MST"), s.k.place.Mask)
-	if s.f.asOf != "" && !asOf.Equal(told) {
-		asked := asOf.Format("2006-01-02 15:04 MST")
-		if end := asOf.Add(time.Millisecond); end.Format(time.TimeOnly) == "00:00:00" {
-			asked = "the end of " + asOf.Format(time.DateOnly)
-		}
-		line += ", $as_of is " + asked
-	}
-	if s.k.place.Previous != "" {
-		line += ", previous is " + s.k.place.Previous
-	}
-	return line, nil
-}
-
-// snapshots are those of the projects that are asked, oldest first.
-func (s *session) snapshots(ctx context.Context) ([]store.Snapshot, error) {
-	st, err := openStore(s.cfg)
-	if err != nil {
-		return nil, err
-	}
-	all, err := st.Snapshots(ctx)
-	all = slices.DeleteFunc(all, func(x store.Snapshot) bool {
-		return s.f.project != "" && x.Project != s.f.project
-	})
-	slices.SortFunc(all, func(x, y store.Snapshot) int {
-		return cmp.Or(strings.Compare(x.ID, y.ID), strings.Compare(x.Project, y.Project))
-	})
-	return all, err
 }
 
 // faint is a line of ours that matters less than the rows.
@@ -273,7 +219,7 @@ func (s *session) completeCommand(ctx context.Context, line string) (string, []c
 // moments are what \use takes, the newest snapshot first.
 func (s *session) moments(ctx context.Context) []candidate {
 	list := []candidate{{"now", "the newest snapshot"}}
-	all, _ := s.snapshots(ctx) // what is damaged cannot be used
+	all, _ := s.k.snapshots(ctx) // what is damaged cannot be used
 	for _, x := range slices.Backward(all) {
 		list = append(list, candidate{x.ID, x.ServerTime.In(s.a.zone).Format("2006-01-02 15:04") + "  " +
 			strings.ReplaceAll(x.Verdict, "_", " ")})
@@ -372,6 +318,9 @@ func (s *session) answer(ctx context.Context, statement string) error {
 		line += ", " + took(got.Took)
 	}
 	s.say(s.faint(line))
+	if hint := s.k.hintMasked(statement, got); hint != "" {
+		s.say(s.faint("hint: " + hint))
+	}
 	return nil
 }
 

@@ -179,7 +179,7 @@ exporter> SELECT 1
 		{"what ends it is said", 60, []string{"SELECT 1", "<enter>"}, `
 exporter> SELECT 1
           |
-a statement ends with ;`},
+a statement ends with ; and Ctrl-C forgets it`},
 		{"a long line is broken between words", 40, []string{"SELECT name, mobile, person_id FROM persons"}, `
 exporter> SELECT name, mobile,
           person_id FROM persons|`},

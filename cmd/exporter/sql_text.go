@@ -28,6 +28,9 @@ func hintQuery(failure string, r *store.Reader) string {
 	if strings.HasPrefix(strings.ToLower(word), "previous.") {
 		return "previous is there with --since, which names an earlier time or snapshot"
 	}
+	if call := macroMeant(failure, r); call != "" {
+		return "it takes brackets: FROM " + call + `; what it takes and gives: exporter sql --schema, or \d at the prompt`
+	}
 	word = word[strings.LastIndexByte(word, '.')+1:]
 	if strings.Contains(failure, "Did you mean") {
 		return ""
@@ -48,6 +51,28 @@ func hintQuery(failure string, r *store.Reader) string {
 		return didYouMean(near, "")
 	}
 	return ""
+}
+
+// macroMeant is the call of the macro that a query names as if it were a table, "" for none.
+func macroMeant(failure string, r *store.Reader) (call string) {
+	_, name, found := strings.Cut(failure, "Table with name ")
+	if !found || r == nil {
+		return ""
+	}
+	name, _, _ = strings.Cut(name, " ")
+	rows, err := r.Query(context.Background(), `
+SELECT function_name || '(' || array_to_string(parameters, ', ') || ')'
+FROM duckdb_functions()
+WHERE function_name = lower($name) AND function_type = 'table_macro' AND schema_name = 'main' AND NOT internal
+LIMIT 1`, map[string]any{"name": name})
+	if err != nil {
+		return ""
+	}
+	defer rows.Close()
+	if rows.Next() {
+		_ = rows.Scan(&call) // "" where it fails
+	}
+	return call
 }
 
 // didYouMean is a hint: the name that was meant, "" for none, and what there is.

@@ -58,7 +58,7 @@ FROM (
         ),
         [
             {'fact': 'history from', 'value': (SELECT min(snapshot_id) FROM snapshots WHERE snapshot_id >= coalesce((SELECT max(last_closed) FROM snap.base.purges), ''))},
-            {'fact': 'time zone', 'value': current_setting('TimeZone') || ', in which days begin'},
+            {'fact': 'time zone', 'value': current_setting('TimeZone') || ', in which days begin; SET TimeZone to it before a time without a zone is named'},
             {'fact': 'mask', 'value': 'pseudonym: ids of persons are pseudonyms, the same in every copy from this store; names, mobile numbers and work numbers are tags; an organization of one or two persons has no name'},
             {'fact': 'counts', 'value': 'Rows and keys are those of the full snapshot; digests in snapshots are the full snapshot''s'},
             {'fact': 'opened', 'value': 'The macros permissions_at, persons_at, structures_at, rules_at (a time), permission_changes and permission_balance (two snapshots) work when the file is opened, or after USE'},
@@ -80,9 +80,9 @@ CREATE MACRO unpurged(id) AS
     END;
 CREATE MACRO begun(ts) AS
     CASE
-        WHEN ts < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
+        WHEN CAST(ts AS TIMESTAMPTZ) < (SELECT min(coalesce(server_time, started_at)) FROM snapshots)
             THEN error('there was no snapshot yet at ' || ts || ': the first is of ' || (SELECT min(coalesce(server_time, started_at)) FROM snapshots))
-        ELSE ts
+        ELSE CAST(ts AS TIMESTAMPTZ)
     END;
 COMMENT ON MACRO begun IS 'The time, unless there was no snapshot yet: part of permissions_at and its like.';
 COMMENT ON MACRO unpurged IS 'The snapshot, unless its history has been purged: part of permissions_at and its like.';

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,6 +97,7 @@ func TestAnalystsFile(t *testing.T) {
 		at := day(i + 1).Add(30e9).Format("'2006-01-02 15:04:05Z'::TIMESTAMPTZ")
 		for _, macro := range []string{"permissions_at", "persons_at", "structures_at", "rules_at"} {
 			same("FROM " + macro + "(" + at + ") ORDER BY ALL")
+			same("FROM " + macro + "('" + day(i+2).Format(time.DateOnly) + "') ORDER BY ALL")
 		}
 		same(fmt.Sprintf("FROM permission_changes('%s', '%s') ORDER BY ALL", ids[0], id))
 		const columns = "project_id, access_auth_id, person_id, name, structure_ids, auth_end_time, access_control_channel_name"

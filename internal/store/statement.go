@@ -111,7 +111,7 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		asked := explained(query)
 		if s, err = prepare(dc, query); err != nil {
 			if !errors.Is(err, ErrRefused) && (!reads(asked) || changes(query)) {
-				err = refuse(err) // DuckDB's own refusal comes before the kind is known
+				err = refuse(err) // it fails before its kind is known
 			}
 			return err
 		}
@@ -124,7 +124,7 @@ func (r *Reader) check(ctx context.Context, query string) (s statement, err erro
 		}
 		// Some of PRAGMA are SELECT to DuckDB.
 		if kind != duckdb.STATEMENT_TYPE_SELECT || !reads(asked) {
-			return refuse(errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"))
+			return refuse(nil)
 		}
 		return nil
 	})
@@ -169,12 +169,13 @@ func explained(query string) string {
 	return rest
 }
 
-// refuse is [ErrRefused] for a reason. What is no SQL needs no hint of what is.
-func refuse(why error) error {
-	if e, ok := errors.AsType[*duckdb.Error](why); ok && e.Type == duckdb.ErrorTypeParser {
-		return &refusedError{why: why}
+// refuse is [ErrRefused] for a statement that does not read, of which DuckDB says
+// failed. Only where it is no SQL, that tells more.
+func refuse(failed error) error {
+	if e, ok := errors.AsType[*duckdb.Error](failed); ok && e.Type == duckdb.ErrorTypeParser {
+		return &refusedError{why: failed}
 	}
-	return &refusedError{why: why, hint: hintReads}
+	return &refusedError{errors.New("only a statement that reads is run: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"), hintReads}
 }
 
 // prepare returns what is known of a single statement.
@@ -187,8 +188,11 @@ func prepare(c *duckdb.Conn, query string) (s statement, err error) {
 		// The driver's own two refusals: of several statements, which it joins to
 		// another, and of none.
 		if _, several := err.(interface{ Unwrap() []error }); several {
-			return s, &refusedError{errors.New("more than one statement"),
-				"give them one by one; PIVOT is several unless its values are named: ON column IN ('a', 'b')"}
+			hint := "give them one by one; the prompt takes several: exporter sql"
+			if strings.Contains(strings.ToUpper(query), "PIVOT") {
+				hint = "name the values of PIVOT here, ON column IN ('a', 'b'): without them it is several"
+			}
+			return s, &refusedError{errors.New("more than one statement"), hint}
 		}
 		return s, &refusedError{errors.New("there is no statement"), "for example: FROM permissions LIMIT 5"}
 	}
