@@ -43,11 +43,11 @@ func (a *app) sayUnused(q question) {
 
 // comparesMasked matches, by mask, where a column that it hides is compared with a text.
 var comparesMasked = map[string]*regexp.Regexp{
-	store.MaskStandard:  comparing("name|mobile|manager|owner|approved_by"),
-	store.MaskPseudonym: comparing("name|mobile|manager|owner|approved_by|person_code|person_id"),
+	store.MaskStandard:  compares("name|mobile|manager|owner|approved_by"),
+	store.MaskPseudonym: compares("name|mobile|manager|owner|approved_by|person_code|person_id"),
 }
 
-func comparing(columns string) *regexp.Regexp {
+func compares(columns string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(?:` + columns + `)(?:_before|_after)?"?[\s)]*` +
 		`(?:[=<>!~]+\*?|,|\b(?:NOT\s+)?(?:I?LIKE|GLOB|IN|SIMILAR\s+TO)\b)[\s(]*(?:'[^'*]*'|\$)`)
 }
@@ -55,8 +55,8 @@ func comparing(columns string) *regexp.Regexp {
 // hintMasked says why a query that names somebody finds nothing, "" where it may be
 // otherwise: an answer of one row may be a count.
 func (k *asker) hintMasked(query string, got answer) string {
-	compares := comparesMasked[k.place.Mask]
-	if compares == nil || got.Rows > 1 || !compares.MatchString(query) {
+	masked := comparesMasked[k.place.Mask]
+	if masked == nil || got.Rows > 1 || !masked.MatchString(query) {
 		return ""
 	}
 	family := ""
