@@ -997,7 +997,7 @@ target: Ours: what it is to reach (share), or not to exceed
 value: Derived: the number; NULL where it cannot be told
 rows: Derived: rows of the report''s sheet that miss the target
 gravity: Ours: how grave it is to miss the target
-told: Ours: why the value is NULL, where it is
+told: Ours: why value is NULL, where it is; beside a value it means nothing
 report: Ours: the report that shows the rows
 sheet: Ours: its sheet
 met: Derived: whether the target is reached; NULL where value is';
