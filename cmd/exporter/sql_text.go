@@ -29,7 +29,7 @@ func hintQuery(failure string, r *store.Reader) string {
 		return "previous is there with --since, which names an earlier time or snapshot"
 	}
 	if call := macroMeant(failure, r); call != "" {
-		return "it takes brackets: FROM " + call + `; what it takes and gives: exporter sql --schema, or \d at the prompt`
+		return "with brackets: FROM " + call + `; what it takes and gives: exporter sql --schema, or \d at the prompt`
 	}
 	word = word[strings.LastIndexByte(word, '.')+1:]
 	if strings.Contains(failure, "Did you mean") {
