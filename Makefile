@@ -35,8 +35,8 @@ FUZZTIME ?= 10s
 fuzz:
 	GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz
 
-# nightly tries all that the tests take a sample of: a kill at every system call
-# that changes a file, every pair of faults, every answer to be interrupted at, 200
+# nightly tries far more of what the tests take a sample of: kills at system calls
+# that change a file, every pair of faults, every answer to be interrupted at, 200
 # months of serve. SEED chooses the chains of kills, and the months.
 SEED ?= 1
 nightly: test-tools
