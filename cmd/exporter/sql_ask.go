@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -364,6 +365,9 @@ type endError struct {
 	memory bool // it could get no more memory
 }
 
+// noMemory is what Go, its C part and C++ say as they end for want of memory.
+var noMemory = regexp.MustCompile(`out of memory|cannot allocate memory|create new OS thread|pthread_create failed|bad_alloc`)
+
 func (e *endError) Error() string { return e.err.Error() }
 
 // wait waits for the end of the process.
@@ -377,7 +381,7 @@ func (w *worker) wait() (outcome, *endError) {
 	if err == nil && ended == nil {
 		return got, nil
 	}
-	e := &endError{err: errors.Join(ended, err), memory: bytes.Contains(w.messages.Bytes(), []byte("out of memory"))}
+	e := &endError{err: errors.Join(ended, err), memory: noMemory.Match(w.messages.Bytes())}
 	if ended != nil {
 		e.err = ended
 	}

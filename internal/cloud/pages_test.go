@@ -123,7 +123,8 @@ func TestPagesOfAnotherSize(t *testing.T) {
 					t.Errorf("%d items, %v", len(ids), err)
 				}
 				n, _ := g.counts()
-				if parallel == 1 && n != tt.requests || n > tt.requests+ahead*parallel {
+				// What is asked ahead of the end may be under way when that is seen.
+				if n < tt.requests || n > tt.requests+ahead*parallel {
 					t.Errorf("%d requests, %d in flight; want %d", n, parallel, tt.requests)
 				}
 			}

@@ -40,14 +40,15 @@ func Validate(definitions []Definition, queryDir string) []Fault {
 		add := func(key, format string, args ...any) {
 			faults = append(faults, Fault{i, key, "report " + name + ": " + fmt.Sprintf(format, args...)})
 		}
+		bare := d.Title == "" && d.Summary == "" && len(d.Figures) == 0 && len(d.Sections) == 0 && namePattern.MatchString(d.Name)
 		if seen[d.Name] {
 			add("name", "defined twice")
-			continue
-		}
-		seen[d.Name] = true
-		if d.Title == "" && d.Summary == "" && len(d.Sections) == 0 {
+		} else if bare {
 			known := slices.Sorted(maps.Keys(declared))
 			add("name", "no built-in report has this name, and of an own one nothing is defined%s", meant(d.Name, known))
+		}
+		seen[d.Name] = true
+		if bare {
 			continue
 		}
 		if known, ok := declared[d.Name]; ok {
