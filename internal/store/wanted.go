@@ -7,8 +7,8 @@ import (
 )
 
 // Wanted returns what is to be asked of a resource that is asked one by one,
-// at most so many and the most urgent first, going by what has been loaded so far and else by the
-// last snapshot.
+// the most urgent first and at most so many, going by what has been loaded so
+// far and else by the last snapshot.
 //
 //   - rule_channels: the rules on a channel group.
 //   - task_details, records: the listed tasks of which none was taken after
